@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The out-of-line part of Packet: trimming, chaining and the two ways a packet ends.
+#include <millrace/pkt/packet.hpp>
+
+#include <rte_mbuf.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+
+namespace millrace::pkt {
+namespace {
+
+std::atomic<std::uint64_t> lost_packets{0};
+
+rte_mbuf* rte(Mbuf* m) { return reinterpret_cast<rte_mbuf*>(m); }
+
+}  // namespace
+
+void Packet::free_without_reason(Mbuf* mbuf) {
+  lost_packets.fetch_add(1, std::memory_order_relaxed);
+  rte_pktmbuf_free(rte(mbuf));
+}
+
+std::uint64_t freed_without_reason() { return lost_packets.load(std::memory_order_relaxed); }
+
+void consume(Packet packet) { rte_pktmbuf_free(rte(packet.release())); }
+
+void Packet::trim_front(std::uint32_t n) {
+  MR_ASSERT(n <= mbuf_->pkt_len);
+  while (n >= mbuf_->data_len && mbuf_->next != nullptr) {
+    // The head carries the packet's totals and Meta, so the next buffer takes them over.
+    Mbuf* next = mbuf_->next;
+    n -= mbuf_->data_len;
+    next->pkt_len = mbuf_->pkt_len - mbuf_->data_len;
+    next->nb_segs = static_cast<std::uint16_t>(mbuf_->nb_segs - 1);
+    next->ol_flags |= mbuf_->ol_flags & ~(RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL);
+    next->port = mbuf_->port;
+    next->rss_hash = mbuf_->rss_hash;
+    next->vlan_tci = mbuf_->vlan_tci;
+    next->meta = mbuf_->meta;
+    mbuf_->next = nullptr;
+    mbuf_->nb_segs = 1;
+    rte_pktmbuf_free_seg(rte(mbuf_));
+    mbuf_ = next;
+  }
+  mbuf_->data_off = static_cast<std::uint16_t>(mbuf_->data_off + n);
+  mbuf_->data_len = static_cast<std::uint16_t>(mbuf_->data_len - n);
+  mbuf_->pkt_len -= n;
+}
+
+void Packet::truncate(std::uint32_t n) {
+  MR_ASSERT(n <= mbuf_->pkt_len);
+  mbuf_->pkt_len = n;
+  std::uint16_t segments = 1;
+  Mbuf* m = mbuf_;
+  while (n > m->data_len) {
+    n -= m->data_len;
+    m = m->next;
+    ++segments;
+  }
+  m->data_len = static_cast<std::uint16_t>(n);
+  mbuf_->nb_segs = segments;
+  if (Mbuf* rest = std::exchange(m->next, nullptr)) {
+    while (rest != nullptr) {
+      Mbuf* next = std::exchange(rest->next, nullptr);
+      rest->nb_segs = 1;
+      rte_pktmbuf_free_seg(rte(rest));
+      rest = next;
+    }
+  }
+}
+
+void Packet::chain(Packet tail) {
+  Mbuf* t = tail.release();
+  Mbuf* last = mbuf_;
+  while (last->next != nullptr) last = last->next;
+  last->next = t;
+  mbuf_->nb_segs = static_cast<std::uint16_t>(mbuf_->nb_segs + t->nb_segs);
+  mbuf_->pkt_len += t->pkt_len;
+}
+
+std::size_t Packet::copy_out(std::uint32_t offset, std::span<std::uint8_t> into) const {
+  std::size_t copied = 0;
+  for (Mbuf* m = mbuf_; m != nullptr && copied < into.size(); m = m->next) {
+    if (offset >= m->data_len) {
+      offset -= m->data_len;
+      continue;
+    }
+    const std::size_t n = std::min<std::size_t>(m->data_len - offset, into.size() - copied);
+    std::memcpy(into.data() + copied, m->data() + offset, n);
+    copied += n;
+    offset = 0;
+  }
+  return copied;
+}
+
+}  // namespace millrace::pkt

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Pool over rte_mempool: buffers with our Meta as private area. Called by the runtime (set-up) and the stack.
+#include <millrace/pkt/pool.hpp>
+
+#include <rte_errno.h>
+#include <rte_mbuf.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace millrace::pkt {
+namespace {
+
+constexpr unsigned cache_size = 256;
+
+rte_mempool* rte(void* pool) { return static_cast<rte_mempool*>(pool); }
+
+void clear_meta(Mbuf* m) {
+  m->meta = Meta{};
+  m->meta.gso_segs = 1;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Pool>> Pool::create(const Options& options) {
+  const unsigned cache = options.packets >= 4 * cache_size ? cache_size : 0;
+  rte_mempool* pool = rte_pktmbuf_pool_create(options.name.c_str(), options.packets, cache, sizeof(Meta),
+                                              static_cast<std::uint16_t>(options.data_room + headroom), options.numa_node);
+  if (pool == nullptr) {
+    return failure(rte_errno, "packet pool '" + options.name + "' of " + std::to_string(options.packets) + " x " +
+                                  std::to_string(options.data_room) + " bytes: " + rte_strerror(rte_errno) +
+                                  (rte_errno == ENOMEM ? "; raise eal.memory_mb or lower the pool's size" : ""));
+  }
+  return std::unique_ptr<Pool>(new Pool(pool, options.packets));
+}
+
+Pool::~Pool() { rte_mempool_free(rte(pool_)); }
+
+Packet Pool::allocate() {
+  rte_mbuf* m = rte_pktmbuf_alloc(rte(pool_));
+  if (m == nullptr) return {};
+  auto* ours = reinterpret_cast<Mbuf*>(m);
+  clear_meta(ours);
+  return Packet::adopt(ours);
+}
+
+Packet Pool::reference(const Packet& of, std::uint32_t offset, std::uint32_t length) {
+  Packet whole;
+  const Mbuf* source = &of.mbuf();
+  for (; source != nullptr && offset >= source->data_len; source = source->next) offset -= source->data_len;
+  while (length > 0) {
+    MR_ASSERT(source != nullptr);
+    rte_mbuf* m = rte_pktmbuf_alloc(rte(pool_));
+    if (m == nullptr) {
+      if (whole) consume(std::move(whole));
+      return {};
+    }
+    rte_pktmbuf_attach(m, reinterpret_cast<rte_mbuf*>(const_cast<Mbuf*>(source)));
+    auto* ours = reinterpret_cast<Mbuf*>(m);
+    clear_meta(ours);
+    const std::uint32_t n = std::min<std::uint32_t>(length, source->data_len - offset);
+    ours->data_off = static_cast<std::uint16_t>(ours->data_off + offset);
+    ours->data_len = static_cast<std::uint16_t>(n);
+    ours->pkt_len = n;
+    ours->nb_segs = 1;
+    ours->next = nullptr;
+    Packet part = Packet::adopt(ours);
+    if (whole) {
+      whole.chain(std::move(part));
+    } else {
+      whole = std::move(part);
+    }
+    length -= n;
+    offset = 0;
+    source = source->next;
+  }
+  return whole;
+}
+
+std::uint32_t Pool::in_use() const { return rte_mempool_in_use_count(rte(pool_)); }
+
+}  // namespace millrace::pkt

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <millrace/base/result.hpp>
+#include <millrace/pkt/packet.hpp>
+
+#include <memory>
+#include <string>
+
+namespace millrace::pkt {
+
+/// Packet buffers of one size, over an rte_mempool on one NUMA node. Any thread may allocate and free.
+class Pool {
+ public:
+  struct Options {
+    std::string name;                  ///< unique in the process, at most 25 characters
+    std::uint32_t packets = 4096;
+    std::uint16_t data_room = 2048;    ///< bytes for data in each buffer, headroom not counted
+    int numa_node = -1;                ///< -1: any
+  };
+  /// Needs EAL to be up. Fails with ENOMEM or EEXIST, naming the pool and what to change.
+  [[nodiscard]] static Result<std::unique_ptr<Pool>> create(const Options& options);
+  ~Pool();
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  /// An empty single-buffer packet with `headroom` bytes in front and a cleared Meta (gso_segs 1), or a null
+  /// Packet when the pool is empty: the caller counts that.
+  [[nodiscard]] Packet allocate();
+  /// A direct-less packet whose first buffer refers to the bytes of `of` from `offset`, `length` long, without
+  /// copying (an indirect mbuf chain); null when the pool is empty. `of` may be consumed before the reference.
+  [[nodiscard]] Packet reference(const Packet& of, std::uint32_t offset, std::uint32_t length);
+
+  [[nodiscard]] std::uint32_t size() const { return size_; }
+  /// Buffers not free at this moment; exact only when no other thread uses the pool.
+  [[nodiscard]] std::uint32_t in_use() const;
+  /// The rte_mempool behind it, for drivers.
+  [[nodiscard]] void* handle() const { return pool_; }
+
+ private:
+  Pool(void* pool, std::uint32_t size) : pool_(pool), size_(size) {}
+  void* pool_;
+  std::uint32_t size_;
+};
+
+}  // namespace millrace::pkt

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <millrace/env/env.hpp>
+#include <millrace/pkt/burst.hpp>
+#include <millrace/wire/address.hpp>
+
+#include <cstdint>
+#include <string>
+
+namespace millrace::port {
+
+/// What a port does in hardware after negotiation; the rest is done in software (see tx_offload.hpp).
+struct Offloads {
+  bool rx_l4_checksum = false;  ///< received packets carry a verdict
+  bool tx_ipv4_checksum = false;
+  bool tx_tcp_checksum = false;
+  bool tx_udp_checksum = false;
+  bool tx_multi_segment = false;
+  bool rx_hash = false;         ///< received packets carry a 4-tuple Toeplitz hash
+};
+
+struct LinkState {
+  bool up = false;
+  std::uint32_t speed_mbps = 0;  ///< 0: unknown
+};
+
+/// What a port is, settled when it was opened.
+struct Info {
+  std::string name;
+  std::string driver;
+  MacAddress mac;
+  std::uint16_t mtu = 1500;      ///< bytes of a packet without its Ethernet header
+  std::uint16_t rx_queues = 1;
+  std::uint16_t tx_queues = 1;
+  int numa_node = -1;
+  Offloads offloads;
+};
+
+/// One receive queue; polled by the lcore that owns it and by no other thread.
+class RxQueue {
+ public:
+  virtual ~RxQueue() = default;
+  /// Adds up to `budget` received packets (and no more than burst.room()) to the burst; returns how many. Each has
+  /// Meta::{rx_time, ifindex, rx_queue, checksum, gso_segs} set; its headers lie in its first buffer.
+  virtual std::uint16_t receive(Env& env, pkt::Burst& burst, std::uint16_t budget) = 0;
+};
+
+/// One transmit queue; used by the lcore that owns it and by no other thread.
+class TxQueue {
+ public:
+  virtual ~TxQueue() = default;
+  /// Sends from the front of the burst and removes what the device took over; the rest stays with the caller.
+  /// Checksums that Meta::tx_checksum asks for are finished here, by the device or in software.
+  virtual std::uint16_t transmit(Env& env, pkt::Burst& burst) = 0;
+};
+
+/// A network device: in-memory (drivers/sim) or anything DPDK drives (drivers/ethdev). Made and closed on a control
+/// thread; its queues belong to lcores.
+class Port {
+ public:
+  virtual ~Port() = default;
+  [[nodiscard]] virtual const Info& info() const = 0;
+  [[nodiscard]] virtual RxQueue& rx_queue(std::uint16_t index) = 0;
+  [[nodiscard]] virtual TxQueue& tx_queue(std::uint16_t index) = 0;
+  [[nodiscard]] virtual LinkState link() const = 0;
+  /// When an in-memory port next has something to receive: what a manual clock may jump to. `never` for real ports.
+  [[nodiscard]] virtual Instant next_arrival() const { return never; }
+};
+
+}  // namespace millrace::port

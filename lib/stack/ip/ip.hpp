@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <millrace/env/env.hpp>
+#include <millrace/stack/ip/transport.hpp>
+
+#include <optional>
+
+namespace millrace::ip {
+
+/// What a transport may ask of IP. One per lcore and stack; implemented by ip::Stack below it and by fakes in tests.
+class Output {
+ public:
+  virtual ~Output() = default;
+  /// Sends a datagram whose data() begins at the transport header, with pkt::headroom in front. The transport leaves
+  /// its checksum field zero and sets Meta::tx_checksum; IP fills in its header, the offsets and the next hop.
+  virtual SendVerdict send(pkt::Packet datagram, const SendHeader& header) = 0;
+  /// The local address from which `destination` is reached, or null when there is no route.
+  [[nodiscard]] virtual std::optional<IpAddress> source_for(const IpAddress& destination) const = 0;
+  /// Largest IP packet towards `destination`, bytes, IP header included (path MTU where one is known).
+  [[nodiscard]] virtual std::uint32_t mtu_for(const IpAddress& destination) const = 0;
+  /// True when `address` is one of this stack's own.
+  [[nodiscard]] virtual bool is_local(const IpAddress& address) const = 0;
+  /// Answers a received datagram (data() at its transport header) with an ICMP port unreachable, rate limited.
+  virtual void send_port_unreachable(const pkt::Packet& datagram, const Delivery& delivery) = 0;
+  /// Hears that `destination` really received something (RFC 4861 section 7.3.1): keeps its neighbour reachable.
+  virtual void confirm_reachable(const IpAddress& destination) = 0;
+};
+
+}  // namespace millrace::ip

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <millrace/pkt/packet.hpp>
+#include <millrace/stack/neighbor/interface.hpp>
+#include <millrace/wire/address.hpp>
+
+#include <cstdint>
+#include <span>
+
+namespace millrace::ip {
+
+/// What IP tells a transport protocol about a datagram that it delivers.
+struct Delivery {
+  IpAddress source;
+  IpAddress destination;
+  std::uint8_t hop_limit = 0;
+  std::uint8_t traffic_class = 0;  ///< TOS or traffic class, ECN bits included
+  neighbor::Interface* interface = nullptr;
+};
+
+enum class ErrorKind : std::uint8_t {
+  net_unreachable, host_unreachable, protocol_unreachable, port_unreachable,
+  prohibited, packet_too_big, time_exceeded, parameter_problem,
+};
+
+/// An ICMP error about a datagram that claims to come from here. Nothing in it is proven: transports check that
+/// the quoted header fits what they have in flight (RFC 5927).
+struct ErrorReport {
+  ErrorKind kind;
+  std::uint32_t mtu = 0;                            ///< packet_too_big only
+  IpAddress local;                                  ///< source of the quoted datagram
+  IpAddress remote;                                 ///< its destination
+  IpAddress reporter;
+  std::span<const std::uint8_t> transport_header;   ///< what was quoted of it, 8 bytes or more
+};
+
+/// A protocol above IP, as inet_protos[] holds it: registered with Ip::add_protocol for IPv4 and IPv6 at once.
+class Transport {
+ public:
+  virtual ~Transport() = default;
+  /// Takes a datagram whose data() begins at the transport header; its Meta offsets still count from the frame's
+  /// start and must not be used. length() is exactly the IP payload. May be a merged packet (Meta::gso_size).
+  virtual void receive(pkt::Packet datagram, const Delivery& delivery) = 0;
+  virtual void error(const ErrorReport& report) = 0;
+};
+
+/// How a transport wants a datagram sent.
+struct SendHeader {
+  IpAddress source;
+  IpAddress destination;
+  std::uint8_t proto = 0;
+  std::uint8_t hop_limit = 64;
+  std::uint8_t traffic_class = 0;
+  bool dont_fragment = true;  ///< IPv4 DF
+};
+
+/// What became of a datagram given to Ip::send. Anything but `sent` was dropped there with its reason and counted.
+enum class SendVerdict : std::uint8_t { sent, no_route, too_big, no_buffer };
+
+}  // namespace millrace::ip

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <millrace/pkt/packet.hpp>
+#include <millrace/wire/address.hpp>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace millrace::neighbor {
+
+/// Where an interface's finished frames go. The runtime implements it over a tx queue; tests over a vector.
+class LinkOutput {
+ public:
+  virtual ~LinkOutput() = default;
+  /// Takes a whole Ethernet frame whose Meta::{l3_offset, l4_offset, l4_proto, tx_checksum} are set. Never blocks; a
+  /// frame that cannot go is dropped there with its reason.
+  virtual void transmit(pkt::Packet frame) = 0;
+};
+
+/// One lcore's view of a network interface of a stack. Its addresses are the same on every lcore.
+struct Interface {
+  std::uint16_t ifindex = 0;
+  std::string name;
+  MacAddress mac;
+  std::uint16_t mtu = 1500;
+  std::vector<IpPrefix> addresses;  ///< IPv6 link-local included
+  LinkOutput* output = nullptr;
+
+  [[nodiscard]] bool has_address(const IpAddress& address) const {
+    for (const IpPrefix& own : addresses)
+      if (own.address == address) return true;
+    return false;
+  }
+};
+
+}  // namespace millrace::neighbor

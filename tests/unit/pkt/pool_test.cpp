@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <millrace/pkt/pool.hpp>
+
+#include "tests/support/catch.hpp"
+#include "tests/support/eal.hpp"
+
+#include <vector>
+
+using namespace millrace;
+
+TEST_CASE("an empty pool gives null packets and recovers") {
+  test::TestPool pool(63);
+  std::vector<pkt::Packet> all;
+  while (pkt::Packet p = pool->allocate()) all.push_back(std::move(p));
+  CHECK(all.size() == 63);
+  CHECK(pool->in_use() == 63);
+  for (auto& p : all) pkt::consume(std::move(p));
+  CHECK(pool->in_use() == 0);
+}
+
+TEST_CASE("a reference shares bytes across buffers and outlives its source") {
+  test::TestPool pool(63);
+  pkt::Packet source = pool.packet(std::vector<std::uint8_t>{0, 1, 2, 3});
+  source.chain(pool.packet(std::vector<std::uint8_t>{4, 5, 6, 7}));
+  pkt::Packet middle = pool->reference(source, 2, 4);
+  REQUIRE(middle);
+  pkt::consume(std::move(source));
+  CHECK(test::bytes_of(middle) == std::vector<std::uint8_t>{2, 3, 4, 5});
+  pkt::consume(std::move(middle));
+}
+
+TEST_CASE("a pool that cannot be made says which and what to change") {
+  test::start_eal();
+  auto pool = pkt::Pool::create({.name = "too-large", .packets = 4'000'000});
+  REQUIRE_FALSE(pool);
+  CHECK(pool.error().message.find("too-large") != std::string::npos);
+  CHECK(pool.error().message.find("eal.memory_mb") != std::string::npos);
+}
