@@ -54,6 +54,7 @@ struct Meta {
   std::uint16_t ifindex;     ///< interface of arrival or departure
   std::uint16_t rx_queue;
   bool is_copy;              ///< a neighbour message that another lcore answers: learn from it only
+  bool gso_fixed_id;         ///< every segment of a merged IPv4 packet had the same ID; else it counted up by one
   std::uint32_t cb[5];       ///< scratch of the layer that owns the packet now
 };
 static_assert(sizeof(Meta) == 64);

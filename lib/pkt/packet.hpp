@@ -79,6 +79,15 @@ class Packet {
   void truncate(std::uint32_t n);
   /// Appends the buffers of `tail` without copying.
   void chain(Packet tail);
+  /// The same for a caller that remembers the last buffer of this packet: O(1), without a walk along the chain.
+  void chain(Packet tail, Mbuf*& last) {
+    Mbuf* t = tail.release();
+    last->next = t;
+    mbuf_->nb_segs = static_cast<std::uint16_t>(mbuf_->nb_segs + t->nb_segs);
+    mbuf_->pkt_len += t->pkt_len;
+    last = t;
+    for (std::uint16_t more = t->nb_segs; more > 1; --more) last = last->next;
+  }
 
   /// Calls f(std::span<const std::uint8_t>) for each buffer in order.
   template <class F>

@@ -10,10 +10,10 @@
 
 namespace millrace::port {
 
-/// What a port does in hardware after negotiation; the rest is done in software (see tx_offload.hpp).
+/// What a port does in hardware after negotiation; the rest is done in software (see tx_offload.hpp). The IPv4 header
+/// checksum is not among it: the ip layer always fills it in.
 struct Offloads {
   bool rx_l4_checksum = false;  ///< received packets carry a verdict
-  bool tx_ipv4_checksum = false;
   bool tx_tcp_checksum = false;
   bool tx_udp_checksum = false;
   bool tx_multi_segment = false;
@@ -25,11 +25,23 @@ struct LinkState {
   std::uint32_t speed_mbps = 0;  ///< 0: unknown
 };
 
+/// What the device itself has counted since it was opened; what DPDK calls rte_eth_stats.
+struct DeviceStats {
+  std::uint64_t rx_packets = 0;
+  std::uint64_t rx_bytes = 0;
+  std::uint64_t rx_missed = 0;     ///< lost by the device: nobody polled in time
+  std::uint64_t rx_errors = 0;
+  std::uint64_t rx_no_buffer = 0;  ///< lost because the queue's pool was empty
+  std::uint64_t tx_packets = 0;
+  std::uint64_t tx_bytes = 0;
+  std::uint64_t tx_errors = 0;
+};
+
 /// What a port is, settled when it was opened.
 struct Info {
-  std::string name;
-  std::string driver;
-  MacAddress mac;
+  std::string name{};
+  std::string driver{};
+  MacAddress mac{};
   std::uint16_t mtu = 1500;      ///< bytes of a packet without its Ethernet header
   std::uint16_t rx_queues = 1;
   std::uint16_t tx_queues = 1;
@@ -56,7 +68,7 @@ class TxQueue {
 };
 
 /// A network device: in-memory (drivers/sim) or anything DPDK drives (drivers/ethdev). Made and closed on a control
-/// thread; its queues belong to lcores.
+/// thread; its queues belong to lcores. Destroying it closes the device: no lcore may use its queues by then.
 class Port {
  public:
   virtual ~Port() = default;
@@ -64,6 +76,8 @@ class Port {
   [[nodiscard]] virtual RxQueue& rx_queue(std::uint16_t index) = 0;
   [[nodiscard]] virtual TxQueue& tx_queue(std::uint16_t index) = 0;
   [[nodiscard]] virtual LinkState link() const = 0;
+  /// Control thread only.
+  [[nodiscard]] virtual DeviceStats device_stats() const { return {}; }
   /// When an in-memory port next has something to receive: what a manual clock may jump to. `never` for real ports.
   [[nodiscard]] virtual Instant next_arrival() const { return never; }
 };

@@ -5,6 +5,7 @@
 #include "tests/support/catch.hpp"
 
 #include <rte_eal.h>
+#include <rte_lcore.h>
 #include <rte_log.h>
 
 #include <array>
@@ -16,6 +17,7 @@ namespace millrace::test {
 
 void start_eal() {
   static const bool started = [] {
+    if (rte_lcore_count() > 0) return true;  // the program under test started it
     std::array args{std::string("test"), std::string("--no-huge"), std::string("--no-shconf"), std::string("--no-pci"),
                     std::string("--no-telemetry"), std::string("-m"), std::string("256"), std::string("-l"),
                     std::string("0"), std::string("--log-level"), std::string("error")};

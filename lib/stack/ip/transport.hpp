@@ -17,6 +17,7 @@ struct Delivery {
   std::uint8_t hop_limit = 0;
   std::uint8_t traffic_class = 0;  ///< TOS or traffic class, ECN bits included
   neighbor::Interface* interface = nullptr;
+  std::uint16_t header_bytes = 0;  ///< of IP, still lying in front of data(); 0: gone
 };
 
 enum class ErrorKind : std::uint8_t {

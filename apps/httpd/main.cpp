@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The demo's application: an HTTP server and a UDP echo on every lcore, embedded through the library API.
+#include "apps/httpd/exchange.hpp"
+
+#include <millrace/config/loader.hpp>
+
+#include <CLI/CLI.hpp>
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+
+namespace {
+
+using namespace millrace;
+
+struct Options {
+  std::string config = "config/demo.yaml";
+  std::string stats_file;
+  std::uint16_t http_port = 80;
+  std::uint16_t echo_port = 7;
+};
+
+void echo_datagrams(UdpSocket& socket) {
+  std::array<std::uint8_t, 65536> datagram;
+  Endpoint from;
+  for (std::int64_t n; (n = socket.receive_from(datagram, from)) >= 0;) socket.send_to({datagram.data(), static_cast<std::size_t>(n)}, from);
+}
+
+Result<void> open_sockets(Engine& engine, const Options& options) {
+  for (const char* any : {"0.0.0.0", "::"}) {
+    const IpAddress address = *IpAddress::parse(any);
+    auto listening = engine.listen({address, options.http_port}, [&engine](Stream& stream) { httpd::Exchange::begin(engine, stream); });
+    if (!listening) return listening;
+    auto bound = engine.bind_udp({address, options.echo_port}, [](UdpSocket& socket) { socket.on_readable(echo_datagrams); });
+    if (!bound) return bound;
+  }
+  return {};
+}
+
+int fail(const Error& error) {
+  std::fprintf(stderr, "httpd: %s\n", error.message.c_str());
+  return error.code == EPERM ? 3 : 1;
+}
+
+int serve(const Options& options) {
+  const auto config = config::load_yaml(options.config);
+  if (!config) return fail({EINVAL, config::to_string(config.error())});
+  sigset_t stop_signals;
+  sigemptyset(&stop_signals);
+  sigaddset(&stop_signals, SIGINT);
+  sigaddset(&stop_signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &stop_signals, nullptr);
+  auto engine = Engine::create(*config);
+  if (!engine) return fail(engine.error());
+  if (auto opened = open_sockets(**engine, options); !opened) return fail(opened.error());
+  if (auto started = (*engine)->start(); !started) return fail(started.error());
+  std::printf("ready, seed %llu\n", static_cast<unsigned long long>((*engine)->seed()));
+  std::fflush(stdout);
+  int signal;
+  sigwait(&stop_signals, &signal);
+  (*engine)->stop();
+  if (!options.stats_file.empty()) std::ofstream(options.stats_file) << (*engine)->stats().to_json() << "\n";
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  CLI::App app("Serves HTTP and UDP echo from Millrace until it is interrupted");
+  app.add_option("config", options.config, "configuration, see doc/config.md")->capture_default_str();
+  app.add_option("--http-port", options.http_port)->capture_default_str();
+  app.add_option("--echo-port", options.echo_port)->capture_default_str();
+  app.add_option("--stats", options.stats_file, "write the counters there, as JSON, at the end");
+  CLI11_PARSE(app, argc, argv);
+  return serve(options);
+}

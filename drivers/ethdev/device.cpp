@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Control path of an ethdev: attach, negotiate, configure, start, and all of it backwards. Called by ethdev::open;
+// calls rte_ethdev and, for TAP devices, tap.hpp.
+#include "drivers/ethdev/device.hpp"
+
+#include "drivers/ethdev/profile.hpp"
+#include "drivers/ethdev/quiet_log.hpp"
+#include "drivers/ethdev/tap.hpp"
+
+#include <rte_dev.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <optional>
+
+namespace millrace::ethdev {
+namespace {
+
+// Ethernet header, frame check sequence and one VLAN tag.
+constexpr std::uint32_t framing = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN + RTE_VLAN_HLEN;
+
+rte_mempool* rte(pkt::Pool* pool) { return static_cast<rte_mempool*>(pool->handle()); }
+
+std::uint32_t data_room(const std::vector<pkt::Pool*>& pools) {
+  std::uint32_t least = UINT16_MAX;
+  for (pkt::Pool* pool : pools) least = std::min<std::uint32_t>(least, rte_pktmbuf_data_room_size(rte(pool)) - pkt::headroom);
+  return least;
+}
+
+}  // namespace
+
+tl::unexpected<Error> Device::refused(const char* step, int code) const {
+  const int error = code == 0 ? EIO : std::abs(code);
+  return failure(error, "port '" + options_.name + "' (" + info_.driver + "): " + step + ": " + std::strerror(error));
+}
+
+Result<void> Device::bring_up() {
+  if (options_.pools.empty()) return failure(EINVAL, "port '" + options_.name + "': no packet pool for its rx queues");
+  if (options_.rx_queues == 0 || options_.tx_queues == 0)
+    return failure(EINVAL, "port '" + options_.name + "': needs at least one rx and one tx queue");
+  std::optional<WithoutTapSignal> without_signal;
+  if (is_tap(options_.name)) without_signal.emplace();
+  const QuietLog quiet;
+  using Step = Result<void> (Device::*)();
+  for (const Step step : {&Device::attach, &Device::negotiate, &Device::configure, &Device::set_up_queues, &Device::set_mtu,
+                          &Device::start}) {
+    if (auto done = (this->*step)(); !done) return done;
+  }
+  return {};
+}
+
+Result<void> Device::attach() {
+  if (rte_eth_dev_get_port_by_name(options_.name.c_str(), &port_id_) != 0) {
+    if (is_tap(options_.name))
+      if (auto possible = check_tap(options_.name, options_.args); !possible) return possible;
+    const std::string spec = options_.name + (options_.args.empty() ? "" : "," + options_.args);
+    if (const int code = rte_dev_probe(spec.c_str()); code != 0)
+      return failure(std::abs(code), "port '" + options_.name + "': DPDK cannot make it with the arguments '" + options_.args +
+                                         "': " + std::strerror(std::abs(code)) +
+                                         "; check the driver's name and its arguments; eal.log_level info makes DPDK say more");
+    made_here_ = true;
+    if (rte_eth_dev_get_port_by_name(options_.name.c_str(), &port_id_) != 0)
+      return failure(ENODEV, "port '" + options_.name + "': the device was made but has no ethdev");
+  }
+  attached_ = true;
+  return {};
+}
+
+/// Settles queues, rings and offloads between what is asked and what the device has.
+Result<void> Device::negotiate() {
+  rte_eth_dev_info device{};
+  if (const int code = rte_eth_dev_info_get(port_id_, &device); code != 0) return refused("device info", code);
+  const Profile& profile = profile_of(device.driver_name);
+  info_.name = options_.name;
+  info_.driver = device.driver_name;
+  info_.mtu = options_.mtu;
+  info_.numa_node = rte_eth_dev_socket_id(port_id_);
+  info_.rx_queues = options_.rx_queues;
+  info_.tx_queues = options_.tx_queues;
+  if (profile.equal_queues) info_.rx_queues = info_.tx_queues = std::max(options_.rx_queues, options_.tx_queues);
+  if (info_.rx_queues > device.max_rx_queues || info_.tx_queues > device.max_tx_queues)
+    return failure(EINVAL, "port '" + options_.name + "': " + std::to_string(info_.rx_queues) + " rx and " +
+                               std::to_string(info_.tx_queues) + " tx queues asked, the device has " +
+                               std::to_string(device.max_rx_queues) + " and " + std::to_string(device.max_tx_queues));
+
+  const std::uint32_t room = data_room(options_.pools);
+  const bool scatter = options_.mtu + framing > room;
+  const bool announced = (device.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER) != 0;
+  if (scatter && !announced && !profile.scatters_unasked)
+    return failure(EINVAL, "port '" + options_.name + "': mtu " + std::to_string(options_.mtu) + " does not fit buffers of " +
+                               std::to_string(room) + " bytes, and the device cannot scatter; raise the pool's data_room to " +
+                               std::to_string(options_.mtu + framing));
+  if (scatter && announced) rx_offloads_ |= RTE_ETH_RX_OFFLOAD_SCATTER;
+  tx_offloads_ |= device.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+  if (options_.checksum_offload && !profile.software_checksums) {
+    rx_offloads_ |= device.rx_offload_capa & RTE_ETH_RX_OFFLOAD_CHECKSUM;
+    tx_offloads_ |= device.tx_offload_capa & (RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM);
+  }
+  const bool hashes = (device.rx_offload_capa & RTE_ETH_RX_OFFLOAD_RSS_HASH) != 0;
+  if (hashes || info_.rx_queues > 1)
+    rss_types_ = device.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP);
+  if (hashes && rss_types_ != 0) rx_offloads_ |= RTE_ETH_RX_OFFLOAD_RSS_HASH;
+
+  constexpr std::uint64_t both_l4 = RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
+  info_.offloads.rx_l4_checksum = (rx_offloads_ & both_l4) == both_l4;
+  info_.offloads.tx_tcp_checksum = (tx_offloads_ & RTE_ETH_TX_OFFLOAD_TCP_CKSUM) != 0;
+  info_.offloads.tx_udp_checksum = (tx_offloads_ & RTE_ETH_TX_OFFLOAD_UDP_CKSUM) != 0;
+  info_.offloads.tx_multi_segment = (tx_offloads_ & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
+  info_.offloads.rx_hash = (rx_offloads_ & RTE_ETH_RX_OFFLOAD_RSS_HASH) != 0;
+
+  rx_ring_ = options_.rx_ring;
+  tx_ring_ = options_.tx_ring;
+  // A TAP queue keeps as many buffers as descriptors to read one single frame into, and passes all to each readv.
+  if (profile.ring_holds_one_frame) rx_ring_ = static_cast<std::uint16_t>((options_.mtu + framing + room - 1) / room);
+  configured_mtu_ = options_.mtu;
+  if (options_.mtu + framing - RTE_VLAN_HLEN > device.max_rx_pktlen || options_.mtu > device.max_mtu) {
+    if (!is_tap(options_.name))
+      return failure(EINVAL, "port '" + options_.name + "': mtu " + std::to_string(options_.mtu) + ": the device's longest frame is " +
+                                 std::to_string(device.max_rx_pktlen) + " bytes");
+    configured_mtu_ = RTE_ETHER_MTU;
+  }
+  return {};
+}
+
+Result<void> Device::configure() {
+  rte_eth_conf conf{};
+  conf.rxmode.mtu = configured_mtu_;
+  conf.rxmode.offloads = rx_offloads_;
+  conf.txmode.offloads = tx_offloads_;
+  if (rss_types_ != 0) {
+    conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+    conf.rx_adv_conf.rss_conf.rss_hf = rss_types_;
+  }
+  if (const int code = rte_eth_dev_configure(port_id_, info_.rx_queues, info_.tx_queues, &conf); code != 0)
+    return refused("configure", code);
+  if (const int code = rte_eth_dev_adjust_nb_rx_tx_desc(port_id_, &rx_ring_, &tx_ring_); code != 0)
+    return refused("ring sizes", code);
+  return {};
+}
+
+Result<void> Device::set_up_queues() {
+  const auto node = static_cast<unsigned>(info_.numa_node);
+  for (std::uint16_t q = 0; q < info_.rx_queues; ++q) {
+    rte_mempool* const pool = rte(options_.pools[q % options_.pools.size()]);
+    if (const int code = rte_eth_rx_queue_setup(port_id_, q, rx_ring_, node, nullptr, pool); code != 0)
+      return refused(code == -ENOMEM ? "rx queue (raise eal.memory_mb or the pool's packets)" : "rx queue", code);
+  }
+  for (std::uint16_t q = 0; q < info_.tx_queues; ++q)
+    if (const int code = rte_eth_tx_queue_setup(port_id_, q, tx_ring_, node, nullptr); code != 0) return refused("tx queue", code);
+  return {};
+}
+
+Result<void> Device::set_mtu() {
+  // A device that knows no MTU (net_ring, vhost) carries whatever it is given.
+  if (configured_mtu_ == options_.mtu) {
+    const int code = rte_eth_dev_set_mtu(port_id_, options_.mtu);
+    if (code != 0 && code != -ENOTSUP) return refused("set mtu", code);
+  }
+  return {};
+}
+
+Result<void> Device::start() {
+  if (const int code = rte_eth_dev_start(port_id_); code != 0) return refused("start", code);
+  started_ = true;
+  // Only now has DPDK published the queues, which is where the TAP driver keeps what it checks a frame against.
+  if (configured_mtu_ != options_.mtu)
+    if (auto done = set_tap_mtu(port_id_, options_.mtu); !done) return done;
+  // IPv6 lives on multicast; devices that filter none do not know the call.
+  rte_eth_allmulticast_enable(port_id_);
+  rte_ether_addr mac{};
+  if (const int code = rte_eth_macaddr_get(port_id_, &mac); code != 0) return refused("mac address", code);
+  std::copy_n(mac.addr_bytes, info_.mac.bytes.size(), info_.mac.bytes.begin());
+  if (profile_of(info_.driver).announces_peer_mac) {
+    // Two hosts on a cable need two addresses: a locally administered one next to the kernel's is ours.
+    info_.mac.bytes[0] |= 2;
+    info_.mac.bytes[5] ^= 1;
+  }
+  return {};
+}
+
+Device::~Device() {
+  if (!attached_) return;
+  if (started_) static_cast<void>(rte_eth_dev_stop(port_id_));
+  rte_eth_dev_info device{};
+  if (!made_here_ || rte_eth_dev_info_get(port_id_, &device) != 0) return;
+  static_cast<void>(rte_eth_dev_close(port_id_));
+  rte_dev_remove(device.device);
+}
+
+}  // namespace millrace::ethdev

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The one Port over rte_ethdev. Made by the engine on its control thread; holds a started Device and its queues.
+#include "drivers/ethdev/ethdev_port.hpp"
+
+#include "drivers/ethdev/device.hpp"
+#include "drivers/ethdev/queues.hpp"
+
+#include <rte_ethdev.h>
+
+namespace millrace::ethdev {
+namespace {
+
+class EthdevPort final : public port::Port {
+ public:
+  EthdevPort(std::unique_ptr<Device> device, std::uint16_t ifindex) : device_(std::move(device)) {
+    const std::uint16_t id = device_->port_id();
+    for (std::uint16_t q = 0; q < info().rx_queues; ++q)
+      rx_.push_back(std::make_unique<EthdevRx>(id, q, ifindex, info().offloads.rx_l4_checksum));
+    for (std::uint16_t q = 0; q < info().tx_queues; ++q) tx_.push_back(std::make_unique<EthdevTx>(id, q, info()));
+  }
+
+  const port::Info& info() const override { return device_->info(); }
+  port::RxQueue& rx_queue(std::uint16_t index) override { return *rx_.at(index); }
+  port::TxQueue& tx_queue(std::uint16_t index) override { return *tx_.at(index); }
+  port::LinkState link() const override;
+  port::DeviceStats device_stats() const override;
+
+ private:
+  std::unique_ptr<Device> device_;
+  std::vector<std::unique_ptr<EthdevRx>> rx_;
+  std::vector<std::unique_ptr<EthdevTx>> tx_;
+};
+
+port::LinkState EthdevPort::link() const {
+  rte_eth_link link{};
+  if (rte_eth_link_get_nowait(device_->port_id(), &link) != 0) return {};
+  const bool known = link.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN;
+  return {.up = link.link_status == RTE_ETH_LINK_UP, .speed_mbps = known ? link.link_speed : 0};
+}
+
+port::DeviceStats EthdevPort::device_stats() const {
+  rte_eth_stats s{};
+  if (rte_eth_stats_get(device_->port_id(), &s) != 0) return {};
+  return {.rx_packets = s.ipackets, .rx_bytes = s.ibytes, .rx_missed = s.imissed, .rx_errors = s.ierrors,
+          .rx_no_buffer = s.rx_nombuf, .tx_packets = s.opackets, .tx_bytes = s.obytes, .tx_errors = s.oerrors};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<port::Port>> open(const Options& options) {
+  auto device = std::make_unique<Device>(options);
+  if (auto up = device->bring_up(); !up) return tl::unexpected<Error>(std::move(up.error()));
+  return std::make_unique<EthdevPort>(std::move(device), options.ifindex);
+}
+
+}  // namespace millrace::ethdev

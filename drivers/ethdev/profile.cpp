@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What is known of drivers beyond their own word. Called by Device while it negotiates.
+#include "drivers/ethdev/profile.hpp"
+
+namespace millrace::ethdev {
+namespace {
+
+constexpr Profile profiles[] = {
+    // Its tx checksum is wrong when a segment but the last has an odd length (22.11.11), and its rx verdict says
+    // NONE for a UDP datagram without checksum, IPv6 included. The MAC is that of the kernel's interface.
+    {.driver = "net_tap", .software_checksums = true, .equal_queues = true, .announces_peer_mac = true,
+     .ring_holds_one_frame = true},
+    {.driver = "net_vhost", .scatters_unasked = true},
+};
+constexpr Profile generic{};
+
+}  // namespace
+
+const Profile& profile_of(std::string_view driver) {
+  for (const Profile& profile : profiles)
+    if (profile.driver == driver) return profile;
+  return generic;
+}
+
+}  // namespace millrace::ethdev

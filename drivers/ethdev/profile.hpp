@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <string_view>
+
+namespace millrace::ethdev {
+
+/// Where a DPDK driver departs from what it announces, or from the rest.
+struct Profile {
+  std::string_view driver;            ///< rte_eth_dev_info::driver_name
+  bool software_checksums = false;    ///< its checksum offloads are loops in the driver: ours are better
+  bool equal_queues = false;          ///< refuses different numbers of rx and tx queues
+  bool announces_peer_mac = false;    ///< its MAC is that of the other end of the cable
+  bool scatters_unasked = false;      ///< receives into chains without having the offload
+  bool ring_holds_one_frame = false;  ///< rx descriptors are the pieces of one frame, not places for many
+};
+
+/// The profile of a driver; the generic one, which believes the device, when it has none of its own.
+[[nodiscard]] const Profile& profile_of(std::string_view driver);
+
+}  // namespace millrace::ethdev

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <millrace/port/port.hpp>
+
+#include <cstdint>
+
+namespace millrace::ethdev {
+
+/// A receive queue of a started ethdev.
+class EthdevRx final : public port::RxQueue {
+ public:
+  EthdevRx(std::uint16_t port_id, std::uint16_t queue, std::uint16_t ifindex, bool has_verdicts)
+      : port_id_(port_id), queue_(queue), ifindex_(ifindex), has_verdicts_(has_verdicts) {}
+  std::uint16_t receive(Env& env, pkt::Burst& burst, std::uint16_t budget) override;
+
+ private:
+  const std::uint16_t port_id_;
+  const std::uint16_t queue_;
+  const std::uint16_t ifindex_;
+  const bool has_verdicts_;
+};
+
+/// A transmit queue of a started ethdev; `info` outlives it.
+class EthdevTx final : public port::TxQueue {
+ public:
+  EthdevTx(std::uint16_t port_id, std::uint16_t queue, const port::Info& info)
+      : port_id_(port_id), queue_(queue), info_(info) {}
+  std::uint16_t transmit(Env& env, pkt::Burst& burst) override;
+
+ private:
+  void drop_refused(Env& env, pkt::Burst& burst);
+
+  const std::uint16_t port_id_;
+  const std::uint16_t queue_;
+  const port::Info& info_;
+};
+
+/// What a device says of a layer-4 checksum, in our terms.
+[[nodiscard]] pkt::ChecksumVerdict verdict_of(std::uint64_t ol_flags);
+
+/// Tells the device what to finish: ol_flags, header lengths and the sum of the pseudo header.
+void request_offloads(pkt::Mbuf& packet);
+
+}  // namespace millrace::ethdev

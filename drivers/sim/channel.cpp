@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// One direction of the in-memory link: loss, duplication, corruption, delay, order. Called by the two ends of a Link
+// (drivers/sim/link.cpp), which bring frames and fetch them again.
+#include "drivers/sim/channel.hpp"
+
+#include <millrace/base/byte_order.hpp>
+#include <millrace/wire/dissect.hpp>
+#include <millrace/wire/ethernet.hpp>
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+namespace millrace::sim {
+namespace {
+
+bool is_ip(std::span<const std::uint8_t> frame) {
+  if (frame.size() <= wire::ethernet_header_bytes) return false;
+  const std::uint16_t type = load_be16(&frame[12]);
+  return type == wire::ethertype::ipv4 || type == wire::ethertype::ipv6;
+}
+
+/// FNV-1a: any function of the tuple will do here.
+std::uint32_t mix(std::uint32_t hash, std::uint32_t value) {
+  for (int shift = 0; shift < 32; shift += 8) hash = (hash ^ ((value >> shift) & 0xff)) * 16777619u;
+  return hash;
+}
+
+}  // namespace
+
+std::uint16_t queue_of(std::span<const std::uint8_t> frame, std::uint16_t queues) {
+  if (queues <= 1) return 0;
+  const wire::Layers layers = wire::dissect(frame);
+  const FlowKey key = wire::flow_key(frame, layers);
+  std::uint32_t hash = 2166136261u;
+  for (std::size_t at = 0; at < 16; at += 4) hash = mix(mix(hash, load_be32(&key.local.bytes[at])), load_be32(&key.remote.bytes[at]));
+  // Every fragment must go where the first one goes, so a fragment's ports are not looked at.
+  if (!layers.is_fragment) hash = mix(hash, static_cast<std::uint32_t>(key.local_port << 16 | key.remote_port));
+  return key == FlowKey{} ? std::uint16_t{0} : static_cast<std::uint16_t>((hash ^ (hash >> 16)) % queues);
+}
+
+void Frame::finish_checksum() {
+  if (sum_offset == 0) return;
+  store_be16(&bytes[sum_offset], final_sum);
+  sum_offset = 0;
+}
+
+Channel::Channel(std::uint64_t seed, const Impairments& impairments, std::uint16_t queues)
+    : rng_(seed), impairments_(impairments), heaps_(queues) {}
+
+void Channel::set_queues(std::uint16_t queues) {
+  const std::lock_guard lock(mutex_);
+  heaps_.resize(queues);
+}
+
+void Channel::set_impairments(const Impairments& impairments) {
+  const std::lock_guard lock(mutex_);
+  impairments_ = impairments;
+}
+
+ChannelStats Channel::stats() const {
+  const std::lock_guard lock(mutex_);
+  return stats_;
+}
+
+void Channel::send(Instant now, const Frame& frame) {
+  const std::lock_guard lock(mutex_);
+  ++stats_.sent;
+  if (rng_.chance(impairments_.loss)) {
+    ++stats_.lost;
+    return;
+  }
+  const bool twice = rng_.chance(impairments_.duplicate);
+  put(now, frame);
+  if (!twice) return;
+  ++stats_.duplicated;
+  put(now, frame);
+}
+
+void Channel::put(Instant now, const Frame& frame) {
+  if (slots_.size() - free_.size() >= impairments_.limit) {
+    ++stats_.overflowed;
+    return;
+  }
+  const std::uint32_t slot = store(frame);
+  if (rng_.chance(impairments_.corrupt)) corrupt(slots_[slot]);
+  const Instant arrival = schedule(now, frame.bytes.size());
+  if (!held_ && rng_.chance(impairments_.reorder)) {
+    const std::uint32_t passes = 1 + rng_.below(std::max(1u, impairments_.reorder_packets));
+    held_ = Held{slot, passes, false, arrival + impairments_.reorder_delay};
+    return;
+  }
+  // Whatever was held back so long that it arrives before this frame has not been overtaken by it.
+  if (held_ && held_->until <= arrival) release_held(held_->until);
+  push(arrival, slot);
+  if (!held_) return;
+  held_->overtaken = true;
+  if (--held_->passes_left == 0) release_held(arrival);
+}
+
+Instant Channel::schedule(Instant now, std::size_t bytes) {
+  Instant arrival = now;
+  if (impairments_.rate_bits_per_s != 0) {
+    line_free_ = std::max(now, line_free_) + Duration(bytes * 8 * 1'000'000'000 / impairments_.rate_bits_per_s);
+    arrival = line_free_;
+  }
+  arrival += impairments_.delay;
+  if (const auto most = impairments_.jitter.count(); most > 0)
+    arrival += Duration(rng_.next() % (static_cast<std::uint64_t>(most) + 1));
+  last_arrival_ = std::max(arrival, last_arrival_);
+  return last_arrival_;
+}
+
+void Channel::push(Instant arrival, std::uint32_t slot) {
+  Heap& heap = heaps_[queue_of(slots_[slot].bytes, static_cast<std::uint16_t>(heaps_.size()))];
+  heap.push_back({arrival, order_++, slot});
+  std::push_heap(heap.begin(), heap.end(), std::greater<>{});
+}
+
+void Channel::release_held(Instant arrival) {
+  if (held_->overtaken) ++stats_.reordered;
+  push(arrival, held_->slot);
+  held_.reset();
+}
+
+bool Channel::take(Instant now, std::uint16_t queue, Frame& frame) {
+  const std::lock_guard lock(mutex_);
+  if (held_ && held_->until <= now) release_held(held_->until);
+  return pop(now, heaps_[queue], frame);
+}
+
+bool Channel::take_any(Instant now, Frame& frame) {
+  const std::lock_guard lock(mutex_);
+  if (held_ && held_->until <= now) release_held(held_->until);
+  Heap* earliest = &heaps_[0];
+  for (Heap& heap : heaps_)
+    if (!heap.empty() && (earliest->empty() || earliest->front() > heap.front())) earliest = &heap;
+  return pop(now, *earliest, frame);
+}
+
+bool Channel::pop(Instant now, Heap& heap, Frame& frame) {
+  if (heap.empty() || heap.front().arrival > now) return false;
+  std::pop_heap(heap.begin(), heap.end(), std::greater<>{});
+  const std::uint32_t slot = heap.back().slot;
+  heap.pop_back();
+  std::swap(frame, slots_[slot]);
+  free_.push_back(slot);
+  ++stats_.delivered;
+  return true;
+}
+
+Instant Channel::next_arrival() const {
+  const std::lock_guard lock(mutex_);
+  Instant next = held_ ? held_->until : never;
+  for (const Heap& heap : heaps_)
+    if (!heap.empty()) next = std::min(next, heap.front().arrival);
+  return next;
+}
+
+std::uint32_t Channel::store(const Frame& frame) {
+  // Slots and their storage are used again, so a channel allocates only while it warms up.
+  if (free_.empty()) {
+    free_.push_back(static_cast<std::uint32_t>(slots_.size()));
+    slots_.emplace_back();
+  }
+  const std::uint32_t slot = free_.back();
+  free_.pop_back();
+  slots_[slot] = frame;
+  return slot;
+}
+
+void Channel::corrupt(Frame& frame) {
+  if (!is_ip(frame.bytes)) return;
+  // The sum must cover what was sent, or nobody could find out.
+  frame.finish_checksum();
+  const auto bit = rng_.below(static_cast<std::uint32_t>((frame.bytes.size() - wire::ethernet_header_bytes) * 8));
+  frame.bytes[wire::ethernet_header_bytes + bit / 8] ^= static_cast<std::uint8_t>(1u << (bit % 8));
+  frame.corrupted = true;
+  ++stats_.corrupted;
+}
+
+}  // namespace millrace::sim

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <millrace/base/rng.hpp>
+#include <millrace/base/time.hpp>
+
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace millrace::sim {
+
+/// What one direction of a link does to the frames it carries. Probabilities are in [0, 1]; the names and the default
+/// bound are those of netem.
+struct Impairments {
+  double loss = 0;
+  double duplicate = 0;  ///< a second copy follows the first
+  double corrupt = 0;    ///< one bit of an IP packet flips; Ethernet headers and ARP are spared, as the frame check
+                         ///< sequence of a real link would have caught that
+  double reorder = 0;    ///< a frame is held back until 1..reorder_packets later ones have passed it, or
+  std::uint32_t reorder_packets = 3;
+  Duration reorder_delay = 1ms;  ///< for so long if too few come; one frame at a time is held back
+  Duration delay{0};
+  Duration jitter{0};                 ///< up to so much is added to the delay; never overtakes an earlier frame
+  std::uint64_t rate_bits_per_s = 0;  ///< serialisation of the frame's own bytes; 0: takes no time
+  std::uint32_t limit = 1000;         ///< frames on the way at most; one more is dropped
+};
+
+/// What a channel has done so far.
+struct ChannelStats {
+  std::uint64_t sent = 0;  ///< frames offered by the sender
+  std::uint64_t delivered = 0;
+  std::uint64_t lost = 0;
+  std::uint64_t duplicated = 0;
+  std::uint64_t reordered = 0;  ///< frames that a later one overtook
+  std::uint64_t corrupted = 0;
+  std::uint64_t overflowed = 0;  ///< dropped because `limit` frames were on the way
+};
+
+/// A frame between two hosts.
+struct Frame {
+  std::vector<std::uint8_t> bytes{};
+  bool corrupted = false;
+  std::uint16_t sum_offset = 0;  ///< not 0: the checksum found here covers the pseudo header only,
+  std::uint16_t final_sum = 0;   ///< and this is what a device that finishes it would write
+
+  /// Finishes the checksum, as the frame would be seen on a cable.
+  void finish_checksum();
+};
+
+/// One direction of a link: decides at send() when, where and in which state a frame arrives, from its own seeded
+/// generator and the sender's clock alone. Every call takes the channel's lock, so the two ends, and the queues of
+/// one end, may be driven by different threads; in one thread a run repeats exactly.
+class Channel {
+ public:
+  Channel(std::uint64_t seed, const Impairments& impairments, std::uint16_t queues);
+
+  void set_impairments(const Impairments& impairments);
+  /// Receive queues of the end that this channel leads to; while no frame is on the way.
+  void set_queues(std::uint16_t queues);
+  /// Copies the frame. `now` must not run backwards.
+  void send(Instant now, const Frame& frame);
+  /// Moves the earliest frame that has arrived at `queue` by `now` into `frame`; false when there is none. The
+  /// storage that `frame` had is kept for later frames.
+  bool take(Instant now, std::uint16_t queue, Frame& frame);
+  /// The same over all queues, in order of arrival.
+  bool take_any(Instant now, Frame& frame);
+  /// When the next frame arrives, at whatever queue; may lie in the past; `never` when none is on the way.
+  [[nodiscard]] Instant next_arrival() const;
+  [[nodiscard]] ChannelStats stats() const;
+
+ private:
+  struct Pending {
+    Instant arrival;
+    std::uint64_t order;
+    std::uint32_t slot;
+    bool operator>(const Pending& o) const { return arrival != o.arrival ? arrival > o.arrival : order > o.order; }
+  };
+  struct Held {
+    std::uint32_t slot;
+    std::uint32_t passes_left;
+    bool overtaken;
+    Instant until;
+  };
+  using Heap = std::vector<Pending>;
+
+  void put(Instant now, const Frame& frame);
+  Instant schedule(Instant now, std::size_t bytes);
+  void push(Instant arrival, std::uint32_t slot);
+  void release_held(Instant arrival);
+  bool pop(Instant now, Heap& heap, Frame& frame);
+  std::uint32_t store(const Frame& frame);
+  void corrupt(Frame& frame);
+
+  mutable std::mutex mutex_;
+  Rng rng_;
+  Impairments impairments_;
+  std::vector<Frame> slots_;
+  std::vector<std::uint32_t> free_;
+  std::vector<Heap> heaps_;  // one a receive queue
+  std::optional<Held> held_;
+  std::uint64_t order_ = 0;
+  Instant line_free_{};
+  Instant last_arrival_{};
+  ChannelStats stats_;
+};
+
+/// Which of `queues` receive queues a frame belongs to: the same for all frames of a flow, 0 for what is not IP.
+[[nodiscard]] std::uint16_t queue_of(std::span<const std::uint8_t> frame, std::uint16_t queues);
+
+}  // namespace millrace::sim

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The two ends of an in-memory cable as Ports: packets become frames on transmit and packets of the receiver's pool
+// on receive. Called by the poll loop through port::RxQueue and TxQueue; calls Channel and port::prepare.
+#include "drivers/sim/link.hpp"
+
+#include <millrace/base/byte_order.hpp>
+#include <millrace/pkt/pool.hpp>
+#include <millrace/port/tx_offload.hpp>
+
+#include <algorithm>
+#include <cstring>
+
+namespace millrace::sim {
+namespace {
+
+constexpr std::uint16_t first_segment_bytes = 256;
+constexpr std::uint16_t most_queues = 16;
+
+Channel make_channel(std::uint64_t seed, const Impairments& impairments, const EndOptions& receiver) {
+  MR_ASSERT(receiver.queues >= 1 && receiver.queues <= most_queues);
+  return Channel(seed, impairments, receiver.queues);
+}
+
+class SimRx final : public port::RxQueue {
+ public:
+  SimRx(Channel& channel, const LinkOptions& link, const EndOptions& end, std::uint16_t queue)
+      : channel_(channel), link_(link), ifindex_(end.ifindex), queue_(queue) {}
+
+  std::uint16_t receive(Env& env, pkt::Burst& burst, std::uint16_t budget) override;
+
+ private:
+  pkt::Packet packet_of(Env& env) const;
+
+  Channel& channel_;
+  const LinkOptions& link_;
+  const std::uint16_t ifindex_;
+  const std::uint16_t queue_;
+  Frame frame_;
+};
+
+class SimTx final : public port::TxQueue {
+ public:
+  SimTx(Link& link, Channel& channel, const port::Info& info) : link_(link), channel_(channel), info_(info) {}
+
+  std::uint16_t transmit(Env& env, pkt::Burst& burst) override;
+
+ private:
+  void send(Instant now, pkt::Mbuf& m);
+
+  Link& link_;
+  Channel& channel_;
+  const port::Info& info_;
+  Frame frame_;
+};
+
+std::uint16_t SimRx::receive(Env& env, pkt::Burst& burst, std::uint16_t budget) {
+  const std::uint16_t most = std::min(budget, burst.room());
+  std::uint16_t received = 0;
+  std::uint64_t bytes = 0;
+  for (std::uint16_t tries = 0; tries < most && channel_.take(env.now, queue_, frame_); ++tries) {
+    pkt::Packet packet = packet_of(env);
+    if (!packet) {
+      env.stats->drop.add(stats::DropReason::no_buffer);
+      continue;
+    }
+    pkt::Meta& meta = packet.meta();
+    meta.rx_time = env.now;
+    meta.ifindex = ifindex_;
+    meta.rx_queue = queue_;
+    if (frame_.sum_offset != 0) {
+      meta.checksum = pkt::ChecksumVerdict::partial;
+    } else if (link_.offloads.rx_l4_checksum && !frame_.corrupted) {
+      meta.checksum = pkt::ChecksumVerdict::good;
+    }
+    bytes += packet.length();
+    burst.push(std::move(packet));
+    ++received;
+  }
+  if (received > 0) {
+    env.stats->port.add(stats::Port::rx_packets, received);
+    env.stats->port.add(stats::Port::rx_bytes, bytes);
+  }
+  return received;
+}
+
+/// A packet, of several buffers if need be, with the bytes of frame_; null when the pool has not enough.
+pkt::Packet SimRx::packet_of(Env& env) const {
+  pkt::Packet whole;
+  std::size_t done = 0;
+  do {
+    pkt::Packet part = env.pool->allocate();
+    if (!part) {
+      if (whole) pkt::consume(std::move(whole));
+      return {};
+    }
+    std::size_t n = std::min<std::size_t>(part.tailroom(), frame_.bytes.size() - done);
+    if (link_.segment_bytes != 0)
+      n = std::min<std::size_t>(n, whole ? link_.segment_bytes : std::max(link_.segment_bytes, first_segment_bytes));
+    if (n > 0) std::memcpy(part.append(static_cast<std::uint16_t>(n)), frame_.bytes.data() + done, n);
+    done += n;
+    if (whole) {
+      whole.chain(std::move(part));
+    } else {
+      whole = std::move(part);
+    }
+  } while (done < frame_.bytes.size());
+  return whole;
+}
+
+std::uint16_t SimTx::transmit(Env& env, pkt::Burst& burst) {
+  if (!link_.is_up()) {
+    burst.take_all([&](pkt::Packet packet) { drop(env, std::move(packet), stats::DropReason::link_down); });
+    return 0;
+  }
+  port::prepare(env, burst, info_);
+  const std::uint16_t count = burst.size();
+  std::uint64_t bytes = 0;
+  burst.take_all([&](pkt::Packet packet) {
+    bytes += packet.length();
+    send(env.now, packet.mbuf());
+    pkt::consume(std::move(packet));
+  });
+  if (count > 0) {
+    env.stats->port.add(stats::Port::tx_packets, count);
+    env.stats->port.add(stats::Port::tx_bytes, bytes);
+  }
+  return count;
+}
+
+void SimTx::send(Instant now, pkt::Mbuf& m) {
+  std::uint16_t sum_offset = 0;
+  std::uint16_t pseudo_sum = 0;
+  if (m.meta.tx_checksum != pkt::ChecksumRequest::none) {
+    sum_offset = port::checksum_offset(m);
+    port::write_pseudo_sum(m);
+    pseudo_sum = load_be16(m.data() + sum_offset);
+    port::finish_checksum(m);
+    frame_.final_sum = load_be16(m.data() + sum_offset);
+  }
+  frame_.sum_offset = sum_offset;
+  frame_.corrupted = false;
+  frame_.bytes.clear();
+  for (pkt::Mbuf* s = &m; s != nullptr; s = s->next) frame_.bytes.insert(frame_.bytes.end(), s->data(), s->data() + s->data_len);
+  if (sum_offset != 0) store_be16(&frame_.bytes[sum_offset], pseudo_sum);
+  channel_.send(now, frame_);
+}
+
+}  // namespace
+
+class SimPort final : public port::Port {
+ public:
+  SimPort(Link& link, End end) : link_(link), end_(end) {
+    const EndOptions& own = end == End::a ? link.options_.a : link.options_.b;
+    info_ = {.name = own.name, .driver = "sim", .mac = own.mac, .mtu = own.mtu != 0 ? own.mtu : link.options_.mtu, .rx_queues = own.queues,
+             .tx_queues = own.queues, .numa_node = -1, .offloads = link.options_.offloads};
+    for (std::uint16_t q = 0; q < own.queues; ++q) {
+      rx_.push_back(std::make_unique<SimRx>(link.into(end), link.options_, own, q));
+      tx_.push_back(std::make_unique<SimTx>(link, link.out_of(end), info_));
+    }
+  }
+
+  const port::Info& info() const override { return info_; }
+  port::RxQueue& rx_queue(std::uint16_t index) override { return *rx_.at(index); }
+  port::TxQueue& tx_queue(std::uint16_t index) override { return *tx_.at(index); }
+  port::LinkState link() const override { return {.up = link_.is_up(), .speed_mbps = 0}; }
+  Instant next_arrival() const override { return link_.next_arrival(end_); }
+
+ private:
+  Link& link_;
+  const End end_;
+  port::Info info_;
+  std::vector<std::unique_ptr<SimRx>> rx_;
+  std::vector<std::unique_ptr<SimTx>> tx_;
+};
+
+Link::Link(const LinkOptions& options)
+    : options_(options),
+      // Neighbouring seeds must not give related directions.
+      channels_{make_channel(Rng(options.seed).next(), options.a_to_b, options.b),
+                make_channel(Rng(~options.seed).next(), options.b_to_a, options.a)} {}
+
+std::unique_ptr<port::Port> Link::open(End end) { return std::make_unique<SimPort>(*this, end); }
+
+std::unique_ptr<port::Port> Link::open(End end, const EndOptions& options) {
+  MR_ASSERT(options.queues >= 1 && options.queues <= most_queues);
+  (end == End::a ? options_.a : options_.b) = options;
+  into(end).set_queues(options.queues);
+  return open(end);
+}
+
+void Link::inject(End from, Instant now, std::span<const std::uint8_t> frame) {
+  out_of(from).send(now, Frame{.bytes = {frame.begin(), frame.end()}});
+}
+
+std::optional<std::vector<std::uint8_t>> Link::take(End at, Instant now) {
+  Frame frame;
+  if (!into(at).take_any(now, frame)) return std::nullopt;
+  frame.finish_checksum();
+  return std::move(frame.bytes);
+}
+
+Instant Link::next_arrival(End at) const { return into(at).next_arrival(); }
+
+void Link::set_impairments(End from, const Impairments& impairments) { out_of(from).set_impairments(impairments); }
+
+ChannelStats Link::stats(End from) const { return out_of(from).stats(); }
+
+}  // namespace millrace::sim

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Copies of frames on their way. record() is called by the receive and transmit paths, drain() by a control thread;
+// calls finish_checksum().
+#include <millrace/capture/tap.hpp>
+
+#include <millrace/capture/finish_checksum.hpp>
+#include <millrace/capture/writer.hpp>
+#include <millrace/wire/protocol.hpp>
+
+#include <algorithm>
+
+namespace millrace::capture {
+namespace {
+
+/// Stands before the bytes and the comment in the ring.
+struct Record {
+  std::int64_t time;
+  std::uint32_t interface;
+  std::uint32_t original_length;
+  std::uint32_t captured;
+  std::uint16_t comment;
+  Direction direction;
+};
+
+constexpr std::size_t longest_comment = 1024;
+constexpr std::size_t drained_at_once = 1 << 16;
+
+/// The protocol whose checksum in the frame is not the one that belongs there, or 0 when all is well.
+std::uint8_t unfinished(const pkt::Meta& meta, Direction direction) {
+  if (meta.l4_offset == 0) return 0;
+  if (direction == Direction::in)
+    return meta.checksum == pkt::ChecksumVerdict::partial || meta.gso_segs > 1 ? meta.l4_proto : std::uint8_t{0};
+  switch (meta.tx_checksum) {
+    case pkt::ChecksumRequest::none: return 0;
+    case pkt::ChecksumRequest::tcp: return wire::ip_proto::tcp;
+    case pkt::ChecksumRequest::udp: return wire::ip_proto::udp;
+    case pkt::ChecksumRequest::icmp6: return wire::ip_proto::icmp6;
+  }
+  return 0;
+}
+
+}  // namespace
+
+void Tap::record(const pkt::Packet& packet, std::uint32_t interface, Direction direction, Instant time,
+                 std::string_view comment) {
+  if (stopped_.load(std::memory_order_relaxed)) return count(after_stop_);
+  comment = comment.substr(0, longest_comment);
+  const std::uint32_t length = packet.length();
+  const std::uint32_t captured = snaplen_ == 0 ? length : std::min(length, snaplen_);
+  const std::uint8_t proto = unfinished(packet.meta(), direction);
+  // A checksum covers the whole packet, so the whole of it is copied first even when less is kept.
+  const std::uint32_t copied = proto != 0 ? length : captured;
+  std::uint8_t* const room = ring_.reserve(static_cast<std::uint32_t>(sizeof(Record) + copied + comment.size()));
+  if (room == nullptr) return count(dropped_);
+
+  std::uint8_t* const bytes = room + sizeof(Record);
+  packet.copy_out(0, {bytes, copied});
+  if (proto != 0) finish_checksum({bytes, copied}, packet.meta().l3_offset, packet.meta().l4_offset, proto);
+  std::copy(comment.begin(), comment.end(), bytes + captured);
+  const Record record{time.time_since_epoch().count(),
+                      interface,
+                      length,
+                      captured,
+                      static_cast<std::uint16_t>(comment.size()),
+                      direction};
+  std::memcpy(room, &record, sizeof record);
+  ring_.commit(static_cast<std::uint32_t>(sizeof record + captured + comment.size()));
+  count(recorded_);
+}
+
+bool Tap::front(Frame& frame) {
+  const std::span<const std::uint8_t> bytes = ring_.front();
+  if (bytes.empty()) return false;
+  Record record;
+  std::memcpy(&record, bytes.data(), sizeof record);
+  frame.interface = record.interface;
+  frame.direction = record.direction;
+  frame.time = Instant(Duration(record.time));
+  frame.original_length = record.original_length;
+  frame.bytes = bytes.subspan(sizeof record, record.captured);
+  frame.comment = {reinterpret_cast<const char*>(bytes.data()) + sizeof record + record.captured, record.comment};
+  return true;
+}
+
+std::size_t drain(std::span<Tap* const> taps, Writer& writer) {
+  std::size_t taken = 0;
+  for (; taken < drained_at_once; ++taken) {
+    Tap* earliest = nullptr;
+    Frame frame;
+    for (Tap* tap : taps) {
+      Frame candidate;
+      if (!tap->front(candidate) || (earliest != nullptr && frame.time <= candidate.time)) continue;
+      earliest = tap;
+      frame = candidate;
+    }
+    if (earliest == nullptr) break;
+    if (!writer.write(frame))
+      for (Tap* tap : taps) tap->stop();
+    earliest->pop();
+  }
+  return taken;
+}
+
+}  // namespace millrace::capture

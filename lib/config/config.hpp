@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <millrace/config/sysctl.hpp>
+#include <millrace/wire/address.hpp>
+
+#include <bitset>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace millrace::config {
+
+/// A set of lcores, as rps_cpus writes it: bit i is lcore i.
+using LcoreMask = std::bitset<128>;
+/// Linux's bitmap text: hex digits, a comma between groups of 32 bits, "3" or "00000000,00000003"; null when it is not.
+[[nodiscard]] std::optional<LcoreMask> parse_lcore_mask(std::string_view text);
+[[nodiscard]] std::string to_string(const LcoreMask& mask);
+
+/// What DPDK's environment layer gets, when it is the engine that starts it.
+struct Eal {
+  std::uint32_t memory_mb = 256;
+  bool hugepages = false;
+  std::string log_level = "error";    ///< DPDK's: emergency alert critical error warning notice info debug
+  std::uint32_t pool_packets = 8192;  ///< packet buffers of each receiving lcore
+  std::uint16_t data_room = 2048;     ///< bytes in each; a longer frame spans several
+  std::vector<std::string> args{};    ///< further EAL arguments, as on a DPDK command line
+  bool operator==(const Eal&) const = default;
+};
+
+/// One poll lcore; its number is its place in Config::lcores. Its memory comes from the NUMA node of its CPU.
+struct Lcore {
+  std::optional<std::uint32_t> cpu{};  ///< pinned to this CPU; none: floats
+  bool operator==(const Lcore&) const = default;
+};
+
+enum class PortDriver : std::uint8_t {
+  sim,     ///< in-memory port, driven by the application or linked to another
+  tap,     ///< a TAP device of the kernel, made at start
+  vdev,    ///< a DPDK virtual device, made at start from Port::device ("net_ring0", "net_virtio_user0,path=/run/s")
+  ethdev,  ///< a device that EAL has already probed, named by Port::device
+};
+
+struct Port {
+  std::string name{};
+  PortDriver driver = PortDriver::sim;
+  std::string device{};             ///< vdev, ethdev: the device, with its arguments
+  std::string iface{};              ///< tap: name of the kernel's interface, at most 15 characters
+  std::optional<MacAddress> mac{};  ///< none: the device's own, or one drawn from the seed
+  std::uint16_t mtu = 1500;
+  std::uint16_t rx_queues = 1;
+  std::uint16_t tx_queues = 1;
+  std::uint16_t rx_desc = 256;  ///< a power of two
+  std::uint16_t tx_desc = 256;
+  LcoreMask rps_cpus{};  ///< of each rx queue; empty: off
+  bool gro = true;       ///< merge received TCP segments
+  std::vector<std::uint16_t> rx_lcores{};  ///< of each rx queue; empty: queue i on lcore i modulo their number
+  bool operator==(const Port&) const = default;
+};
+
+struct StackInterface {
+  std::string port{};
+  std::string name{};  ///< as routes and counters call it
+  std::vector<IpPrefix> addresses{};
+  bool operator==(const StackInterface&) const = default;
+};
+
+struct Route {
+  IpPrefix to{};                   ///< 0.0.0.0/0 or ::/0: the default route
+  std::optional<IpAddress> via{};  ///< none: on link
+  std::string dev{};               ///< interface; empty: the one on whose link `via` is
+  bool operator==(const Route&) const = default;
+};
+
+/// One IP host: its interfaces and routes.
+struct Stack {
+  std::string name{};
+  std::vector<StackInterface> interfaces{};
+  std::vector<Route> routes{};
+  bool operator==(const Stack&) const = default;
+};
+
+enum class CaptureDirection : std::uint8_t { both, in, out };
+
+/// A pcapng file of frames as they pass between ports and stacks: received ones after GRO, as on Linux.
+struct Capture {
+  bool enabled = false;
+  std::string file = "millrace.pcapng";
+  std::vector<std::string> ports{};  ///< empty: all
+  CaptureDirection direction = CaptureDirection::both;
+  std::uint64_t max_bytes = 64 << 20;    ///< the file ends here, what comes later is counted
+  std::uint32_t snaplen = 0;             ///< bytes kept of each frame; 0: all
+  std::uint32_t buffer_bytes = 4 << 20;  ///< of each lcore, between the data path and the file
+  bool operator==(const Capture&) const = default;
+};
+
+enum class ClockSource : std::uint8_t {
+  tsc,
+  manual,  ///< the application sets the time and steps the engine
+};
+
+struct Config {
+  Eal eal;
+  std::vector<Lcore> lcores{Lcore{}};
+  std::vector<Port> ports{};
+  std::vector<Stack> stacks{};
+  Sysctl sysctl;
+  Capture capture;
+  ClockSource clock = ClockSource::tsc;
+  std::uint64_t seed = 0;  ///< of everything random; 0: drawn at start and printed
+  bool operator==(const Config&) const = default;
+};
+
+/// One thing wrong in a configuration.
+struct Problem {
+  std::string file{};     ///< empty when the Config was made in code
+  int line = 0;           ///< from 1; 0: not of one line
+  std::string key{};      ///< "ports[0].mtu"
+  std::string value{};    ///< as it was written
+  std::string message{};  ///< what is wrong and what would be valid
+
+  /// "demo.yaml:12: ports[0].mtu: 20: must be 68..9600".
+  [[nodiscard]] std::string to_string() const;
+};
+
+/// Checks ranges and combinations; empty when the configuration can work. Rights, devices and memory of this machine
+/// are not looked at: starting tells.
+[[nodiscard]] std::vector<Problem> validate(const Config& config);
+
+}  // namespace millrace::config
+
+namespace millrace {
+using config::Config;
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <millrace/config/config.hpp>
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+namespace millrace::config {
+
+/// A closed range of numbers.
+struct Range {
+  std::int64_t min;
+  std::int64_t max;
+  [[nodiscard]] constexpr bool contains(std::int64_t v) const { return min <= v && v <= max; }
+  [[nodiscard]] std::string to_string() const { return std::to_string(min) + ".." + std::to_string(max); }
+};
+
+/// What the loader and validate() both hold the fields of Config to.
+namespace limit {
+inline constexpr Range memory_mb{16, 1 << 20};
+inline constexpr Range pool_packets{255, 1 << 22};
+inline constexpr Range data_room{512, 16384};  // all headers of a packet lie in its first buffer
+inline constexpr Range lcores{1, 128};
+inline constexpr Range cpu{0, 4095};
+inline constexpr Range mtu{68, 9600};  // RFC 791 section 3.2; what the drivers' jumbo frames carry
+inline constexpr Range queues{1, 128};
+inline constexpr Range descriptors{32, 32768};
+inline constexpr Range entries{0, 1024};  // of any list
+inline constexpr Range max_bytes{4096, std::int64_t{1} << 50};
+inline constexpr Range snaplen{0, 262144};
+inline constexpr Range buffer_bytes{256 << 10, 1 << 30};  // holds at least two merged frames of 64 KiB
+inline constexpr std::size_t interface_name = 15;         // IFNAMSIZ - 1
+inline constexpr std::uint16_t tap_queues = 16;           // RTE_PMD_TAP_MAX_QUEUES
+}  // namespace limit
+
+/// The words of each enumeration, in the order of its enumerators.
+inline constexpr std::array<std::string_view, 4> driver_words{"sim", "tap", "vdev", "ethdev"};
+inline constexpr std::array<std::string_view, 3> direction_words{"both", "in", "out"};
+inline constexpr std::array<std::string_view, 2> clock_words{"tsc", "manual"};
+inline constexpr std::array<std::string_view, 8> log_words{"emergency", "alert",  "critical", "error",
+                                                           "warning",   "notice", "info",     "debug"};
+
+}  // namespace millrace::config

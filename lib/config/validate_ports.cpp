@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Checks the ports of a Config: what each driver needs, queues, and the lcores that they are given to. Called by
+// validate().
+#include <millrace/config/findings.hpp>
+
+namespace millrace::config {
+namespace {
+
+/// Keys that belong to other drivers must be absent: nothing is accepted and ignored.
+void check_driver(const Port& port, const std::string& at, Findings& findings) {
+  const auto index = static_cast<std::size_t>(port.driver);
+  if (index >= driver_words.size()) {
+    findings.add(at + ".driver", std::to_string(index), "must be " + one_of(driver_words));
+    return;
+  }
+  const std::string driver(driver_words[index]);
+  const bool takes_device = port.driver == PortDriver::vdev || port.driver == PortDriver::ethdev;
+  if (takes_device && port.device.empty())
+    findings.add(at + ".device", "",
+                 "is missing: driver " + driver + " needs the device's name, such as " +
+                     (port.driver == PortDriver::vdev ? "net_ring0" : "0000:00:05.0"));
+  if (!takes_device && !port.device.empty())
+    findings.add(at + ".device", port.device, "is for drivers vdev and ethdev, not " + driver);
+  if (port.driver != PortDriver::tap) {
+    if (!port.iface.empty()) findings.add(at + ".iface", port.iface, "is for driver tap, not " + driver);
+    return;
+  }
+  findings.name(at + ".iface", port.iface, limit::interface_name);
+  // A TAP queue is one file descriptor, read and written.
+  if (port.rx_queues != port.tx_queues)
+    findings.add(
+        at + ".tx_queues", std::to_string(port.tx_queues),
+        "must equal rx_queues, which is " + std::to_string(port.rx_queues) + ": each queue of a TAP goes both ways");
+  if (port.rx_queues > limit::tap_queues)
+    findings.add(at + ".rx_queues", std::to_string(port.rx_queues),
+                 "must be at most " + std::to_string(limit::tap_queues) + " with driver tap");
+}
+
+void check_lcores(const Config& config, const Port& port, const std::string& at, Findings& findings) {
+  const std::size_t lcores = config.lcores.size();
+  const std::string there_are = "there are " + std::to_string(lcores) + " lcores, numbered from 0";
+  if (!port.rx_lcores.empty() && port.rx_lcores.size() != port.rx_queues)
+    findings.add(at + ".rx_lcores", std::to_string(port.rx_lcores.size()) + " entries",
+                 "must have one entry for each of the " + std::to_string(port.rx_queues) + " rx_queues, or be absent");
+  for (std::size_t q = 0; q < port.rx_lcores.size(); ++q)
+    if (port.rx_lcores[q] >= lcores)
+      findings.add(indexed(at + ".rx_lcores", q), std::to_string(port.rx_lcores[q]), "is no lcore; " + there_are);
+  if (lcores < port.rps_cpus.size() && (port.rps_cpus >> lcores).any())
+    findings.add(at + ".rps_cpus", to_string(port.rps_cpus), "names absent lcores; " + there_are);
+}
+
+void check_mac(const Port& port, const std::string& at, Findings& findings, Unique& macs) {
+  if (!port.mac) return;
+  const std::string text = port.mac->to_string();
+  if (port.mac->is_multicast())
+    findings.add(at + ".mac", text, "is a multicast address: the lowest bit of its first byte must be 0");
+  if (*port.mac == MacAddress{})
+    findings.add(at + ".mac", text, "must not be all zero; leave it out for the device's own");
+  macs.add(at + ".mac", text);
+}
+
+}  // namespace
+
+void validate_ports(const Config& config, Findings& findings) {
+  Unique names(findings, "this name");
+  Unique ifaces(findings, "this interface");
+  Unique devices(findings, "this device");
+  Unique macs(findings, "this address");
+  for (std::size_t i = 0; i < config.ports.size(); ++i) {
+    const Port& port = config.ports[i];
+    const std::string at = indexed("ports", i);
+    findings.name(at + ".name", port.name, limit::interface_name);
+    names.add(at + ".name", port.name);
+    if (!port.iface.empty()) ifaces.add(at + ".iface", port.iface);
+    if (!port.device.empty()) devices.add(at + ".device", port.device.substr(0, port.device.find(',')));
+    check_driver(port, at, findings);
+    check_mac(port, at, findings, macs);
+    findings.range(at + ".mtu", port.mtu, limit::mtu);
+    findings.range(at + ".rx_queues", port.rx_queues, limit::queues);
+    findings.range(at + ".tx_queues", port.tx_queues, limit::queues);
+    findings.power_of_two(at + ".rx_desc", port.rx_desc, limit::descriptors);
+    findings.power_of_two(at + ".tx_desc", port.tx_desc, limit::descriptors);
+    check_lcores(config, port, at, findings);
+  }
+}
+
+}  // namespace millrace::config

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Makes an engine's parts from its configuration: pools, ports, lcores, stacks, in that order. Called by
+// Engine::create; calls the runtime, the drivers and socket::Stack.
+#include <millrace/engine/impl.hpp>
+
+#include <millrace/engine/options.hpp>
+#include <millrace/runtime/eal.hpp>
+#include <millrace/runtime/topology.hpp>
+
+#include "drivers/ethdev/ethdev_port.hpp"
+#include "drivers/sim/link.hpp"
+
+#include <cerrno>
+
+namespace millrace {
+namespace {
+
+constexpr std::uint32_t flows_per_lcore = 1 << 17;
+
+// Names of pools must differ between the engines of a process.
+std::string unique_name(const char* kind, std::uint16_t lcore) {
+  static std::atomic<unsigned> serial{0};
+  return std::string("mr_") + kind + std::to_string(lcore) + "_" + std::to_string(serial++);
+}
+
+std::uint16_t queue_lcore(const config::Port& port, std::uint16_t queue, std::size_t lcores) {
+  return port.rx_lcores.empty() ? static_cast<std::uint16_t>(queue % lcores) : port.rx_lcores[queue];
+}
+
+}  // namespace
+
+Result<void> Engine::Impl::build(const std::map<std::string, LinkEnd>& links) {
+  limits = softnet_limits(config.sysctl);
+  if (Result<void> eal = runtime::eal_start(eal_config(config.eal)); !eal) return eal;
+  if (Result<void> made = make_lcores(); !made) return made;
+  if (Result<void> opened = open_ports(links); !opened) return opened;
+  if (Result<void> opened = open_capture(); !opened) return opened;
+  for (std::uint16_t id = 0; id < lcores.size(); ++id) {
+    wire_lcore(id);
+    if (Result<void> made = make_stacks(id); !made) return made;
+    make_pollers(id);
+  }
+  return {};
+}
+
+Result<void> Engine::Impl::make_lcores() {
+  const auto count = static_cast<std::uint16_t>(config.lcores.size());
+  Rng root(seed);
+  const std::array<std::uint64_t, 2> secret{root.next(), root.next()};
+  std::vector<steer::FlowTable*> tables;
+  worker_rings = std::make_unique<runtime::WorkerRings>(count, 2 * (limits.netdev_max_backlog + 2));
+  tx_rings = std::make_unique<runtime::WorkerRings>(count, 1024);
+  for (std::uint16_t id = 0; id < count; ++id) {
+    const auto& cpu = config.lcores[id].cpu;
+    if (cpu && !runtime::may_run_on(*cpu)) {
+      return failure(EINVAL, "lcores[" + std::to_string(id) + "].cpu: this process may not run on cpu " + std::to_string(*cpu) +
+                                 "; choose another, or leave it out");
+    }
+    auto pool = pkt::Pool::create({.name = unique_name("pool", id),
+                                   .packets = config.eal.pool_packets,
+                                   .data_room = config.eal.data_room,
+                                   .numa_node = cpu ? runtime::node_of_cpu(*cpu) : -1});
+    if (!pool) return tl::unexpected(pool.error());
+    pools.push_back(std::move(*pool));
+    wakers.push_back(std::make_unique<runtime::Waker>());
+    waker_list.push_back(wakers.back().get());
+    flow_tables.push_back(std::make_unique<steer::FlowTable>(flows_per_lcore, secret[0] ^ secret[1]));
+    tables.push_back(flow_tables.back().get());
+    lcores.push_back(std::make_unique<runtime::Lcore>(id, clock(), *wakers[id], limits, *tx_rings));
+    Env& env = lcores[id]->env();
+    env.rng = root.fork();
+    env.secret = secret;
+    env.pool = pools[id].get();
+    lcores[id]->parts.wheel = std::make_unique<timer::Wheel>(env.now);
+    env.wheel = lcores[id]->parts.wheel.get();
+  }
+  directory.emplace(std::move(tables));
+  toeplitz.emplace();
+  return {};
+}
+
+Result<void> Engine::Impl::open_ports(const std::map<std::string, LinkEnd>& links) {
+  for (std::size_t i = 0; i < config.ports.size(); ++i) {
+    Result<std::unique_ptr<port::Port>> opened = open_port(i, links);
+    if (!opened) return failure(opened.error().code, "port '" + config.ports[i].name + "': " + opened.error().message);
+    ports.push_back(std::move(*opened));
+  }
+  return {};
+}
+
+Result<std::unique_ptr<port::Port>> Engine::Impl::open_port(std::size_t index, const std::map<std::string, LinkEnd>& links) {
+  const config::Port& port = config.ports[index];
+  const auto ifindex = static_cast<std::uint16_t>(index + 1);
+  if (port.driver == config::PortDriver::sim) {
+    LinkEnd end;
+    if (const auto found = links.find(port.name); found != links.end()) {
+      end = found->second;
+    } else {
+      end.link = make_link(seed).first.link;
+      free_links[port.name] = end.link;
+    }
+    sim_links.push_back(end.link);
+    return end.link->open(end.end == 0 ? sim::End::a : sim::End::b, sim_options(port, ifindex, seed));
+  }
+  ethdev::Options options = ethdev_options(port, ifindex);
+  for (std::uint16_t q = 0; q < port.rx_queues; ++q)
+    options.pools.push_back(pools[queue_lcore(port, q, lcores.size())].get());
+  return ethdev::open(options);
+}
+
+Result<void> Engine::Impl::open_capture() {
+  if (!config.capture.enabled) return {};
+  Result<std::unique_ptr<Capturing>> opened = Capturing::open(config, lcores.size(), is_manual());
+  if (!opened) return tl::unexpected(opened.error());
+  capturing = std::move(*opened);
+  return {};
+}
+
+runtime::CapturePoint Engine::Impl::capture_point(std::uint16_t id, capture::Direction direction) const {
+  return capturing ? capturing->point(id, direction) : runtime::CapturePoint{};
+}
+
+void Engine::Impl::wire_lcore(std::uint16_t id) {
+  runtime::Lcore& lcore = *lcores[id];
+  runtime::LcoreParts& parts = lcore.parts;
+  parts.tx_paths.resize(ports.size() + 1);
+  parts.stack_by_ifindex.resize(ports.size() + 1);
+  for (std::size_t i = 0; i < ports.size(); ++i) {
+    // Queue q belongs to lcore q; lcores beyond the last queue hand over to one that has its own.
+    const auto owner = static_cast<std::uint16_t>(id % std::min<std::size_t>(ports[i]->info().tx_queues, lcores.size()));
+    parts.tx_paths[i + 1] = std::make_unique<runtime::TxPath>(
+        lcore.env(), runtime::TxPath::Wiring{.queue = owner == id ? &ports[i]->tx_queue(id) : nullptr,
+                                             .owner = owner,
+                                             .rings = *tx_rings,
+                                             .owner_waker = *wakers[owner],
+                                             .ifindex = static_cast<std::uint16_t>(i + 1),
+                                             .capture = capture_point(id, capture::Direction::out)});
+  }
+  parts.steer = std::make_unique<steer::Steer>(*directory, *toeplitz);
+  parts.receive = std::make_unique<runtime::Receive>(
+      lcore.env(), limits, *parts.steer, runtime::Receive::Wiring{*worker_rings, waker_list, parts.stack_by_ifindex, capture_point(id, capture::Direction::in)});
+  parts.backlog = std::make_unique<runtime::Backlog>(*parts.receive, *worker_rings, id, limits.dev_weight);
+  parts.backlog->enable();
+}
+
+void Engine::Impl::make_pollers(std::uint16_t id) {
+  runtime::LcoreParts& parts = lcores[id]->parts;
+  for (std::size_t i = 0; i < ports.size(); ++i) {
+    const config::Port& port = config.ports[i];
+    const port::Info& info = ports[i]->info();
+    for (std::uint16_t q = 0; q < info.rx_queues; ++q) {
+      if (queue_lcore(port, q, lcores.size()) != id) continue;
+      parts.pollers.push_back(std::make_unique<runtime::RxPoller>(
+          runtime::RxPoller::Wiring{.queue = ports[i]->rx_queue(q),
+                                    .receive = *parts.receive,
+                                    .mac = info.mac,
+                                    .napi_id = static_cast<std::uint32_t>((i + 1) << 16 | (q + 1u))},
+          gro_config(config.sysctl, port)));
+      parts.steer->set_rps(static_cast<std::uint16_t>(i + 1), q, steer::RpsMap::of(port.rps_cpus));
+      parts.pollers.back()->enable();
+    }
+  }
+}
+
+Result<void> Engine::Impl::make_stacks(std::uint16_t id) {
+  for (std::size_t index = 0; index < config.stacks.size(); ++index)
+    if (Result<void> made = make_stack(id, index); !made) return made;
+  return {};
+}
+
+Result<void> Engine::Impl::make_stack(std::uint16_t id, std::size_t index) {
+  const config::Stack& wanted = config.stacks[index];
+  runtime::LcoreParts& parts = lcores[id]->parts;
+  socket::Stack::Options options = stack_options(config.sysctl);
+  options.id = static_cast<std::uint16_t>(index);
+  options.tcp.port_stride = static_cast<std::uint16_t>(lcores.size());
+  options.tcp.port_phase = id;
+  auto stack = std::make_unique<socket::Stack>(lcores[id]->env(), *flow_tables[id], options);
+  std::map<std::string, neighbor::Interface*> by_name;
+  for (const config::StackInterface& wanted_interface : wanted.interfaces) {
+    const std::uint16_t ifindex = ifindex_of(config, wanted_interface.port);
+    Result<neighbor::Interface*> interface = stack->add_interface(
+        make_interface(wanted_interface, ifindex, ports[ifindex - 1u]->info(), *parts.tx_paths[ifindex]));
+    if (!interface) return tl::unexpected(interface.error());
+    by_name[(*interface)->name] = *interface;
+    parts.stack_by_ifindex[ifindex] = stack.get();
+    parts.steer->set_stack(ifindex, options.id);
+  }
+  for (const config::Route& route : wanted.routes) {
+    const std::string dev = route_interface(wanted, route);
+    if (Result<void> added = stack->ip().add_route(route.to, route.via, *by_name.at(dev)); !added)
+      return failure(added.error().code, "stack '" + wanted.name + "': route to " + route.to.to_string() + ": " + added.error().message);
+  }
+  parts.stacks.push_back(std::move(stack));
+  return {};
+}
+
+}  // namespace millrace

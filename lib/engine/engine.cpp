@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The facade: life of an engine, its threads, manual drive, calls from outside. Called by applications; calls the parts
+// that build.cpp made.
+#include <millrace/engine/impl.hpp>
+
+#include <millrace/runtime/eal.hpp>
+#include <millrace/runtime/topology.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <future>
+#include <sys/random.h>
+
+namespace millrace {
+namespace {
+
+std::uint64_t drawn_seed() {
+  std::uint64_t seed = 0;
+  while (seed == 0)
+    if (getrandom(&seed, sizeof seed, 0) != sizeof seed) seed = 0;
+  return seed;
+}
+
+Error all_problems(const std::vector<config::Problem>& problems) {
+  std::string text;
+  for (const config::Problem& problem : problems) text += (text.empty() ? "" : "\n") + problem.to_string();
+  return Error{EINVAL, text};
+}
+
+}  // namespace
+
+Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Engine::~Engine() { stop(); }
+
+Result<std::unique_ptr<Engine>> Engine::create(const Config& config, const std::map<std::string, LinkEnd>& links) {
+  if (const auto problems = config::validate(config); !problems.empty()) return tl::unexpected(all_problems(problems));
+  auto impl = std::make_unique<Impl>();
+  impl->config = config;
+  impl->seed = config.seed != 0 ? config.seed : drawn_seed();
+  if (Result<void> built = impl->build(links); !built) return tl::unexpected(built.error());
+  return std::unique_ptr<Engine>(new Engine(std::move(impl)));
+}
+
+// Packets go home before the pools do: stacks and pollers first, then rings, then the devices.
+Engine::Impl::~Impl() {
+  for (auto& lcore : lcores) lcore->shut_down();
+  if (tx_rings) tx_rings->drain([&](pkt::Packet p) { drop(lcores[0]->env(), std::move(p), stats::DropReason::shutdown); });
+  if (worker_rings) worker_rings->drain([&](pkt::Packet p) { drop(lcores[0]->env(), std::move(p), stats::DropReason::shutdown); });
+  for (auto& lcore : lcores) lcore->parts = {};
+  ports.clear();
+}
+
+std::uint16_t Engine::lcores() const { return static_cast<std::uint16_t>(impl_->lcores.size()); }
+
+Result<void> Engine::start() {
+  if (impl_->is_manual()) return failure(EINVAL, "an engine with the manual clock is stepped with run_once(), not started");
+  if (impl_->is_running()) return failure(EALREADY, "the engine is running already");
+  impl_->stopping.store(false);
+  std::vector<std::future<Result<void>>> pinned;
+  for (std::uint16_t id = 0; id < lcores(); ++id) {
+    std::promise<Result<void>> ready;
+    pinned.push_back(ready.get_future());
+    impl_->threads.emplace_back([impl = impl_.get(), id, ready = std::move(ready)]() mutable { impl->run_lcore(id, std::move(ready)); });
+  }
+  for (auto& result : pinned)
+    if (Result<void> r = result.get(); !r) {
+      stop();
+      return r;
+    }
+  return {};
+}
+
+void Engine::Impl::run_lcore(std::uint16_t id, std::promise<Result<void>> ready) {
+  Result<void> pinned;
+  if (const auto& cpu = config.lcores[id].cpu) pinned = runtime::pin_this_thread(*cpu);
+  const bool ok = pinned.has_value();
+  const runtime::ThreadRegistration registration;
+  ready.set_value(std::move(pinned));
+  if (ok) lcores[id]->run(stopping);
+}
+
+void Engine::stop() {
+  impl_->stopping.store(true);
+  for (auto& thread : impl_->threads) thread.join();
+  impl_->threads.clear();
+}
+
+bool Engine::post(std::uint16_t lcore, std::function<void(Sockets&)> f, std::size_t stack) {
+  runtime::Lcore& target = *impl_->lcores[lcore];
+  return target.inbox().post([&target, stack, f = std::move(f)] { f(target.parts.stacks[stack]->sockets()); });
+}
+
+Result<void> Engine::on_each_lcore(const std::function<Result<void>(Sockets&)>& f, std::size_t stack) {
+  if (stack >= impl_->config.stacks.size())
+    return failure(EINVAL, "there is no stack " + std::to_string(stack) + ": the configuration has " + std::to_string(impl_->config.stacks.size()));
+  Result<void> first;
+  for (std::uint16_t id = 0; id < lcores(); ++id) {
+    Result<void> result;
+    if (impl_->is_running()) {
+      std::promise<Result<void>> done;
+      if (!post(id, [&](Sockets& sockets) { done.set_value(f(sockets)); }, stack))
+        return failure(EAGAIN, "the inbox of lcore " + std::to_string(id) + " is full; try again");
+      result = done.get_future().get();
+    } else {
+      result = f(impl_->lcores[id]->parts.stacks[stack]->sockets());
+    }
+    if (!result && first) first = std::move(result);
+  }
+  return first;
+}
+
+Result<void> Engine::listen(const Endpoint& local, Sockets::Accept on_accept, int backlog) {
+  return on_each_lcore([&](Sockets& sockets) { return sockets.listen(local, backlog, on_accept); });
+}
+
+Result<void> Engine::bind_udp(const Endpoint& local, std::function<void(UdpSocket&)> set_up) {
+  return on_each_lcore([&](Sockets& sockets) -> Result<void> {
+    Result<UdpSocket*> socket = sockets.bind_udp(local);
+    if (!socket) return tl::unexpected(socket.error());
+    set_up(**socket);
+    return {};
+  });
+}
+
+void Engine::offload(Sockets& sockets, std::function<void()> work, std::function<void()> done) {
+  runtime::Inbox& home = impl_->lcores[sockets.lcore()]->inbox();
+  impl_->executor.run([&home, work = std::move(work), done = std::move(done)] {
+    work();
+    while (!home.post(done)) std::this_thread::yield();
+  });
+}
+
+bool Engine::run_once() {
+  bool worked = false;
+  for (std::uint16_t id = 0; id < lcores(); ++id) worked |= run_once(id);
+  return worked;
+}
+
+bool Engine::run_once(std::uint16_t lcore) {
+  MR_ASSERT(!impl_->is_running());
+  return impl_->lcores[lcore]->run_once();
+}
+
+Instant Engine::next_deadline() {
+  Instant next = never;
+  for (auto& lcore : impl_->lcores) next = std::min(next, lcore->next_deadline());
+  for (auto& port : impl_->ports) next = std::min(next, port->next_arrival());
+  return next;
+}
+
+Instant Engine::now() const { return impl_->is_manual() ? impl_->manual.peek() : impl_->monotonic.now(); }
+
+void Engine::set_clock(Instant now) {
+  MR_ASSERT(impl_->is_manual() && now >= impl_->manual.peek());
+  impl_->manual.set(now);
+}
+
+void Engine::inject(std::string_view port, std::span<const std::uint8_t> frame) {
+  const auto link = impl_->free_links.find(std::string(port));
+  MR_ASSERT(link != impl_->free_links.end());
+  link->second->inject(sim::End::b, now(), frame);
+}
+
+std::vector<std::uint8_t> Engine::take(std::string_view port) {
+  const auto link = impl_->free_links.find(std::string(port));
+  MR_ASSERT(link != impl_->free_links.end());
+  return link->second->take(sim::End::b, now()).value_or(std::vector<std::uint8_t>{});
+}
+
+std::uint32_t Engine::packets_in_use() const {
+  std::uint32_t sum = 0;
+  for (const auto& pool : impl_->pools) sum += pool->in_use();
+  return sum;
+}
+
+std::uint64_t Engine::seed() const { return impl_->seed; }
+
+}  // namespace millrace

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <millrace/base/result.hpp>
+#include <millrace/base/time.hpp>
+#include <millrace/config/config.hpp>
+#include <millrace/engine/link.hpp>
+#include <millrace/engine/stats.hpp>
+#include <millrace/engine/thread_queue.hpp>
+#include <millrace/stack/socket/sockets.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace millrace {
+
+using socket::Sockets;
+using socket::Stream;
+using socket::UdpSocket;
+
+/// A whole instance of Millrace: ports, lcores, stacks. Built from a Config; runs its lcores on threads of its own
+/// (start), or one pass at a time on the thread that calls run_once(): with the manual clock that is a simulation.
+/// The members below may be called from any one control thread at a time, unless they say otherwise.
+class Engine {
+ public:
+  /// Opens the ports and builds the lcores. `links` attaches sim ports, by name, to ends of in-memory links; a sim port
+  /// without one is free: see inject() and take(). Fails with what was wrong and what to do; nothing is left behind.
+  [[nodiscard]] static Result<std::unique_ptr<Engine>> create(const Config& config, const std::map<std::string, LinkEnd>& links = {});
+  /// Stops, closes every socket and port. Every packet buffer is back in its pool.
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  [[nodiscard]] std::uint16_t lcores() const;
+
+  /// Runs `f` once for each lcore, with its sockets of stack `stack` (its place in the configuration), and waits for
+  /// all: on their threads when started, else here. Returns the first failure.
+  [[nodiscard]] Result<void> on_each_lcore(const std::function<Result<void>(Sockets&)>& f, std::size_t stack = 0);
+  /// Has `f` run on `lcore`, soon; from any thread. False when the lcore's inbox is full.
+  bool post(std::uint16_t lcore, std::function<void(Sockets&)> f, std::size_t stack = 0);
+  /// Accepts TCP connections on every lcore: each is accepted where its packets arrive.
+  [[nodiscard]] Result<void> listen(const Endpoint& local, Sockets::Accept on_accept, int backlog = 4096);
+  /// Binds a UDP socket on every lcore, each for the flows that arrive there; `set_up` sets its callbacks.
+  [[nodiscard]] Result<void> bind_udp(const Endpoint& local, std::function<void(UdpSocket&)> set_up);
+  /// Runs `work` on the application's threads (a TBB task arena), then `done` back on the lcore of `sockets`: for what
+  /// would hold up a poll lcore. From that lcore.
+  void offload(Sockets& sockets, std::function<void()> work, std::function<void()> done);
+
+  /// Starts a thread for each lcore, pinned where the configuration says. Not with the manual clock.
+  [[nodiscard]] Result<void> start();
+  /// Stops the threads; sockets stay open, and start() or run_once() go on.
+  void stop();
+
+  /// A queue of sockets for one thread outside the lcores, with one eventfd for its epoll. Before the engine ends, it must.
+  [[nodiscard]] Result<std::unique_ptr<ThreadQueue>> attach_thread(std::size_t stack = 0);
+
+  /// Manual drive: one pass of every lcore, on this thread. Returns whether any had something to do.
+  bool run_once();
+  /// One pass of one lcore.
+  bool run_once(std::uint16_t lcore);
+  /// The earliest moment at which a pass would have something to do that time alone brings: a timer, or a packet on its
+  /// way on a sim port. `never` when there is none.
+  [[nodiscard]] Instant next_deadline();
+  [[nodiscard]] Instant now() const;
+  /// Manual clock only: sets the time, which must not run backwards.
+  void set_clock(Instant now);
+
+  /// A free sim port: puts a frame on its wire, towards the engine.
+  void inject(std::string_view port, std::span<const std::uint8_t> frame);
+  /// A free sim port: the next frame that the engine sent, or empty.
+  [[nodiscard]] std::vector<std::uint8_t> take(std::string_view port);
+
+  /// Every counter; from any thread, at any time.
+  [[nodiscard]] Stats stats() const;
+  /// Packet buffers not in their pools at this moment.
+  [[nodiscard]] std::uint32_t packets_in_use() const;
+  [[nodiscard]] std::uint64_t seed() const;
+
+ private:
+  struct Impl;
+  explicit Engine(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace millrace

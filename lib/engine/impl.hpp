@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <millrace/engine/capturing.hpp>
+#include <millrace/engine/engine.hpp>
+#include <millrace/engine/executor.hpp>
+#include <millrace/runtime/lcore.hpp>
+#include <millrace/steer/steer.hpp>
+#include <millrace/steer/toeplitz.hpp>
+
+#include "drivers/sim/link.hpp"
+
+#include <atomic>
+#include <future>
+#include <optional>
+#include <thread>
+
+namespace millrace {
+
+/// What an Engine is made of. Members are destroyed from the last to the first: threads have ended, then lcores go
+/// (their packets return to the pools), then rings and ports, then pools.
+struct Engine::Impl {
+  ~Impl();
+
+  Config config;
+  std::uint64_t seed = 0;
+  runtime::MonotonicClock monotonic;
+  runtime::ManualClock manual;
+  runtime::SoftnetLimits limits;
+  std::vector<std::unique_ptr<pkt::Pool>> pools;                  ///< by lcore
+  std::vector<std::unique_ptr<runtime::Waker>> wakers;            ///< by lcore
+  std::vector<runtime::Waker*> waker_list;
+  std::vector<std::unique_ptr<steer::FlowTable>> flow_tables;     ///< by lcore
+  std::optional<steer::Directory> directory;
+  std::optional<steer::Toeplitz> toeplitz;
+  std::vector<std::shared_ptr<sim::Link>> sim_links;              ///< kept while their ports are open
+  std::map<std::string, std::shared_ptr<sim::Link>> free_links;   ///< of sim ports that the application drives
+  std::vector<std::unique_ptr<port::Port>> ports;                 ///< by ifindex - 1
+  std::unique_ptr<runtime::WorkerRings> worker_rings;
+  std::unique_ptr<runtime::WorkerRings> tx_rings;
+  std::vector<std::unique_ptr<runtime::Lcore>> lcores;
+  std::unique_ptr<Capturing> capturing;                           ///< null: no capture
+  std::vector<std::thread> threads;
+  std::atomic<bool> stopping{false};
+  Executor executor;                                              ///< first to go: its tasks post to the lcores
+
+  [[nodiscard]] bool is_manual() const { return config.clock == config::ClockSource::manual; }
+  [[nodiscard]] runtime::Clock& clock() { return is_manual() ? static_cast<runtime::Clock&>(manual) : monotonic; }
+  [[nodiscard]] bool is_running() const { return !threads.empty(); }
+
+  // build.cpp: each fails with the reason and leaves what was made to the destructor.
+  Result<void> build(const std::map<std::string, LinkEnd>& links);
+  Result<void> make_lcores();
+  Result<void> open_capture();
+  Result<void> open_ports(const std::map<std::string, LinkEnd>& links);
+  Result<std::unique_ptr<port::Port>> open_port(std::size_t index, const std::map<std::string, LinkEnd>& links);
+  [[nodiscard]] runtime::CapturePoint capture_point(std::uint16_t id, capture::Direction direction) const;
+  void wire_lcore(std::uint16_t id);
+  void make_pollers(std::uint16_t id);
+  Result<void> make_stacks(std::uint16_t id);
+  Result<void> make_stack(std::uint16_t id, std::size_t index);
+  void run_lcore(std::uint16_t id, std::promise<Result<void>> ready);  // engine.cpp
+};
+
+}  // namespace millrace

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Turns configuration into the options of the engine's parts. Called by build.cpp.
+#include <millrace/engine/options.hpp>
+
+#include <millrace/base/rng.hpp>
+
+#include <chrono>
+
+namespace millrace {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+tcp::BufferSizes buffer_sizes(const std::array<std::int64_t, 3>& triple) {
+  return {static_cast<std::uint32_t>(triple[0]), static_cast<std::uint32_t>(triple[1]), static_cast<std::uint32_t>(triple[2])};
+}
+
+// A locally administered address that differs between ports and seeds.
+MacAddress drawn_mac(std::uint64_t seed, std::uint16_t ifindex) {
+  Rng rng(seed ^ (std::uint64_t{ifindex} << 48));
+  MacAddress mac;
+  mac.bytes[0] = 0x02;
+  for (std::size_t i = 1; i < mac.bytes.size(); ++i) mac.bytes[i] = static_cast<std::uint8_t>(rng.next());
+  return mac;
+}
+
+IpPrefix link_local(const MacAddress& mac) {
+  const auto& m = mac.bytes;
+  IpPrefix prefix{.address = {}, .length = 64};
+  prefix.address.bytes = {0xfe, 0x80, 0, 0, 0, 0, 0, 0, static_cast<std::uint8_t>(m[0] ^ 2), m[1], m[2], 0xff, 0xfe, m[3], m[4], m[5]};
+  return prefix;
+}
+
+}  // namespace
+
+runtime::EalConfig eal_config(const config::Eal& eal) {
+  return {.memory_mb = eal.memory_mb, .hugepages = eal.hugepages, .log_level = eal.log_level, .extra = eal.args};
+}
+
+runtime::SoftnetLimits softnet_limits(const config::Sysctl& sysctl) {
+  return {.netdev_budget = static_cast<int>(sysctl.netdev_budget),
+          .netdev_budget_usecs = microseconds(sysctl.netdev_budget_usecs),
+          .dev_weight = static_cast<int>(sysctl.dev_weight),
+          .netdev_max_backlog = static_cast<std::uint32_t>(sysctl.netdev_max_backlog)};
+}
+
+gro::Config gro_config(const config::Sysctl& sysctl, const config::Port& port) {
+  gro::Config gro;
+  gro.enabled = port.gro;
+  gro.normal_batch = static_cast<std::uint32_t>(sysctl.gro_normal_batch);
+  gro.tick = microseconds(sysctl.gro_tick_us);
+  gro.poll_hold = microseconds(sysctl.gro_poll_hold_us);
+  if (sysctl.gro_compat == config::gro_compat_linux) gro.table = gro::Table::linux8x8;
+  return gro;
+}
+
+socket::Stack::Options stack_options(const config::Sysctl& sysctl) {
+  socket::Stack::Options options;
+  options.neighbor.base_reachable = milliseconds(sysctl.neigh_base_reachable_time_ms);
+  options.neighbor.retrans = milliseconds(sysctl.neigh_retrans_time_ms);
+  options.neighbor.delay_first_probe = seconds(sysctl.neigh_delay_first_probe_time);
+  options.neighbor.ucast_solicit = static_cast<std::uint8_t>(sysctl.neigh_ucast_solicit);
+  options.neighbor.mcast_solicit = static_cast<std::uint8_t>(sysctl.neigh_mcast_solicit);
+  options.neighbor.queue_bytes = static_cast<std::uint32_t>(sysctl.neigh_unres_qlen_bytes);
+  options.neighbor.entries = static_cast<std::uint32_t>(sysctl.neigh_gc_thresh3);
+  options.icmp.ratelimit = milliseconds(sysctl.icmp_ratelimit);
+  options.icmp.msgs_per_sec = static_cast<std::uint32_t>(sysctl.icmp_msgs_per_sec);
+  options.icmp.msgs_burst = static_cast<std::uint32_t>(sysctl.icmp_msgs_burst);
+  options.udp.port_first = static_cast<std::uint16_t>(sysctl.ip_local_port_range[0]);
+  options.udp.port_last = static_cast<std::uint16_t>(sysctl.ip_local_port_range[1]);
+  tcp::Config& tcp = options.tcp;
+  tcp.somaxconn = static_cast<std::uint32_t>(sysctl.somaxconn);
+  tcp.syn_retries = static_cast<std::uint8_t>(sysctl.tcp_syn_retries);
+  tcp.synack_retries = static_cast<std::uint8_t>(sysctl.tcp_synack_retries);
+  tcp.retries2 = static_cast<std::uint8_t>(sysctl.tcp_retries2);
+  tcp.rmem = buffer_sizes(sysctl.tcp_rmem);
+  tcp.wmem = buffer_sizes(sysctl.tcp_wmem);
+  tcp.timestamps = sysctl.tcp_timestamps != 0;
+  tcp.window_scaling = sysctl.tcp_window_scaling != 0;
+  tcp.port_low = static_cast<std::uint16_t>(sysctl.ip_local_port_range[0]);
+  tcp.port_high = static_cast<std::uint16_t>(sysctl.ip_local_port_range[1]);
+  return options;
+}
+
+sim::EndOptions sim_options(const config::Port& port, std::uint16_t ifindex, std::uint64_t seed) {
+  sim::EndOptions end;
+  end.name = port.name;
+  end.mac = port.mac ? *port.mac : drawn_mac(seed, ifindex);
+  end.ifindex = ifindex;
+  end.queues = port.rx_queues;
+  end.mtu = port.mtu;
+  return end;
+}
+
+ethdev::Options ethdev_options(const config::Port& port, std::uint16_t ifindex) {
+  ethdev::Options options;
+  if (port.driver == config::PortDriver::tap) {
+    options.name = "net_tap_" + port.name;
+    options.args = "iface=" + port.iface;
+    if (port.mac) options.args += ",mac=" + port.mac->to_string();
+  } else {
+    const std::size_t comma = port.device.find(',');
+    options.name = port.device.substr(0, comma);
+    if (comma != std::string::npos) options.args = port.device.substr(comma + 1);
+  }
+  options.ifindex = ifindex;
+  options.rx_queues = port.rx_queues;
+  options.tx_queues = port.tx_queues;
+  options.rx_ring = port.rx_desc;
+  options.tx_ring = port.tx_desc;
+  options.mtu = port.mtu;
+  return options;
+}
+
+neighbor::Interface make_interface(const config::StackInterface& wanted, std::uint16_t ifindex, const port::Info& port,
+                                   neighbor::LinkOutput& output) {
+  neighbor::Interface interface;
+  interface.ifindex = ifindex;
+  interface.name = wanted.name;
+  interface.mac = port.mac;
+  interface.mtu = port.mtu;
+  interface.addresses = wanted.addresses;
+  interface.addresses.push_back(link_local(port.mac));
+  interface.output = &output;
+  return interface;
+}
+
+std::uint16_t ifindex_of(const Config& config, const std::string& port) {
+  for (std::size_t i = 0; i < config.ports.size(); ++i)
+    if (config.ports[i].name == port) return static_cast<std::uint16_t>(i + 1);
+  MR_ASSERT(!"validate() has checked that every interface's port exists");
+  return 0;
+}
+
+std::string route_interface(const config::Stack& stack, const config::Route& route) {
+  if (!route.dev.empty() || !route.via) return route.dev;
+  for (const config::StackInterface& interface : stack.interfaces)
+    for (const IpPrefix& own : interface.addresses)
+      if (own.contains(*route.via)) return interface.name;
+  MR_ASSERT(!"validate() has checked that every gateway is on a link");
+  return {};
+}
+
+}  // namespace millrace

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <millrace/config/config.hpp>
+#include <millrace/gro/gro.hpp>
+#include <millrace/port/port.hpp>
+#include <millrace/runtime/eal.hpp>
+#include <millrace/runtime/softnet.hpp>
+#include <millrace/stack/socket/stack.hpp>
+#include <millrace/steer/steer.hpp>
+
+#include "drivers/ethdev/ethdev_port.hpp"
+#include "drivers/sim/link.hpp"
+
+// The one place where configuration becomes the options of the parts.
+namespace millrace {
+
+[[nodiscard]] runtime::EalConfig eal_config(const config::Eal& eal);
+[[nodiscard]] runtime::SoftnetLimits softnet_limits(const config::Sysctl& sysctl);
+[[nodiscard]] gro::Config gro_config(const config::Sysctl& sysctl, const config::Port& port);
+[[nodiscard]] socket::Stack::Options stack_options(const config::Sysctl& sysctl);
+[[nodiscard]] sim::EndOptions sim_options(const config::Port& port, std::uint16_t ifindex, std::uint64_t seed);
+[[nodiscard]] ethdev::Options ethdev_options(const config::Port& port, std::uint16_t ifindex);
+
+/// The interface with its addresses, and the IPv6 link-local one that its MAC gives (RFC 4291 appendix A).
+[[nodiscard]] neighbor::Interface make_interface(const config::StackInterface& wanted, std::uint16_t ifindex,
+                                                 const port::Info& port, neighbor::LinkOutput& output);
+[[nodiscard]] std::uint16_t ifindex_of(const Config& config, const std::string& port);
+/// The interface that a route leaves by: the one it names, or the one on whose link its gateway is.
+[[nodiscard]] std::string route_interface(const config::Stack& stack, const config::Route& route);
+
+}  // namespace millrace

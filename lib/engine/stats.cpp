@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Snapshots of the counters. Called by applications through Engine::stats.
+#include <millrace/engine/impl.hpp>
+
+#include <millrace/stats/lcore_stats.hpp>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace millrace {
+
+Stats Engine::stats() const {
+  Stats snapshot;
+  for (std::size_t id = 0; id < impl_->lcores.size(); ++id) {
+    const stats::LcoreStats* lcore = &impl_->lcores[id]->stats();
+    std::size_t at = 0;
+    stats::for_each(std::span(&lcore, 1), [&](const stats::Sample& sample) {
+      if (id == 0) snapshot.counters.push_back({sample.group, sample.info.name, sample.info.help, {}});
+      snapshot.counters[at++].by_lcore.push_back(sample.value);
+    });
+  }
+  return snapshot;
+}
+
+const Stats::Counter* Stats::find(std::string_view group, std::string_view name) const {
+  for (const Counter& counter : counters)
+    if (counter.group == group && counter.name == name) return &counter;
+  return nullptr;
+}
+
+std::uint64_t Stats::total(std::string_view group, std::string_view name) const {
+  const Counter* counter = find(group, name);
+  return counter != nullptr ? counter->total() : 0;
+}
+
+std::string Stats::to_text() const {
+  std::string text;
+  for (const Counter& counter : counters) {
+    if (counter.total() == 0) continue;
+    std::string line = std::string(counter.group) + "." + std::string(counter.name);
+    line.resize(std::max<std::size_t>(line.size() + 1, 36), ' ');
+    text += line + std::to_string(counter.total()) + "\n";
+  }
+  return text;
+}
+
+std::string Stats::to_json() const {
+  nlohmann::ordered_json json;
+  for (const Counter& counter : counters) json[std::string(counter.group)][std::string(counter.name)] = counter.by_lcore;
+  return json.dump();
+}
+
+}  // namespace millrace

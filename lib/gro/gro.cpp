@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Generic receive offload: which packets are held, joined, passed up, and when. Called by the rx poller for every
+// packet and at the end of every poll; calls segment.cpp, rules.cpp and the table of held packets.
+// Clauses: receive_path E2-E14, X18, X19; where they are silent, Linux 6.18's net/core/gro.c.
+#include <millrace/gro/gro.hpp>
+
+#include <millrace/gro/rules.hpp>
+#include <millrace/wire/ipv6.hpp>
+#include <millrace/wire/tcp.hpp>
+
+#include <algorithm>
+
+namespace millrace::gro {
+
+using Counter = stats::Gro;
+
+namespace {
+
+constexpr std::uint32_t largest_size = 65536;  // what a 16-bit length cannot reach
+
+Config bounded(Config config) {
+  config.normal_batch = std::max<std::uint32_t>(config.normal_batch, 1);
+  config.max_size = std::min(config.max_size, largest_size);
+  config.tick = std::max<Duration>(config.tick, 1us);
+  config.poll_hold = std::max<Duration>(config.poll_hold, Duration::zero());
+  return config;
+}
+
+std::uint16_t sets(Table table) { return table == Table::linux8x8 ? 8 : 64; }
+std::uint16_t ways(Table table) { return table == Table::linux8x8 ? 8 : 4; }
+
+// A port sets gso_segs only, and buffers are used again: what is not merged says so.
+void clear_merge_marks(pkt::Meta& meta) {
+  if (meta.gso_segs > 1) return;
+  meta.gso_segs = 1;
+  meta.gso_size = 0;
+  meta.gso_fixed_id = false;
+}
+
+}  // namespace
+
+Gro::Gro(const Config& config) : config_(bounded(config)), table_(sets(config.table), ways(config.table)) {}
+
+Verdict Gro::receive(Env& env, pkt::Packet packet, pkt::PacketList& up) {
+  count(Counter::packets);
+  clear_merge_marks(packet.meta());
+  if (!config_.enabled) return pass_alone(std::move(packet), up);
+
+  Segment segment;
+  const Kind kind = read(packet, segment);
+  if (kind == Kind::other) return pass_alone(std::move(packet), up);
+  if (kind == Kind::unreadable) {
+    close_addresses(segment, up);
+    return pass_alone(std::move(packet), up);
+  }
+
+  const std::uint64_t hash = flow_hash(segment, env.secret);
+  const bool is_candidate = kind == Kind::candidate && checksum_allows(packet, segment);
+  if (Held* held = table_.find(hash, segment)) {
+    if (is_candidate && may_join(*held, segment, packet.mbuf(), config_.max_size)) {
+      return join(env, *held, std::move(packet), segment, up);
+    }
+    close(*held, Counter::closed_flow, up);
+  }
+  if (!is_candidate || !may_begin(segment)) return pass_alone(std::move(packet), up);
+  return begin(env, std::move(packet), segment, hash, up);
+}
+
+// E10. Behind extension headers a wrong sum may be ours: a routing header names another final destination than the
+// one we summed (RFC 8200 section 8.1). Then TCP judges.
+bool Gro::checksum_allows(pkt::Packet& packet, const Segment& segment) {
+  pkt::ChecksumVerdict& verdict = packet.meta().checksum;
+  if (verdict == pkt::ChecksumVerdict::unknown) {
+    count(Counter::checksum_computed);
+    const bool has_extensions = segment.l4_offset > segment.l3_offset + wire::ipv6_header_bytes;
+    if (checksum_is_right(packet, segment)) {
+      verdict = pkt::ChecksumVerdict::good;
+    } else if (segment.family == 6 && has_extensions) {
+      return false;
+    } else {
+      verdict = pkt::ChecksumVerdict::bad;
+    }
+  }
+  if (verdict != pkt::ChecksumVerdict::bad) return true;
+  count(Counter::checksum_bad);
+  return false;
+}
+
+Verdict Gro::begin(Env& env, pkt::Packet packet, const Segment& segment, std::uint64_t hash, pkt::PacketList& up) {
+  if (table_.empty()) idle_check_ = env.now + config_.poll_hold;
+  Held* held = table_.insert(hash);
+  if (held == nullptr) {
+    close(table_.oldest_of_set(hash), Counter::closed_evicted, up);
+    held = table_.insert(hash);
+  }
+  held->last = &packet.mbuf();
+  while (held->last->next != nullptr) held->last = held->last->next;
+  held->frame = segment.frame;
+  held->active = env.now;
+  held->next_seq = segment.seq + segment.payload;
+  held->length = segment.length;
+  held->tick = tick_at(env.now);
+  held->link = segment.link;
+  held->l4_offset = segment.l4_offset;
+  held->l3_offset = static_cast<std::uint8_t>(segment.l3_offset);
+  held->tcp_header = segment.tcp_header;
+  held->count = segment.count;
+  held->mss = segment.mss;
+  held->id = segment.id;
+  held->family = segment.family;
+  held->fixed_id = false;
+  held->packet = std::move(packet);
+  count(Counter::held);
+  return Verdict::held;
+}
+
+Verdict Gro::join(Env& env, Held& held, pkt::Packet packet, const Segment& segment, pkt::PacketList& up) {
+  held.active = env.now;
+  held.next_seq += segment.payload;
+  held.length += segment.payload;
+  held.fixed_id = held.family == 4 && segment.id == held.id;
+  held.count = static_cast<std::uint16_t>(held.count + segment.count);
+  // FIN and PSH of the last segment are the whole packet's (E9).
+  held.packet.data()[held.l4_offset + 13u] |= segment.flags & (wire::tcp_flag::fin | wire::tcp_flag::psh);
+  const bool last = is_last(segment, held.mss);
+  const std::uint16_t buffers = packet.segments();
+  packet.trim_front(segment.payload_offset());
+  const bool freed = packet.segments() != buffers;
+  held.packet.chain(std::move(packet), held.last);
+  if (last) close(held, Counter::closed_full, up);
+  count(freed ? Counter::merged_free : Counter::merged);
+  return freed ? Verdict::merged_free : Verdict::merged;
+}
+
+void Gro::close(Held& held, Counter why, pkt::PacketList& up) {
+  count(why);
+  finish(held);
+  table_.erase(held);
+  pass_up(std::move(held.packet), held.count, up);
+}
+
+void Gro::close_addresses(const Segment& segment, pkt::PacketList& up) {
+  for (Held* held = table_.oldest(); held != nullptr;) {
+    Held* next = table_.next(*held);
+    if (same_addresses(*held, segment)) close(*held, Counter::closed_flow, up);
+    held = next;
+  }
+}
+
+void Gro::close_old(std::uint32_t tick, pkt::PacketList& up) {
+  while (Held* held = table_.oldest()) {
+    if (held->tick == tick) break;
+    close(*held, Counter::closed_old, up);
+  }
+}
+
+void Gro::close_idle(Instant now, pkt::PacketList& up) {
+  if (now < idle_check_) return;
+  Instant earliest = never;
+  for (Held* held = table_.oldest(); held != nullptr;) {
+    Held* next = table_.next(*held);
+    const Instant deadline = held->active + config_.poll_hold;
+    if (deadline <= now) {
+      close(*held, Counter::closed_idle, up);
+    } else {
+      earliest = std::min(earliest, deadline);
+    }
+    held = next;
+  }
+  idle_check_ = earliest;
+}
+
+void Gro::close_all(pkt::PacketList& up) {
+  while (Held* held = table_.oldest()) close(*held, Counter::closed_poll, up);
+}
+
+void Gro::complete(Env& env, pkt::PacketList& up) {
+  if (config_.poll_hold == Duration::zero()) {
+    close_all(up);
+  } else if (holds()) {
+    close_old(tick_at(env.now), up);
+    close_idle(env.now, up);
+  }
+  end_poll(env, up);
+}
+
+void Gro::flush_old(Env& env, pkt::PacketList& up) {
+  if (config_.tick > 1ms) {
+    close_all(up);
+  } else if (holds()) {
+    close_old(tick_at(env.now), up);
+  }
+  end_poll(env, up);
+}
+
+void Gro::flush_all(Env& env, pkt::PacketList& up) {
+  close_all(up);
+  end_poll(env, up);
+}
+
+void Gro::configure(Env& env, const Config& config, pkt::PacketList& up) {
+  flush_all(env, up);
+  config_ = bounded(config);
+  table_.reshape(sets(config.table), ways(config.table));
+  tick_end_ = Instant::min();
+}
+
+Verdict Gro::pass_alone(pkt::Packet packet, pkt::PacketList& up) {
+  count(Counter::normal);
+  pass_up(std::move(packet), 1, up);
+  return Verdict::normal;
+}
+
+void Gro::pass_up(pkt::Packet packet, std::uint32_t segments, pkt::PacketList& up) {
+  count(Counter::packets_out);
+  normal_.push_back(std::move(packet));
+  normal_segments_ += segments;
+  if (normal_segments_ < config_.normal_batch) return;
+  up.splice_back(normal_);
+  normal_segments_ = 0;
+}
+
+void Gro::end_poll(Env& env, pkt::PacketList& up) {
+  up.splice_back(normal_);
+  normal_segments_ = 0;
+  for (std::size_t i = 0; i < tally_.size(); ++i) {
+    if (tally_[i] == 0) continue;
+    counters_.add(static_cast<Counter>(i), tally_[i]);
+    env.stats->gro.add(static_cast<Counter>(i), tally_[i]);
+    tally_[i] = 0;
+  }
+}
+
+// The tick's number, divided out anew only when the clock has left the last one.
+std::uint32_t Gro::tick_at(Instant now) {
+  if (now >= tick_end_ || now < tick_end_ - config_.tick) {
+    const auto number = now.time_since_epoch() / config_.tick;
+    tick_ = static_cast<std::uint32_t>(number);
+    tick_end_ = Instant{} + (number + 1) * config_.tick;
+  }
+  return tick_;
+}
+
+}  // namespace millrace::gro

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <millrace/env/env.hpp>
+#include <millrace/gro/held.hpp>
+
+#include <array>
+#include <cstdint>
+
+namespace millrace::gro {
+
+/// How held packets are kept: 64 sets of 4, or Linux's 8 buckets of 8 (receive_path E11).
+enum class Table : std::uint8_t { sets64x4, linux8x8 };
+
+struct Config {
+  bool enabled = true;               ///< ethtool -K gro
+  std::uint32_t normal_batch = 8;    ///< net.core.gro_normal_batch: segments collected before they go up, at least 1
+  std::uint32_t max_size = 65536;    ///< a merged packet stays below it, IP header included; at most 65536
+  Duration tick = 1ms;               ///< by which held packets age; Linux's 1/HZ
+  Duration poll_hold = 10us;         ///< how long complete() keeps an active flow's packet; 0: not at all, as Linux
+  Table table = Table::sets64x4;
+};
+
+/// What became of a packet given to GRO (receive_path E3). CONSUMED, Linux's fifth, needs protocols of users (E15).
+enum class Verdict : std::uint8_t { normal, held, merged, merged_free };
+
+/// Generic receive offload: joins TCP segments of one flow, in order, into packets of up to 64 KiB, so that the stack
+/// handles one header instead of many. One per NAPI; used by the lcore that polls it.
+///
+/// Order (receive_path X18): packets of one flow, which is what the socket lookup sees of them, come out as they
+/// came in, whatever GRO does with each. A packet of which no flow can be read is ordered among all flows between
+/// its addresses.
+///
+/// A merged packet carries Meta::{gso_size, gso_segs, gso_fixed_id}. Its lengths and IPv4 header checksum are right;
+/// its TCP checksum field holds the sum of the pseudo-header only, which is what a port that is asked for
+/// ChecksumRequest::tcp expects to find. Its verdict is `good`, for every segment's was. Segments are chained, never
+/// copied; up to the limits of size and time named in Config they keep their buffers out of the pool.
+class Gro {
+ public:
+  explicit Gro(const Config& config = {});
+  Gro(const Gro&) = delete;
+  Gro& operator=(const Gro&) = delete;
+
+  /// Takes a dissected packet (Meta::{l3_offset, l4_offset, payload_offset, ethertype, l4_proto, checksum, gso_segs,
+  /// ifindex}). Appends to `up`, in order, what is to go up now: nothing, or a batch (E14).
+  Verdict receive(Env& env, pkt::Packet packet, pkt::PacketList& up);
+
+  // Each of these ends a poll: what waits for its batch goes up too, and the counters are brought up to date.
+
+  /// A poll that found less than its weight: everything goes up but, with poll_hold set, the packets of flows that
+  /// were active within poll_hold and began in this tick (receive_path D12, X19).
+  void complete(Env& env, pkt::PacketList& up);
+  /// A poll that used its weight, so that another follows at once: packets begun in an earlier tick go up, or all
+  /// when the tick is longer than 1 ms (receive_path D10, E12).
+  void flush_old(Env& env, pkt::PacketList& up);
+  void flush_all(Env& env, pkt::PacketList& up);
+
+  /// Changes the configuration under traffic; everything held goes up first.
+  void configure(Env& env, const Config& config, pkt::PacketList& up);
+
+  /// Whether packets are held; those must not wait for the next arrival.
+  [[nodiscard]] bool holds() const { return !table_.empty(); }
+  [[nodiscard]] std::uint32_t held() const { return table_.size(); }
+  /// No held packet need go up before this moment, unless its flow brings something: when complete() is worth calling
+  /// again. `never` when nothing is held. It may be earlier than the first deadline, and moves on when called for.
+  [[nodiscard]] Instant next_flush() const { return holds() ? idle_check_ : never; }
+
+  /// This queue's counters, as of the end of its last poll; the lcore's are in Env::stats.
+  [[nodiscard]] const stats::CounterBlock<stats::Gro>& counters() const { return counters_; }
+
+ private:
+  void count(stats::Gro which) { ++tally_[static_cast<std::size_t>(which)]; }
+  void pass_up(pkt::Packet packet, std::uint32_t segments, pkt::PacketList& up);
+  Verdict pass_alone(pkt::Packet packet, pkt::PacketList& up);
+  bool checksum_allows(pkt::Packet& packet, const Segment& segment);
+  Verdict begin(Env& env, pkt::Packet packet, const Segment& segment, std::uint64_t hash, pkt::PacketList& up);
+  Verdict join(Env& env, Held& held, pkt::Packet packet, const Segment& segment, pkt::PacketList& up);
+  void close(Held& held, stats::Gro why, pkt::PacketList& up);
+  void close_addresses(const Segment& segment, pkt::PacketList& up);
+  void close_old(std::uint32_t tick, pkt::PacketList& up);
+  void close_idle(Instant now, pkt::PacketList& up);
+  void close_all(pkt::PacketList& up);
+  void end_poll(Env& env, pkt::PacketList& up);
+  std::uint32_t tick_at(Instant now);
+
+  Config config_;
+  HeldTable table_;
+  pkt::PacketList normal_;             ///< what waits for its batch (E14)
+  std::uint32_t normal_segments_ = 0;
+  Instant idle_check_{};               ///< no flow is idle for poll_hold before this
+  Instant tick_end_ = Instant::min();
+  std::uint32_t tick_ = 0;
+  std::array<std::uint32_t, stats::CounterBlock<stats::Gro>::size> tally_{};
+  stats::CounterBlock<stats::Gro> counters_;
+};
+
+}  // namespace millrace::gro

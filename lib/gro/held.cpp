@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The table of held packets. Called by gro.cpp.
+// Clauses: receive_path E11, E12, X18.
+#include <millrace/gro/held.hpp>
+
+#include <millrace/base/assert.hpp>
+#include <millrace/gro/words.hpp>
+
+#include <bit>
+
+namespace millrace::gro {
+
+bool same_addresses(const Held& held, const Segment& segment) {
+  if (held.link != segment.link || held.family != segment.family) return false;
+  const std::uint8_t* a = held.addresses();
+  const std::uint8_t* b = segment.addresses();
+  std::uint64_t differ = load64(a) ^ load64(b);
+  if (held.family == 6) {
+    for (int i = 8; i < 32; i += 8) differ |= load64(a + i) ^ load64(b + i);
+  }
+  return differ == 0;
+}
+
+bool same_flow(const Held& held, const Segment& segment) {
+  return load32(held.tcp()) == load32(segment.tcp()) && same_addresses(held, segment);
+}
+
+void HeldTable::reshape(std::uint16_t sets, std::uint16_t ways) {
+  MR_ASSERT(empty() && std::has_single_bit(sets) && ways > 0 && sets * ways <= capacity);
+  set_mask_ = static_cast<std::uint16_t>(sets - 1);
+  ways_ = ways;
+}
+
+Held* HeldTable::find(std::uint64_t hash, const Segment& segment) {
+  const std::size_t first = first_way(hash);
+  const std::uint32_t tag = tag_of(hash);
+  for (std::size_t i = first; i < first + ways_; ++i) {
+    if (tags_[i] == tag && same_flow(entries_[i], segment)) return &entries_[i];
+  }
+  return nullptr;
+}
+
+Held* HeldTable::insert(std::uint64_t hash) {
+  std::size_t i = first_way(hash);
+  for (const std::size_t end = i + ways_; tags_[i] != 0;) {
+    if (++i == end) return nullptr;
+  }
+  tags_[i] = tag_of(hash);
+  serials_[i] = serial_++;
+  Held& held = entries_[i];
+  held.older = newest_;
+  held.newer = none;
+  const auto index = static_cast<std::uint16_t>(i);
+  (newest_ == none ? oldest_ : entries_[newest_].newer) = index;
+  newest_ = index;
+  ++size_;
+  return &held;
+}
+
+Held& HeldTable::oldest_of_set(std::uint64_t hash) {
+  const std::size_t first = first_way(hash);
+  std::size_t found = first;
+  for (std::size_t i = first + 1; i < first + ways_; ++i) {
+    MR_ASSERT(tags_[i] != 0);
+    if (serial_ - serials_[i] > serial_ - serials_[found]) found = i;
+  }
+  return entries_[found];
+}
+
+void HeldTable::erase(Held& held) {
+  (held.older == none ? oldest_ : entries_[held.older].newer) = held.newer;
+  (held.newer == none ? newest_ : entries_[held.newer].older) = held.older;
+  tags_[static_cast<std::size_t>(&held - entries_.data())] = 0;
+  --size_;
+}
+
+}  // namespace millrace::gro

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <millrace/base/time.hpp>
+#include <millrace/gro/segment.hpp>
+#include <millrace/pkt/packet.hpp>
+
+#include <array>
+#include <cstdint>
+
+namespace millrace::gro {
+
+/// A packet that GRO holds, and what the next segment of its flow must look like. One cache line.
+struct alignas(64) Held {
+  pkt::Packet packet;
+  pkt::Mbuf* last = nullptr;            ///< its last buffer, where the next segment is chained
+  const std::uint8_t* frame = nullptr;  ///< its headers: those of its first segment
+  Instant active{};                     ///< when its flow last gave it a segment
+  std::uint32_t next_seq = 0;
+  std::uint32_t length = 0;             ///< bytes from the IP header on
+  std::uint32_t tick = 0;               ///< when it began (receive_path E12)
+  std::uint32_t link = 0;
+  std::uint16_t l4_offset = 0;
+  std::uint8_t l3_offset = 0;
+  std::uint8_t tcp_header = 0;
+  std::uint16_t count = 0;              ///< segments in it
+  std::uint16_t mss = 0;                ///< payload of its first segment
+  std::uint16_t id = 0;                 ///< IPv4 identification of its first segment
+  std::uint16_t older = 0;              ///< its neighbours in the order of beginning
+  std::uint16_t newer = 0;
+  std::uint8_t family = 0;
+  bool fixed_id = false;                ///< its second segment repeated the identification of the first
+
+  [[nodiscard]] const std::uint8_t* ip() const { return frame + l3_offset; }
+  [[nodiscard]] const std::uint8_t* tcp() const { return frame + l4_offset; }
+  [[nodiscard]] const std::uint8_t* addresses() const { return ip() + (family == 4 ? 12 : 8); }
+};
+static_assert(sizeof(Held) == 64);
+
+/// The packets that one Gro holds: sets of a few ways, and a list in the order of beginning. At most one of a flow.
+/// Nothing is allocated and nothing cleared in bulk: a zero tag is a free way.
+class HeldTable {
+ public:
+  static constexpr std::uint16_t capacity = 256;
+
+  /// `sets` a power of two, sets * ways <= capacity.
+  HeldTable(std::uint16_t sets, std::uint16_t ways) { reshape(sets, ways); }
+  /// For an empty table only.
+  void reshape(std::uint16_t sets, std::uint16_t ways);
+
+  [[nodiscard]] bool empty() const { return oldest_ == none; }
+  [[nodiscard]] std::uint16_t size() const { return size_; }
+
+  /// The held packet of the segment's flow, or null.
+  [[nodiscard]] Held* find(std::uint64_t hash, const Segment& segment);
+  /// A free entry in the hash's set, now the newest of all; null when the set is full.
+  [[nodiscard]] Held* insert(std::uint64_t hash);
+  /// The packet of the hash's set that began first; the set must be full.
+  [[nodiscard]] Held& oldest_of_set(std::uint64_t hash);
+  void erase(Held& held);
+
+  /// All, in the order of beginning: null at the end. Erasing the one that next() was asked for before is allowed.
+  [[nodiscard]] Held* oldest() { return at(oldest_); }
+  [[nodiscard]] Held* next(const Held& held) { return at(held.newer); }
+
+ private:
+  static constexpr std::uint16_t none = 0xffff;
+
+  [[nodiscard]] std::size_t first_way(std::uint64_t hash) const { return (hash & set_mask_) * ways_; }
+  static std::uint32_t tag_of(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32) | 1; }
+  [[nodiscard]] Held* at(std::uint16_t index) { return index == none ? nullptr : &entries_[index]; }
+
+  std::uint16_t set_mask_ = 0;
+  std::uint16_t ways_ = 0;
+  std::uint16_t size_ = 0;
+  std::uint16_t oldest_ = none;
+  std::uint16_t newest_ = none;
+  std::uint32_t serial_ = 0;  ///< of the next to begin; may wrap, no packet is held for 2^32 others
+  std::array<std::uint32_t, capacity> tags_{};
+  std::array<std::uint32_t, capacity> serials_{};
+  std::array<Held, capacity> entries_;
+};
+
+/// Whether the segment's flow is the held packet's: link, addresses and ports (receive_path X18).
+[[nodiscard]] bool same_flow(const Held& held, const Segment& segment);
+/// Link and addresses alone, for packets whose ports cannot be read.
+[[nodiscard]] bool same_addresses(const Held& held, const Segment& segment);
+
+}  // namespace millrace::gro

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Which segment may follow which in one packet, and the headers of the result. Called by gro.cpp.
+// Clauses: receive_path E4, E6-E9, E13; Linux 6.18's inet_gro_flush(), ipv6_gro_receive(), tcp_gro_receive().
+#include <millrace/gro/rules.hpp>
+
+#include <millrace/gro/words.hpp>
+#include <millrace/wire/ethernet.hpp>
+#include <millrace/wire/ipv4.hpp>
+#include <millrace/wire/ipv6.hpp>
+#include <millrace/wire/tcp.hpp>
+
+#include <bit>
+#include <cstring>
+
+namespace millrace::gro {
+namespace {
+
+using namespace wire::tcp_flag;
+
+// What is not compared: bytes 4 and 5 of load64(ip), FIN and PSH in load32(tcp + 12).
+constexpr std::uint64_t bytes_4_and_5 =
+    std::endian::native == std::endian::little ? 0x0000ffff00000000 : 0x00000000ffff0000;
+constexpr std::uint32_t fin_and_psh =
+    std::endian::native == std::endian::little ? std::uint32_t{fin | psh} << 8 : std::uint32_t{fin | psh} << 16;
+
+bool same_layout(const Held& h, const Segment& s) {
+  return h.l3_offset == s.l3_offset && h.l4_offset == s.l4_offset && h.tcp_header == s.tcp_header;
+}
+
+// E4: what the device says of the frame. The VLAN id is in `link`; priority bits count here.
+std::uint32_t device_differs(const pkt::Mbuf& a, const pkt::Mbuf& b) {
+  const std::uint64_t flags = a.ol_flags ^ b.ol_flags;
+  std::uint32_t differs = (flags & (pkt::flag::rx_rss_hash | pkt::flag::rx_vlan)) != 0 ? 1 : 0;
+  if ((a.ol_flags & pkt::flag::rx_rss_hash) != 0) differs |= a.rss_hash ^ b.rss_hash;
+  if ((a.ol_flags & pkt::flag::rx_vlan) != 0) differs |= static_cast<std::uint32_t>(a.vlan_tci ^ b.vlan_tci);
+  return differs;
+}
+
+// E4: the Ethernet header with up to two tags, 14 to 22 bytes, in three words that overlap.
+std::uint64_t link_differs(const std::uint8_t* a, const std::uint8_t* b, std::uint16_t bytes) {
+  return (load64(a) ^ load64(b)) | (load64(a + 6) ^ load64(b + 6)) | (load64(a + bytes - 8) ^ load64(b + bytes - 8));
+}
+
+// E6: version and TOS, then DF, TTL and protocol. The other fragment bits are zero in every candidate.
+std::uint64_t ipv4_differs(const std::uint8_t* a, const std::uint8_t* b) {
+  return std::uint64_t{load32(a + 6) ^ load32(b + 6)} | static_cast<std::uint64_t>(load16(a) ^ load16(b));
+}
+
+// E6: the second segment decides whether the identification counts up or stands still; DF does not matter since
+// Linux 6.18.
+bool ipv4_id_follows(const Held& h, const Segment& s) {
+  const auto steps = static_cast<std::uint16_t>(s.id - h.id);
+  if (h.fixed_id || (h.count == 1 && steps == 0)) return steps == 0;
+  return steps == h.count;
+}
+
+// E7: everything but the payload length, addresses excepted, for those are the flow's; extension headers byte by byte.
+std::uint64_t ipv6_differs(const Held& h, const std::uint8_t* a, const std::uint8_t* b) {
+  std::uint64_t differs = (load64(a) ^ load64(b)) & ~bytes_4_and_5;
+  const std::size_t extensions = h.l4_offset - h.l3_offset - wire::ipv6_header_bytes;
+  if (extensions != 0) {
+    differs |= std::memcmp(a + wire::ipv6_header_bytes, b + wire::ipv6_header_bytes, extensions) != 0 ? 1 : 0;
+  }
+  return differs;
+}
+
+// E8: sequence, acknowledgement, the fourth word (header length, flags, window) but for FIN and PSH, options. The
+// urgent pointer, of which Linux takes no notice, counts too: it could not be given back when the packet is split.
+std::uint32_t tcp_differs(const Held& h, const Segment& s) {
+  const std::uint8_t* a = h.tcp();
+  const std::uint8_t* b = s.tcp();
+  std::uint32_t differs = (s.seq ^ h.next_seq) | (load32(a + 8) ^ load32(b + 8));
+  differs |= (load32(a + 12) ^ load32(b + 12)) & ~fin_and_psh;
+  differs |= static_cast<std::uint32_t>(load16(a + 18) ^ load16(b + 18));
+  for (std::size_t at = wire::tcp_header_bytes; at < h.tcp_header; at += 4) differs |= load32(a + at) ^ load32(b + at);
+  return differs;
+}
+
+// E8: no payload, more than the first segment brought, or, of a frame that the device merged, another size.
+bool size_fits(const Held& h, const Segment& s, std::uint32_t max_size) {
+  const bool mss_fits = s.count > 1 ? s.mss == h.mss : s.payload - 1 < h.mss;
+  return mss_fits && h.length + s.payload < max_size;
+}
+
+}  // namespace
+
+bool may_join(const Held& h, const Segment& s, const pkt::Mbuf& mbuf, std::uint32_t max_size) {
+  if (!same_layout(h, s)) return false;
+  std::uint64_t differs = link_differs(h.frame, s.frame, s.l3_offset) | device_differs(h.packet.mbuf(), mbuf) | tcp_differs(h, s);
+  differs |= h.family == 4 ? ipv4_differs(h.ip(), s.ip()) : ipv6_differs(h, h.ip(), s.ip());
+  // CWR ends the batch on either side: on one by the fourth word, on both here (E8; so does Linux 6.18).
+  differs |= s.flags & cwr;
+  return differs == 0 && size_fits(h, s, max_size) && (h.family == 6 || ipv4_id_follows(h, s));
+}
+
+bool is_last(const Segment& s, std::uint16_t mss) {
+  const bool is_short = s.count > 1 ? s.payload != std::uint32_t{s.count} * s.mss : s.payload < mss;
+  return is_short || (s.flags & (urg | psh | rst | syn | fin)) != 0;
+}
+
+bool may_begin(const Segment& s) { return s.payload != 0 && !is_last(s, 1); }
+
+void finish(Held& h) {
+  if (h.count == 1) return;
+  pkt::Packet& packet = h.packet;
+  std::uint8_t* ip = packet.data().data() + h.l3_offset;
+  if (h.family == 4) {
+    wire::set_ipv4_total_length(ip, static_cast<std::uint16_t>(h.length));
+  } else {
+    wire::set_ipv6_payload_length(ip, static_cast<std::uint16_t>(h.length - wire::ipv6_header_bytes));
+  }
+  const std::uint32_t tcp_length = h.length - (h.l4_offset - h.l3_offset);
+  wire::set_tcp_checksum(packet.data().data() + h.l4_offset, pseudo_header_sum(h.addresses(), h.family, tcp_length).folded());
+  pkt::Meta& meta = packet.meta();
+  meta.checksum = pkt::ChecksumVerdict::good;
+  meta.gso_size = h.mss;
+  meta.gso_segs = h.count;
+  meta.gso_fixed_id = h.fixed_id;
+}
+
+}  // namespace millrace::gro

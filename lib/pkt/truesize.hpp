@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <millrace/pkt/packet.hpp>
+
+namespace millrace::pkt {
+
+/// What a packet costs in memory, bytes: its buffers with their headers, however little of them is data. This is
+/// what socket and neighbour queues are charged (receive_path O10; Linux: skb->truesize).
+[[nodiscard]] inline std::uint32_t truesize(const Packet& packet) {
+  std::uint32_t sum = 0;
+  for (const Mbuf* m = &packet.mbuf(); m != nullptr; m = m->next) sum += sizeof(Mbuf) + m->buf_len;
+  return sum;
+}
+
+}  // namespace millrace::pkt

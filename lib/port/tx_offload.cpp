@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What a port lacks, done in software: layer-4 checksums over chains, chains made one buffer, frames that cannot go.
+// Called by drivers before each transmit; calls wire's checksum.
+#include <millrace/port/tx_offload.hpp>
+
+#include <millrace/pkt/pool.hpp>
+#include <millrace/wire/checksum.hpp>
+#include <millrace/wire/ethernet.hpp>
+#include <millrace/wire/ipv4.hpp>
+#include <millrace/wire/ipv6.hpp>
+#include <millrace/wire/udp.hpp>
+
+#include <algorithm>
+#include <optional>
+
+namespace millrace::port {
+namespace {
+
+using pkt::ChecksumRequest;
+
+std::uint8_t protocol_of(ChecksumRequest request) {
+  switch (request) {
+    case ChecksumRequest::tcp: return wire::ip_proto::tcp;
+    case ChecksumRequest::udp: return wire::ip_proto::udp;
+    default: return wire::ip_proto::icmp6;
+  }
+}
+
+struct Transport {
+  wire::Sum pseudo;
+  std::uint32_t length;  ///< layer-4 header and payload; what follows is Ethernet padding
+};
+
+/// Reads the IP header in front of layer 4. It is our own, so it is right.
+Transport transport_of(pkt::Mbuf& packet) {
+  const pkt::Meta& meta = packet.meta;
+  MR_ASSERT(meta.l4_offset > meta.l3_offset && meta.l4_offset < packet.data_len);
+  const std::uint8_t* ip = packet.data() + meta.l3_offset;
+  const std::uint32_t headers = static_cast<std::uint32_t>(meta.l4_offset - meta.l3_offset);
+  const std::uint8_t proto = protocol_of(meta.tx_checksum);
+  if (ip[0] >> 4 == 4) {
+    const std::uint32_t length = load_be16(ip + 2) - headers;
+    return {wire::pseudo_header(IpAddress::v4_from(ip + 12), IpAddress::v4_from(ip + 16), proto, length), length};
+  }
+  const auto fixed = static_cast<std::uint32_t>(wire::ipv6_header_bytes);
+  const std::uint32_t length = load_be16(ip + 4) + fixed - headers;
+  return {wire::pseudo_header(IpAddress::v6_from(ip + 8), IpAddress::v6_from(ip + 24), proto, length), length};
+}
+
+/// Adds `length` bytes of the chain, from `offset` in its first buffer.
+void add_chain(wire::Sum& sum, pkt::Mbuf* m, std::uint32_t offset, std::uint32_t length) {
+  for (; m != nullptr && length > 0; m = m->next) {
+    const std::uint32_t n = std::min<std::uint32_t>(length, m->data_len - offset);
+    sum.add({m->data() + offset, n});
+    length -= n;
+    offset = 0;
+  }
+}
+
+/// The packet as one buffer; when there is none, or it does not fit, the reason.
+std::optional<stats::DropReason> linearise(Env& env, pkt::Packet& packet) {
+  pkt::Packet one = env.pool->allocate();
+  if (!one) return stats::DropReason::no_buffer;
+  if (packet.length() > one.tailroom()) {
+    pkt::consume(std::move(one));
+    return stats::DropReason::tx_too_long;
+  }
+  const auto length = static_cast<std::uint16_t>(packet.length());
+  packet.copy_out(0, {one.append(length), length});
+  one.meta() = packet.meta();
+  pkt::consume(std::exchange(packet, std::move(one)));
+  return std::nullopt;
+}
+
+/// Null when the packet can go to the driver as it now is; otherwise why it cannot.
+std::optional<stats::DropReason> make_sendable(Env& env, pkt::Packet& packet, const Info& info) {
+  // A VLAN tag does not count against the MTU.
+  constexpr std::size_t framing = wire::ethernet_header_bytes + wire::vlan_tag_bytes;
+  if (packet.length() > info.mtu + framing) return stats::DropReason::tx_too_long;
+  // A driver that refuses a runt (TAP) would offer it again for ever.
+  if (packet.length() < wire::ethernet_header_bytes) return stats::DropReason::bad_frame;
+  const ChecksumRequest request = packet.meta().tx_checksum;
+  if (request != ChecksumRequest::none && !device_finishes(request, info.offloads)) {
+    finish_checksum(packet.mbuf());
+    env.stats->port.add(stats::Port::tx_csum_software);
+  }
+  if (packet.segments() > 1 && !info.offloads.tx_multi_segment) return linearise(env, packet);
+  return std::nullopt;
+}
+
+}  // namespace
+
+bool device_finishes(ChecksumRequest request, const Offloads& offloads) {
+  return (request == ChecksumRequest::tcp && offloads.tx_tcp_checksum) ||
+         (request == ChecksumRequest::udp && offloads.tx_udp_checksum);
+}
+
+std::uint16_t checksum_offset(const pkt::Mbuf& packet) {
+  std::uint16_t in_header = 2;  // ICMPv6: RFC 4443 section 2.1
+  if (packet.meta.tx_checksum == ChecksumRequest::tcp) in_header = 16;
+  if (packet.meta.tx_checksum == ChecksumRequest::udp) in_header = 6;
+  return static_cast<std::uint16_t>(packet.meta.l4_offset + in_header);
+}
+
+void finish_checksum(pkt::Mbuf& packet) {
+  Transport transport = transport_of(packet);
+  std::uint8_t* const field = packet.data() + checksum_offset(packet);
+  store_be16(field, 0);
+  add_chain(transport.pseudo, &packet, packet.meta.l4_offset, transport.length);
+  if (packet.meta.tx_checksum == ChecksumRequest::udp) {
+    wire::set_udp_checksum(packet.data() + packet.meta.l4_offset, transport.pseudo.checksum());
+  } else {
+    store_be16(field, transport.pseudo.checksum());
+  }
+  packet.meta.tx_checksum = ChecksumRequest::none;
+}
+
+void write_pseudo_sum(pkt::Mbuf& packet) {
+  const Transport transport = transport_of(packet);
+  store_be16(packet.data() + checksum_offset(packet), transport.pseudo.folded());
+}
+
+void prepare(Env& env, pkt::Burst& burst, const Info& info) {
+  const std::uint16_t count = burst.size();
+  std::uint16_t kept = 0;
+  for (std::uint16_t i = 0; i < count; ++i) {
+    pkt::Packet packet = pkt::Packet::adopt(burst.slots()[i]);
+    if (const auto reason = make_sendable(env, packet, info)) {
+      drop(env, std::move(packet), *reason);
+    } else {
+      burst.slots()[kept++] = packet.release();
+    }
+  }
+  burst.drop_front(count);
+  burst.commit(kept);
+}
+
+}  // namespace millrace::port

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <millrace/base/result.hpp>
+
+#include <cstdint>
+#include <optional>
+
+namespace millrace::runtime {
+
+/// The NUMA node of a CPU, or -1 on a machine that does not say.
+[[nodiscard]] int node_of_cpu(std::uint32_t cpu);
+
+/// Pins the calling thread to `cpu` and has its memory come from that CPU's node first. Fails with EINVAL when the
+/// process may not run there, naming the CPUs that it may use.
+[[nodiscard]] Result<void> pin_this_thread(std::uint32_t cpu);
+
+/// Whether the process may run on `cpu` at all (its affinity, as taskset and cgroups set it).
+[[nodiscard]] bool may_run_on(std::uint32_t cpu);
+
+}  // namespace millrace::runtime

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The last step out: queue, hand-over to the queue's owner, tx_burst. Called by the stack (transmit) and by Lcore at
+// the end of each burst (flush); calls TxQueue::transmit. dev_queue_xmit() with a FIFO of txqueuelen.
+#include <millrace/runtime/tx_path.hpp>
+
+namespace millrace::runtime {
+
+TxPath::~TxPath() {
+  burst_.take_all([&](pkt::Packet frame) { drop(env_, std::move(frame), stats::DropReason::shutdown); });
+  while (pkt::Packet frame = queue_.pop_front()) drop(env_, std::move(frame), stats::DropReason::shutdown);
+}
+
+void TxPath::transmit(pkt::Packet frame) {
+  frame.meta().ifindex = wiring_.ifindex;
+  if (owns_queue()) {
+    if (room() == 0) flush();
+    if (room() == 0) return drop(env_, std::move(frame), stats::DropReason::tx_ring_full);
+    return queue_.push_back(std::move(frame));
+  }
+  frame = wiring_.rings.enqueue(env_.lcore, wiring_.owner, std::move(frame));
+  if (frame) return drop(env_, std::move(frame), stats::DropReason::tx_ring_full);
+  env_.stats->steer.add(stats::Steer::tx_handoff);
+  handed_over_ = true;
+}
+
+void TxPath::flush() {
+  if (!owns_queue()) {
+    if (handed_over_ && wiring_.owner_waker.wake_if_asleep()) env_.stats->steer.add(stats::Steer::wakes);
+    handed_over_ = false;
+    return;
+  }
+  while (!queue_.empty() || !burst_.empty()) {
+    while (!burst_.full() && !queue_.empty()) {
+      pkt::Packet frame = queue_.pop_front();
+      wiring_.capture.record(env_, frame, capture::Direction::out);
+      burst_.push(std::move(frame));
+    }
+    wiring_.queue->transmit(env_, burst_);
+    if (!burst_.empty()) return;  // the device is full: the rest goes with a later pass
+  }
+}
+
+}  // namespace millrace::runtime

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <millrace/port/port.hpp>
+#include <millrace/runtime/capture_point.hpp>
+#include <millrace/runtime/waker.hpp>
+#include <millrace/runtime/worker_rings.hpp>
+#include <millrace/stack/neighbor/interface.hpp>
+
+namespace millrace::runtime {
+
+/// One lcore's way out through one port. Each tx queue has one owner lcore (receive_path F23): the owner queues up to
+/// tx_queue_len frames (Linux's txqueuelen) and feeds the device; other lcores hand their frames over by ring.
+class TxPath final : public neighbor::LinkOutput {
+ public:
+  static constexpr std::uint32_t tx_queue_len = 1000;
+
+  struct Wiring {
+    port::TxQueue* queue;   ///< null when another lcore owns it
+    std::uint16_t owner;
+    WorkerRings& rings;
+    Waker& owner_waker;
+    std::uint16_t ifindex;
+    CapturePoint capture;
+  };
+  TxPath(Env& env, const Wiring& wiring) : env_(env), wiring_(wiring) {}
+  ~TxPath() override;
+
+  void transmit(pkt::Packet frame) override;
+  /// Owner: gives the device what it takes. Others: wakes the owner if it sleeps. Once a burst.
+  void flush();
+  /// Owner: a frame that another lcore handed over.
+  void accept(pkt::Packet frame) { queue_.push_back(std::move(frame)); }
+  [[nodiscard]] bool owns_queue() const { return wiring_.queue != nullptr; }
+  [[nodiscard]] bool has_queued() const { return !queue_.empty(); }
+  [[nodiscard]] std::uint32_t room() const { return queue_.size() < tx_queue_len ? tx_queue_len - queue_.size() : 0; }
+
+ private:
+  Env& env_;
+  Wiring wiring_;
+  pkt::PacketList queue_;
+  pkt::Burst burst_;
+  bool handed_over_ = false;
+};
+
+}  // namespace millrace::runtime

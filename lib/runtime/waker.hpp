@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <millrace/base/time.hpp>
+
+#include <atomic>
+#include <cstdint>
+
+namespace millrace::runtime {
+
+/// How an idle lcore (or a thread outside) sleeps and others wake it, without a lost wake-up (receive_path X20).
+/// The sleeper announces itself, fences, looks at its queues again, and only then waits; a producer publishes,
+/// fences once per batch, then tests the announcement. Either it is seen, or the sleeper sees what was published.
+class Waker {
+ public:
+  Waker();
+  ~Waker();
+  Waker(const Waker&) = delete;
+  Waker& operator=(const Waker&) = delete;
+
+  /// The eventfd that becomes readable on a wake-up: for an application's own epoll.
+  [[nodiscard]] int fd() const { return fd_; }
+
+  /// Producer, after publishing, once per batch: wakes the sleeper if there is one. Returns whether it wrote.
+  bool wake_if_asleep() {
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (!asleep_.load(std::memory_order_relaxed)) return false;
+    write_event();
+    return true;
+  }
+
+  /// Sleeper: announces itself. The queues must be looked at again after this and before sleep().
+  void announce() {
+    asleep_.store(true, std::memory_order_relaxed);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+  }
+  /// Sleeper: something was there after all.
+  void retract() { asleep_.store(false, std::memory_order_relaxed); }
+  /// Sleeper: waits for a wake-up or `timeout`, then retracts. Returns whether it was woken.
+  bool sleep(Duration timeout);
+  /// Sleeper that waits elsewhere (epoll of its own): takes the event off the fd, so that it can fire again.
+  void drain();
+
+ private:
+  void write_event();
+  std::atomic<bool> asleep_{false};
+  int fd_;
+};
+
+}  // namespace millrace::runtime

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// ICMP errors of our own: whether one may be sent, what it says, what it quotes. Called by ip::Stack (ErrorSender);
+// calls ip::Output::send. RFC 1122 section 3.2.2, RFC 1812 section 4.3.2, RFC 4443 section 2.4; icmp_send.
+#include <millrace/stack/icmp/icmp.hpp>
+
+#include <millrace/base/siphash.hpp>
+#include <millrace/pkt/pool.hpp>
+#include <millrace/wire/icmp4.hpp>
+#include <millrace/wire/icmp6.hpp>
+#include <millrace/wire/ipv4.hpp>
+#include <millrace/wire/ipv6.hpp>
+
+#include <algorithm>
+#include <cstring>
+
+namespace millrace::icmp {
+
+using ip::ErrorKind;
+
+namespace {
+
+// Of the whole message: what every host takes in one piece (RFC 1812 section 4.3.2.3, RFC 4443 section 2.4(c)).
+constexpr std::size_t most_bytes_v4 = 576;
+constexpr std::size_t most_bytes_v6 = wire::ipv6_min_mtu;
+
+struct Shape {
+  std::uint8_t type;
+  std::uint8_t code;
+  std::uint32_t rest;
+};
+
+Shape shape_v4(const ip::Problem& problem) {
+  namespace type = wire::icmp4_type;
+  namespace code = wire::icmp4_unreachable;
+  switch (problem.kind) {
+    case ErrorKind::net_unreachable: return {type::unreachable, code::net, 0};
+    case ErrorKind::host_unreachable: return {type::unreachable, code::host, 0};
+    case ErrorKind::protocol_unreachable: return {type::unreachable, code::protocol, 0};
+    case ErrorKind::port_unreachable: return {type::unreachable, code::port, 0};
+    case ErrorKind::prohibited: return {type::unreachable, code::admin_prohibited, 0};
+    case ErrorKind::packet_too_big: return {type::unreachable, code::fragmentation_needed, problem.info & 0xffff};
+    case ErrorKind::time_exceeded: return {type::time_exceeded, wire::icmp4_time_exceeded::ttl, 0};
+    case ErrorKind::parameter_problem: return {type::parameter_problem, problem.code, problem.info << 24};
+  }
+  return {};
+}
+
+Shape shape_v6(const ip::Problem& problem) {
+  namespace type = wire::icmp6_type;
+  namespace code = wire::icmp6_unreachable;
+  switch (problem.kind) {
+    case ErrorKind::net_unreachable: return {type::unreachable, code::no_route, 0};
+    case ErrorKind::host_unreachable: return {type::unreachable, code::address, 0};
+    case ErrorKind::protocol_unreachable:
+      return {type::parameter_problem, wire::icmp6_parameter_problem::next_header, problem.info};
+    case ErrorKind::port_unreachable: return {type::unreachable, code::port, 0};
+    case ErrorKind::prohibited: return {type::unreachable, code::prohibited, 0};
+    case ErrorKind::packet_too_big: return {type::packet_too_big, 0, problem.info};
+    case ErrorKind::time_exceeded: return {type::time_exceeded, wire::icmp6_time_exceeded::hop_limit, 0};
+    case ErrorKind::parameter_problem: return {type::parameter_problem, problem.code, problem.info};
+  }
+  return {};
+}
+
+void count_v4(Env& env, std::uint8_t type) {
+  using C = stats::Icmp;
+  env.stats->icmp.add(C::OutMsgs);
+  env.stats->icmp.add(type == wire::icmp4_type::unreachable     ? C::OutDestUnreachs
+                      : type == wire::icmp4_type::time_exceeded ? C::OutTimeExcds
+                                                                : C::OutParmProbs);
+}
+
+void count_v6(Env& env, std::uint8_t type) {
+  using C = stats::Icmp6;
+  env.stats->icmp6.add(C::OutMsgs);
+  env.stats->icmp6.add(type == wire::icmp6_type::unreachable      ? C::OutDestUnreachs
+                       : type == wire::icmp6_type::packet_too_big ? C::OutPktTooBigs
+                       : type == wire::icmp6_type::time_exceeded  ? C::OutTimeExcds
+                                                                  : C::OutParmProblems);
+}
+
+// RFC 1122 section 3.2.2: no error about an ICMP error, a group address, a later fragment, or for a source that
+// does not name one host.
+bool may_answer_v4(const ip::Stack& ip, const pkt::Meta& meta, const wire::Ipv4View& packet, std::span<const std::uint8_t> bytes) {
+  const auto is_group = [&](const IpAddress& a) { return a.is_multicast() || ip.is_broadcast(a); };
+  const IpAddress source = packet.source();
+  if (meta.type != pkt::PacketType::host || is_group(packet.destination()) || packet.fragment_offset() != 0) return false;
+  if (is_group(source) || source.is_loopback() || (source.v4_number() >> 24) == 0) return false;
+  if (packet.proto() != wire::ip_proto::icmp) return true;
+  const auto icmp = wire::Icmp4View::parse(bytes.subspan(packet.header_length()));
+  return icmp && !icmp->is_error();
+}
+
+// RFC 4443 section 2.4(e): the same for IPv6, where packet-too-big and an unknown option are worth an answer even
+// when they came to a group.
+bool may_answer_v6(const pkt::Meta& meta, const wire::Ipv6View& packet, std::span<const std::uint8_t> bytes, const Shape& shape) {
+  const bool about_groups = shape.type == wire::icmp6_type::packet_too_big ||
+                            (shape.type == wire::icmp6_type::parameter_problem && shape.code == wire::icmp6_parameter_problem::option);
+  if (!about_groups && (meta.type != pkt::PacketType::host || packet.destination().is_multicast())) return false;
+  if (packet.source().is_unspecified() || packet.source().is_multicast()) return false;
+  const wire::Ipv6Walk walk = wire::walk_ipv6(bytes);
+  if (walk.status != wire::Ipv6Walk::Status::complete || walk.proto != wire::ip_proto::icmp6) return true;
+  if (walk.offset >= bytes.size()) return false;
+  const std::uint8_t type = bytes[walk.offset];
+  return type >= 128 && type != wire::icmp6_type::redirect;
+}
+
+// Message of `header_bytes` (left to be filled in), then the first `quoted` bytes of the packet, whose IP header
+// begins `before` bytes in front of its data().
+pkt::Packet make_message(Env& env, const pkt::Packet& packet, std::uint16_t before, std::size_t header_bytes, std::size_t quoted) {
+  pkt::Packet message = env.pool->allocate();
+  if (!message) return message;
+  quoted = std::min({quoted, std::size_t{before} + packet.length(), std::size_t{message.tailroom()} - header_bytes});
+  std::uint8_t* out = message.append(static_cast<std::uint16_t>(header_bytes + quoted)) + header_bytes;
+  const std::size_t headers = std::min<std::size_t>(before, quoted);
+  std::memcpy(out, packet.data().data() - before, headers);
+  packet.copy_out(0, {out + headers, quoted - headers});
+  return message;
+}
+
+}  // namespace
+
+void Icmp::send_error(const pkt::Packet& packet, std::uint16_t header_bytes, const ip::Problem& problem) {
+  const std::uint8_t* begin = packet.data().data() - header_bytes;
+  const std::span<const std::uint8_t> bytes(begin, packet.data().size() + header_bytes);
+  if (bytes[0] >> 4 == 4) return send_error_v4(packet, header_bytes, bytes, problem);
+  send_error_v6(packet, header_bytes, bytes, problem);
+}
+
+bool Icmp::is_within_limits(const IpAddress& to, ErrorKind kind) {
+  if (kind == ErrorKind::packet_too_big) return true;
+  return limit_.allow(siphash(env_.secret, to.bytes), env_.now);
+}
+
+void Icmp::send_error_v4(const pkt::Packet& packet, std::uint16_t header_bytes, std::span<const std::uint8_t> bytes,
+                         const ip::Problem& problem) {
+  const auto about = wire::Ipv4View::parse(bytes);
+  if (!about || !may_answer_v4(ip_, packet.meta(), *about, bytes)) return;
+  const IpAddress to = about->source();
+  auto& count = env_.stats->icmp;
+  if (!is_within_limits(to, problem.kind)) return count.add(stats::Icmp::OutRateLimitHost);
+  const std::size_t room = std::min<std::size_t>(most_bytes_v4, ip_.mtu_for(to)) - wire::ipv4_header_bytes - wire::icmp4_header_bytes;
+  pkt::Packet message = make_message(env_, packet, header_bytes, wire::icmp4_header_bytes, room);
+  if (!message) return count.add(stats::Icmp::OutErrors);
+  const Shape shape = shape_v4(problem);
+  wire::emit(wire::Icmp4Header{shape.type, shape.code, shape.rest}, message.data().data());
+  wire::seal_icmp4(message.data());
+  const IpAddress own = about->destination();
+  const std::uint8_t tos = 0xc0 | (about->tos() & 0x1c);  // RFC 1812 section 4.3.2.5: precedence 6, same service
+  const auto verdict = ip_.send(std::move(message), {.source = ip_.is_local(own) ? own : IpAddress{},
+                                                     .destination = to,
+                                                     .proto = wire::ip_proto::icmp,
+                                                     .traffic_class = tos,
+                                                     .dont_fragment = false});
+  if (verdict != ip::SendVerdict::sent) return count.add(stats::Icmp::OutErrors);
+  count_v4(env_, shape.type);
+}
+
+void Icmp::send_error_v6(const pkt::Packet& packet, std::uint16_t header_bytes, std::span<const std::uint8_t> bytes,
+                         const ip::Problem& problem) {
+  const auto about = wire::Ipv6View::parse(bytes);
+  const Shape shape = shape_v6(problem);
+  if (!about || !may_answer_v6(packet.meta(), *about, bytes, shape)) return;
+  const IpAddress to = about->source();
+  auto& count = env_.stats->icmp6;
+  if (!is_within_limits(to, problem.kind)) return count.add(stats::Icmp6::OutRateLimitHost);
+  const IpAddress own = about->destination();
+  const auto source = ip_.is_local(own) ? std::optional(own) : ip_.source_for(to);  // section 2.2
+  if (!source) return count.add(stats::Icmp6::OutErrors);
+  constexpr std::size_t room = most_bytes_v6 - wire::ipv6_header_bytes - wire::icmp6_header_bytes;
+  pkt::Packet message = make_message(env_, packet, header_bytes, wire::icmp6_header_bytes, room);
+  if (!message) return count.add(stats::Icmp6::OutErrors);
+  wire::emit(wire::Icmp6Header{shape.type, shape.code, shape.rest}, message.data().data());
+  wire::seal_icmp6(message.data(), *source, to);
+  const auto verdict = ip_.send(std::move(message), {.source = *source, .destination = to, .proto = wire::ip_proto::icmp6});
+  if (verdict != ip::SendVerdict::sent) return count.add(stats::Icmp6::OutErrors);
+  count_v6(env_, shape.type);
+}
+
+}  // namespace millrace::icmp

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// ICMP and ICMPv6 input: checks, echo, and the fork to errors and neighbour discovery. Called by ip::Stack; calls
+// ip::Output::send, errors_in.cpp, neighbor::Neighbors. RFC 792, RFC 1122 section 3.2.2, RFC 4443; icmp_rcv.
+#include <millrace/stack/icmp/icmp.hpp>
+
+#include <millrace/wire/icmp4.hpp>
+#include <millrace/wire/icmp6.hpp>
+
+namespace millrace::icmp {
+
+using stats::DropReason;
+namespace type4 = wire::icmp4_type;
+namespace type6 = wire::icmp6_type;
+
+namespace {
+
+bool is_checksum_valid(const pkt::Packet& message, wire::Sum sum) {
+  message.for_each_segment([&](std::span<const std::uint8_t> part) { sum.add(part); });
+  return sum.is_valid();
+}
+
+// The request becomes the reply where it lies; its checksum follows the type (RFC 1624).
+void set_type(pkt::Packet& message, std::uint8_t type) {
+  std::uint8_t* p = message.data().data();
+  const std::uint16_t before = load_be16(p);
+  p[0] = type;
+  store_be16(p + 2, wire::checksum_update(load_be16(p + 2), before, load_be16(p)));
+  message.meta().tx_checksum = pkt::ChecksumRequest::none;
+  message.meta().gso_size = 0;
+}
+
+}  // namespace
+
+Icmp::Icmp(Env& env, ip::Stack& ip, const RateLimit::Options& limits) : env_(env), ip_(ip), limit_(limits) {
+  ip.add_protocol(wire::ip_proto::icmp, *this);
+  ip.add_protocol(wire::ip_proto::icmp6, *this);
+  ip.set_error_sender(*this);
+}
+
+void Icmp::receive(pkt::Packet message, const ip::Delivery& delivery) {
+  if (delivery.source.is_v4()) return receive_v4(std::move(message), delivery);
+  receive_v6(std::move(message), delivery);
+}
+
+// Nothing that this protocol sends expects an error: echo replies and errors end here.
+void Icmp::error(const ip::ErrorReport&) {}
+
+void Icmp::bad_v4(pkt::Packet message, DropReason reason) {
+  env_.stats->icmp.add(stats::Icmp::InErrors);
+  drop(env_, std::move(message), reason);
+}
+
+void Icmp::bad_v6(pkt::Packet message, DropReason reason) {
+  env_.stats->icmp6.add(stats::Icmp6::InErrors);
+  drop(env_, std::move(message), reason);
+}
+
+void Icmp::receive_v4(pkt::Packet message, const ip::Delivery& delivery) {
+  auto& count = env_.stats->icmp;
+  count.add(stats::Icmp::InMsgs);
+  const auto icmp = wire::Icmp4View::parse(message.data());
+  if (!icmp) return bad_v4(std::move(message), DropReason::icmp_invalid);
+  if (!is_checksum_valid(message, {})) {
+    count.add(stats::Icmp::InCsumErrors);
+    return bad_v4(std::move(message), DropReason::icmp_bad_checksum);
+  }
+  const bool to_group = !ip_.is_local(delivery.destination);
+  if (icmp->type() == type4::echo_request) {
+    count.add(stats::Icmp::InEchos);
+    // RFC 1122 section 3.2.2.6 permits it, Linux does it: the answer would be an amplifier.
+    if (to_group) return drop(env_, std::move(message), DropReason::icmp_broadcast_echo);
+    return answer_echo_v4(std::move(message), delivery);
+  }
+  if (icmp->type() == type4::unreachable || icmp->type() == type4::time_exceeded || icmp->type() == type4::parameter_problem) {
+    if (to_group) return bad_v4(std::move(message), DropReason::icmp_invalid);
+    return receive_error_v4(std::move(message), delivery);
+  }
+  if (icmp->type() == type4::echo_reply) count.add(stats::Icmp::InEchoReps);
+  constexpr std::uint8_t last_known_type = 18;  // NR_ICMP_TYPES
+  if (icmp->type() > last_known_type) return bad_v4(std::move(message), DropReason::icmp_unhandled);
+  drop(env_, std::move(message), DropReason::icmp_unhandled);
+}
+
+void Icmp::answer_echo_v4(pkt::Packet request, const ip::Delivery& delivery) {
+  set_type(request, type4::echo_reply);
+  const auto verdict = ip_.send(std::move(request), {.source = delivery.destination,
+                                                     .destination = delivery.source,
+                                                     .proto = wire::ip_proto::icmp,
+                                                     .traffic_class = delivery.traffic_class,
+                                                     .dont_fragment = false});
+  if (verdict != ip::SendVerdict::sent) return env_.stats->icmp.add(stats::Icmp::OutErrors);
+  env_.stats->icmp.add(stats::Icmp::OutMsgs);
+  env_.stats->icmp.add(stats::Icmp::OutEchoReps);
+}
+
+void Icmp::receive_v6(pkt::Packet message, const ip::Delivery& delivery) {
+  auto& count = env_.stats->icmp6;
+  count.add(stats::Icmp6::InMsgs);
+  const auto icmp = wire::Icmp6View::parse(message.data());
+  if (!icmp) return bad_v6(std::move(message), DropReason::icmp_invalid);
+  if (!is_checksum_valid(message, wire::pseudo_header(delivery.source, delivery.destination, wire::ip_proto::icmp6, message.length()))) {
+    count.add(stats::Icmp6::InCsumErrors);
+    return bad_v6(std::move(message), DropReason::icmp_bad_checksum);
+  }
+  if (icmp->is_error()) return receive_error_v6(std::move(message), delivery);
+  switch (icmp->type()) {
+    case type6::echo_request:
+      count.add(stats::Icmp6::InEchos);
+      return answer_echo_v6(std::move(message), delivery);
+    case type6::echo_reply:
+      count.add(stats::Icmp6::InEchoReplies);
+      return drop(env_, std::move(message), DropReason::icmp_unhandled);
+    case type6::neighbor_solicitation:
+      count.add(stats::Icmp6::InNeighborSolicits);
+      break;
+    case type6::neighbor_advertisement:
+      count.add(stats::Icmp6::InNeighborAdvertisements);
+      break;
+    default:
+      break;
+  }
+  if (!icmp->is_neighbor_discovery()) return drop(env_, std::move(message), DropReason::icmp_unhandled);
+  ip_.neighbors().receive_nd(*delivery.interface, {delivery.source, delivery.destination, delivery.hop_limit}, std::move(message));
+}
+
+// RFC 4443 section 4.2: a request to a group is answered from an address of ours.
+void Icmp::answer_echo_v6(pkt::Packet request, const ip::Delivery& delivery) {
+  set_type(request, type6::echo_reply);
+  IpAddress source = delivery.destination;
+  if (source.is_multicast()) {
+    source = ip_.source_for(delivery.source).value_or(IpAddress{});
+    std::uint8_t* sum = request.data().data() + 2;
+    for (std::size_t at = 0; at < 16; at += 4)
+      store_be16(sum, wire::checksum_update32(load_be16(sum), load_be32(&delivery.destination.bytes[at]), load_be32(&source.bytes[at])));
+  }
+  const auto verdict = ip_.send(std::move(request), {.source = source,
+                                                     .destination = delivery.source,
+                                                     .proto = wire::ip_proto::icmp6,
+                                                     .traffic_class = delivery.traffic_class});
+  if (verdict != ip::SendVerdict::sent) return env_.stats->icmp6.add(stats::Icmp6::OutErrors);
+  env_.stats->icmp6.add(stats::Icmp6::OutMsgs);
+  env_.stats->icmp6.add(stats::Icmp6::OutEchoReplies);
+}
+
+}  // namespace millrace::icmp

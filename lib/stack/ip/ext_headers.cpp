@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// IPv6 extension headers at their destination. Called by Stack::input_v6 for packets that have any; pure.
+// RFC 8200 section 4; net/ipv6/exthdrs.c.
+#include <millrace/stack/ip/ext_headers.hpp>
+
+#include <millrace/wire/icmp6.hpp>
+#include <millrace/wire/ipv6.hpp>
+
+#include <optional>
+
+namespace millrace::ip {
+
+using Verdict = ExtHeaders::Verdict;
+namespace ip_proto = wire::ip_proto;
+
+namespace {
+
+constexpr std::uint8_t option_pad1 = 0;
+constexpr std::uint8_t option_padn = 1;
+constexpr std::uint8_t option_router_alert = 5;  // RFC 2711; nothing for a host to do
+
+// The options of one header, [at, end) of the packet. Null: go on.
+std::optional<ExtHeaders> judge_options(std::span<const std::uint8_t> packet, std::size_t at, std::size_t end, bool to_group) {
+  while (at < end) {
+    const std::uint8_t type = packet[at];
+    if (type == option_pad1) {
+      ++at;
+      continue;
+    }
+    if (at + 2 > end || at + 2 + packet[at + 1] > end) return ExtHeaders{.verdict = Verdict::malformed};
+    if (type != option_padn && type != option_router_alert) {
+      // RFC 8200 section 4.2: the two highest bits tell what to do with an option one does not know.
+      const int action = type >> 6;
+      if (action == 1 || (action == 3 && to_group)) return ExtHeaders{.verdict = Verdict::discard};
+      if (action >= 2)
+        return ExtHeaders{.verdict = Verdict::report,
+                          .code = wire::icmp6_parameter_problem::option,
+                          .pointer = static_cast<std::uint16_t>(at)};
+    }
+    at += 2u + packet[at + 1];
+  }
+  return std::nullopt;
+}
+
+// Section 4.4, RFC 5095: no routing type is known here, so one with segments left goes back.
+std::optional<ExtHeaders> judge_routing(std::span<const std::uint8_t> packet, std::size_t at) {
+  if (packet[at + 3] == 0) return std::nullopt;
+  return ExtHeaders{.verdict = Verdict::report,
+                    .code = wire::icmp6_parameter_problem::header_field,
+                    .pointer = static_cast<std::uint16_t>(at + 2)};
+}
+
+bool is_extension(std::uint8_t proto, bool first) {
+  return proto == ip_proto::routing || proto == ip_proto::fragment || proto == ip_proto::destination_options ||
+         (proto == ip_proto::hop_by_hop && first);  // section 4.1: nowhere else
+}
+
+}  // namespace
+
+ExtHeaders judge_ext_headers(std::span<const std::uint8_t> packet, bool to_group) {
+  std::uint8_t proto = packet[6];
+  std::size_t proto_at = 6;
+  std::size_t at = wire::ipv6_header_bytes;
+  for (unsigned count = 0; is_extension(proto, count == 0); ++count) {
+    if (count == wire::ipv6_max_extension_headers || at + 8 > packet.size()) return {};
+    const bool is_fragment = proto == ip_proto::fragment;
+    const std::size_t length = is_fragment ? wire::ipv6_fragment_header_bytes : 8u + 8u * packet[at + 1];
+    if (at + length > packet.size()) return {};
+    std::optional<ExtHeaders> verdict;
+    if (is_fragment) {
+      // RFC 6946: an atomic fragment is a whole packet.
+      if (!wire::Ipv6FragmentHeader::parse(packet.subspan(at))->is_atomic()) verdict = ExtHeaders{.verdict = Verdict::fragment};
+    } else if (proto == ip_proto::routing) {
+      verdict = judge_routing(packet, at);
+    } else {
+      verdict = judge_options(packet, at + 2, at + length, to_group);
+    }
+    if (verdict) return *verdict;
+    proto = packet[at];
+    proto_at = at;
+    at += length;
+  }
+  return {.verdict = proto == ip_proto::none ? Verdict::no_next_header : Verdict::deliver,
+          .proto = proto,
+          .offset = static_cast<std::uint16_t>(at),
+          .proto_at = static_cast<std::uint16_t>(proto_at)};
+}
+
+}  // namespace millrace::ip

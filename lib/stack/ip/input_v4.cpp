@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// IPv4 input: the checks in ip_rcv's order, then local delivery. Called by Stack::input; calls the transports.
+// RFC 791, RFC 1122 section 3.2.1; net/ipv4/ip_input.c (receive_path H1, H7, H8).
+#include <millrace/stack/ip/stack.hpp>
+
+#include <millrace/stack/neighbor/link_address.hpp>
+#include <millrace/wire/ipv4.hpp>
+
+namespace millrace::ip {
+
+using stats::DropReason;
+using Counter = stats::Ip;
+
+namespace {
+
+constexpr IpAddress all_hosts = IpAddress::v4(224, 0, 0, 1);
+
+enum class Options : std::uint8_t { fine, malformed, source_route };
+
+// Options are taken and passed over, but a sender may not choose our route (accept_source_route = 0).
+Options judge_options(std::span<const std::uint8_t> options) {
+  constexpr std::uint8_t end = 0, no_operation = 1, loose_route = 131, strict_route = 137;
+  for (std::size_t at = 0; at < options.size() && options[at] != end;) {
+    if (options[at] == no_operation) {
+      ++at;
+      continue;
+    }
+    if (at + 2 > options.size() || options[at + 1] < 2 || at + options[at + 1] > options.size()) return Options::malformed;
+    if (options[at] == loose_route || options[at] == strict_route) return Options::source_route;
+    at += options[at + 1];
+  }
+  return Options::fine;
+}
+
+// RFC 1122 section 3.2.1.3; ip_route_input_slow()'s martians. Source 0.0.0.0 is right for a host that has no
+// address yet and shouts.
+bool is_possible_source(const neighbor::Interface& interface, const IpAddress& source, const IpAddress& destination) {
+  if (source.is_multicast() || source.is_loopback() || neighbor::is_broadcast(interface, source)) return false;
+  return (source.v4_number() >> 24) != 0 || (source.is_unspecified() && destination.v4_number() == 0xffffffff);
+}
+
+}  // namespace
+
+void Stack::input_v4(neighbor::Interface& interface, pkt::Packet packet) {
+  auto& count = env_.stats->ip;
+  count.add(Counter::InReceives);
+  const auto refuse = [&](Counter counter, DropReason reason) {
+    count.add(counter);
+    drop(env_, std::move(packet), reason);
+  };
+  const auto ip = wire::Ipv4View::parse(packet.data());
+  if (!ip) return refuse(Counter::InHdrErrors, DropReason::ip_bad_header);
+  if ((packet.mbuf().ol_flags & pkt::flag::rx_ip_good) == 0 && !ip->checksum_valid()) {
+    count.add(Counter::InCsumErrors);
+    return refuse(Counter::InHdrErrors, DropReason::ip_bad_checksum);
+  }
+  if (ip->total_length() > packet.length()) return refuse(Counter::InTruncatedPkts, DropReason::ip_truncated);
+  if (ip->total_length() < ip->header_length()) return refuse(Counter::InHdrErrors, DropReason::ip_bad_header);
+  packet.truncate(ip->total_length());  // Ethernet pads short frames
+
+  if (ip->header_length() > wire::ipv4_header_bytes) {
+    const Options verdict = judge_options(ip->options());
+    if (verdict == Options::malformed) return refuse(Counter::InHdrErrors, DropReason::ip_bad_header);
+    if (verdict == Options::source_route) return drop(env_, std::move(packet), DropReason::ip_source_route);
+  }
+  const IpAddress source = ip->source();
+  const IpAddress destination = ip->destination();
+  if (!is_possible_source(interface, source, destination) || is_local(source))
+    return drop(env_, std::move(packet), DropReason::ip_invalid_source);
+  if (!is_local(destination) && destination != all_hosts && !neighbor::is_broadcast(interface, destination))
+    return refuse(Counter::InAddrErrors, DropReason::not_local);
+  if (ip->is_fragment()) {
+    count.add(Counter::ReasmReqds);
+    return refuse(Counter::ReasmFails, DropReason::ip_fragment);
+  }
+  deliver_v4(interface, std::move(packet));
+}
+
+// ip_protocol_deliver_rcu().
+void Stack::deliver_v4(neighbor::Interface& interface, pkt::Packet packet) {
+  const wire::Ipv4View ip = *wire::Ipv4View::parse(packet.data());
+  Transport* transport = protocols_[ip.proto()];
+  if (transport == nullptr || ip.proto() == wire::ip_proto::icmp6) {
+    env_.stats->ip.add(Counter::InUnknownProtos);
+    report(packet, {.kind = ErrorKind::protocol_unreachable});
+    return drop(env_, std::move(packet), DropReason::ip_unknown_proto);
+  }
+  env_.stats->ip.add(Counter::InDelivers);
+  Delivery delivery{.source = ip.source(),
+                    .destination = ip.destination(),
+                    .hop_limit = ip.ttl(),
+                    .traffic_class = ip.tos(),
+                    .interface = &interface};
+  hand_over(*transport, std::move(packet), static_cast<std::uint16_t>(ip.header_length()), delivery);
+}
+
+}  // namespace millrace::ip

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// IP output: route, source, header, next hop. Called by the transports through ip::Output; calls
+// neighbor::Neighbors::send. RFC 1122 section 3.3.1, RFC 6724, RFC 6864; ip_queue_xmit, ip6_xmit (receive_path I2).
+#include <millrace/stack/ip/stack.hpp>
+
+#include <millrace/base/siphash.hpp>
+#include <millrace/stack/neighbor/link_address.hpp>
+#include <millrace/wire/ethernet.hpp>
+#include <millrace/wire/ipv4.hpp>
+#include <millrace/wire/ipv6.hpp>
+
+#include <algorithm>
+
+namespace millrace::ip {
+
+using stats::DropReason;
+
+struct Stack::Hop {
+  neighbor::Interface* interface;
+  IpAddress next_hop;
+};
+
+namespace {
+
+// Of the same number in the Ip: and the Ip6: group.
+void count(Env& env, bool v4, stats::Ip ip, stats::Ip6 ip6) {
+  if (v4) {
+    env.stats->ip.add(ip);
+  } else {
+    env.stats->ip6.add(ip6);
+  }
+}
+
+// Routes say nothing about these: they mean the link that they are sent on.
+bool stays_on_link(const IpAddress& destination) {
+  return destination.is_multicast() || destination.is_link_local() || (destination.is_v4() && destination.v4_number() == 0xffffffff);
+}
+
+}  // namespace
+
+std::optional<Stack::Hop> Stack::route_to(const IpAddress& destination, const IpAddress& source) const {
+  if (destination.is_unspecified() || destination.is_loopback()) return std::nullopt;
+  if (stays_on_link(destination)) {
+    for (neighbor::Interface* interface : interfaces_) {
+      const bool fits = source.is_unspecified() ? neighbor::own_address_towards(*interface, destination).has_value()
+                                                : interface->has_address(source);
+      if (fits) return Hop{interface, destination};
+    }
+    return std::nullopt;
+  }
+  const Route* route = routes_.lookup(destination);
+  if (route == nullptr) return std::nullopt;
+  return Hop{route->interface, route->gateway.value_or(destination)};
+}
+
+std::optional<IpAddress> Stack::source_for(const IpAddress& destination) const {
+  if (is_local(destination)) return std::nullopt;  // there is no loopback
+  const auto hop = route_to(destination, IpAddress{});
+  if (!hop) return std::nullopt;
+  // Towards a gateway by the destination's scope, but from the prefix that the gateway is on.
+  const IpAddress& seen = destination.is_link_local() || !hop->next_hop.is_link_local() ? hop->next_hop : destination;
+  return neighbor::own_address_towards(*hop->interface, seen);
+}
+
+std::uint32_t Stack::mtu_for(const IpAddress& destination) const {
+  const auto hop = route_to(destination, IpAddress{});
+  if (!hop) return destination.is_v4() ? 576 : static_cast<std::uint32_t>(wire::ipv6_min_mtu);
+  return hop->interface->mtu;
+}
+
+void Stack::confirm_reachable(const IpAddress& destination) {
+  const auto hop = route_to(destination, IpAddress{});
+  if (hop) neighbors_.confirm_reachable(*hop->interface, hop->next_hop);
+}
+
+SendVerdict Stack::send(pkt::Packet datagram, const SendHeader& header) {
+  const bool v4 = header.destination.is_v4();
+  count(env_, v4, stats::Ip::OutRequests, stats::Ip6::OutRequests);
+  if (is_local(header.destination) || header.destination.is_loopback()) {
+    count(env_, v4, stats::Ip::OutDiscards, stats::Ip6::OutDiscards);
+    drop(env_, std::move(datagram), DropReason::no_loopback);
+    return SendVerdict::no_route;
+  }
+  const auto hop = route_to(header.destination, header.source);
+  const auto source = header.source.is_unspecified() ? source_for(header.destination) : std::optional(header.source);
+  if (!hop || !source) {
+    count(env_, v4, stats::Ip::OutNoRoutes, stats::Ip6::OutNoRoutes);
+    drop(env_, std::move(datagram), DropReason::no_route);
+    return SendVerdict::no_route;
+  }
+  const std::uint32_t header_bytes = v4 ? wire::ipv4_header_bytes : wire::ipv6_header_bytes;
+  if (datagram.length() + header_bytes > hop->interface->mtu) {
+    count(env_, v4, stats::Ip::FragFails, stats::Ip6::OutDiscards);
+    drop(env_, std::move(datagram), DropReason::too_big);
+    return SendVerdict::too_big;
+  }
+  pkt::Meta& meta = datagram.meta();
+  meta.l3_offset = wire::ethernet_header_bytes;
+  meta.l4_offset = static_cast<std::uint16_t>(wire::ethernet_header_bytes + header_bytes);
+  meta.l4_proto = header.proto;
+  if (v4) {
+    write_v4(datagram, *source, header);
+  } else {
+    write_v6(datagram, *source, header);
+  }
+  count(env_, v4, stats::Ip::OutTransmits, stats::Ip6::OutTransmits);
+  neighbors_.send(*hop->interface, hop->next_hop, std::move(datagram));
+  return SendVerdict::sent;
+}
+
+void Stack::write_v4(pkt::Packet& datagram, const IpAddress& source, const SendHeader& header) {
+  const auto total = static_cast<std::uint16_t>(datagram.length() + wire::ipv4_header_bytes);
+  wire::emit(wire::Ipv4Header{.source = source,
+                              .destination = header.destination,
+                              .total_length = total,
+                              .id = next_id(source, header),
+                              .tos = header.traffic_class,
+                              .ttl = header.hop_limit,
+                              .proto = header.proto,
+                              .dont_fragment = header.dont_fragment},
+             datagram.prepend(wire::ipv4_header_bytes));
+}
+
+// The flow label is zero: RFC 6437 section 3 asks for labels of flows, which SHOULD wait for a user.
+void Stack::write_v6(pkt::Packet& datagram, const IpAddress& source, const SendHeader& header) {
+  const auto payload = static_cast<std::uint16_t>(datagram.length());
+  wire::emit(wire::Ipv6Header{.source = source,
+                              .destination = header.destination,
+                              .payload_length = payload,
+                              .traffic_class = header.traffic_class,
+                              .next_header = header.proto,
+                              .hop_limit = header.hop_limit},
+             datagram.prepend(wire::ipv6_header_bytes));
+}
+
+// RFC 6864 section 4.1: of a datagram that cannot be fragmented the identification means nothing. Others count per
+// keyed hash of (source, destination, protocol), so that nobody can watch one counter (RFC 7739).
+std::uint16_t Stack::next_id(const IpAddress& source, const SendHeader& header) {
+  if (header.dont_fragment) return 0;
+  std::array<std::uint8_t, 9> flow;
+  std::copy_n(source.v4_bytes(), 4, flow.begin());
+  std::copy_n(header.destination.v4_bytes(), 4, flow.begin() + 4);
+  flow[8] = header.proto;
+  return ids_[siphash(env_.secret, flow) % ids_.size()]++;
+}
+
+}  // namespace millrace::ip

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The stack's addresses, the fork to IPv4 and IPv6, and what both share. Called by socket::Stack (set-up, input)
+// and by neighbor::Neighbors (unreachable); calls input_v4.cpp, input_v6.cpp and the transports.
+#include <millrace/stack/ip/stack.hpp>
+
+#include <millrace/stack/neighbor/link_address.hpp>
+#include <millrace/wire/ethernet.hpp>
+#include <millrace/wire/ipv4.hpp>
+#include <millrace/wire/ipv6.hpp>
+
+#include <cerrno>
+
+namespace millrace::ip {
+
+using stats::DropReason;
+
+Stack::Stack(Env& env, const neighbor::Options& options) : env_(env), neighbors_(env, *this, options) {
+  // Where each counter begins shall tell nothing (RFC 7739 section 5).
+  for (std::uint16_t& id : ids_) id = static_cast<std::uint16_t>(env.rng.next());
+}
+
+Result<void> Stack::add_interface(neighbor::Interface& interface) {
+  interfaces_.push_back(&interface);
+  for (const IpPrefix& own : interface.addresses) {
+    // Two addresses of one prefix share its route.
+    const Route* known = routes_.lookup(own.address);
+    if (known != nullptr && known->prefix == network_of(own) && known->interface == &interface) continue;
+    if (auto added = add_route(own, std::nullopt, interface); !added && added.error().code != EEXIST) return added;
+  }
+  return {};
+}
+
+Result<void> Stack::add_route(const IpPrefix& prefix, const std::optional<IpAddress>& gateway, neighbor::Interface& interface) {
+  const std::string what = "route " + prefix.to_string() + (gateway ? " via " + gateway->to_string() : "") + " dev " + interface.name;
+  if (gateway && gateway->is_v4() != prefix.address.is_v4())
+    return failure(EINVAL, what + ": prefix and gateway are of different families; give both in one");
+  if (routes_.all().size() >= Routes::capacity)
+    return failure(ENOSPC, what + ": the table holds " + std::to_string(Routes::capacity) + " routes; remove some");
+  if (!routes_.add({prefix, gateway, &interface}))
+    return failure(EEXIST, what + ": the prefix has a route already; remove one of them");
+  return {};
+}
+
+neighbor::Interface* Stack::interface(std::uint16_t ifindex) const {
+  for (neighbor::Interface* interface : interfaces_)
+    if (interface->ifindex == ifindex) return interface;
+  return nullptr;
+}
+
+bool Stack::is_local(const IpAddress& address) const {
+  for (const neighbor::Interface* interface : interfaces_)
+    if (interface->has_address(address)) return true;
+  return false;
+}
+
+bool Stack::is_broadcast(const IpAddress& address) const {
+  for (const neighbor::Interface* interface : interfaces_)
+    if (neighbor::is_broadcast(*interface, address)) return true;
+  return false;
+}
+
+void Stack::input(pkt::Packet frame) {
+  const pkt::Meta& meta = frame.meta();
+  neighbor::Interface* interface = this->interface(meta.ifindex);
+  if (interface == nullptr) return drop(env_, std::move(frame), DropReason::no_stack);
+  if (meta.type == pkt::PacketType::other_host) return drop(env_, std::move(frame), DropReason::other_host);
+  if (meta.l3_offset >= frame.length()) return drop(env_, std::move(frame), DropReason::bad_frame);
+  const std::uint16_t ethertype = meta.ethertype;
+  frame.trim_front(meta.l3_offset);
+  if (ethertype == wire::ethertype::ipv4) return input_v4(*interface, std::move(frame));
+  if (ethertype == wire::ethertype::ipv6) return input_v6(*interface, std::move(frame));
+  drop(env_, std::move(frame), DropReason::unknown_ethertype);
+}
+
+void Stack::hand_over(Transport& transport, pkt::Packet packet, std::uint16_t header_bytes, Delivery& delivery) {
+  // A buffer that held nothing but headers is freed by the trim, and the headers with it.
+  delivery.header_bytes = packet.data().size() > header_bytes || packet.segments() == 1 ? header_bytes : std::uint16_t{0};
+  packet.trim_front(header_bytes);
+  transport.receive(std::move(packet), delivery);
+}
+
+void Stack::report(const pkt::Packet& packet, const Problem& problem) {
+  if (error_sender_ != nullptr) error_sender_->send_error(packet, 0, problem);
+}
+
+void Stack::send_port_unreachable(const pkt::Packet& datagram, const Delivery& delivery) {
+  if (error_sender_ == nullptr || delivery.header_bytes == 0) return;
+  error_sender_->send_error(datagram, delivery.header_bytes, {.kind = ErrorKind::port_unreachable});
+}
+
+// Only what this stack sent waits for a neighbour, so its own transport is told, in place of an ICMP message to
+// ourselves (RFC 1122 section 2.4; arp_error_report).
+void Stack::unreachable(neighbor::Interface&, pkt::Packet ip_packet) {
+  const std::uint8_t* header = ip_packet.data().data();
+  const bool v4 = header[0] >> 4 == 4;
+  const pkt::Meta& meta = ip_packet.meta();
+  const std::size_t l4 = std::size_t{meta.l4_offset} - wire::ethernet_header_bytes;
+  if (Transport* transport = protocols_[meta.l4_proto]; transport != nullptr && l4 < ip_packet.data().size()) {
+    const IpAddress source = v4 ? IpAddress::v4_from(header + 12) : IpAddress::v6_from(header + 8);
+    const IpAddress destination = v4 ? IpAddress::v4_from(header + 16) : IpAddress::v6_from(header + 24);
+    transport->error({.kind = ErrorKind::host_unreachable,
+                      .local = source,
+                      .remote = destination,
+                      .reporter = source,
+                      .transport_header = ip_packet.data().subspan(l4)});
+  }
+  drop(env_, std::move(ip_packet), DropReason::neighbor_failed);
+}
+
+}  // namespace millrace::ip

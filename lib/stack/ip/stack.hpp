@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <millrace/base/result.hpp>
+#include <millrace/stack/ip/error_sender.hpp>
+#include <millrace/stack/ip/ip.hpp>
+#include <millrace/stack/ip/routes.hpp>
+#include <millrace/stack/neighbor/neighbors.hpp>
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace millrace::ip {
+
+struct ExtHeaders;
+
+/// IPv4 (RFC 791, 1122) and IPv6 (RFC 8200) of one lcore's stack: checks what arrives and delivers it to the
+/// transports, gives what they send a header, a route and a next hop. A host: it does not forward, fragment,
+/// reassemble or loop packets back; such packets are dropped with a reason of their own. One thread.
+class Stack final : public Output, private neighbor::Unreachable {
+ public:
+  explicit Stack(Env& env, const neighbor::Options& options = {});
+
+  // Set-up, before the first packet. Everything given by reference outlives the stack.
+  /// Makes the interface's addresses ours and its prefixes routes on its link. ENOSPC: the route table is full.
+  [[nodiscard]] Result<void> add_interface(neighbor::Interface& interface);
+  /// EEXIST, ENOSPC; EINVAL when the families differ.
+  [[nodiscard]] Result<void> add_route(const IpPrefix& prefix, const std::optional<IpAddress>& gateway,
+                                       neighbor::Interface& interface);
+  /// inet_add_protocol(): `transport` takes what carries this protocol number, in IPv4 and IPv6.
+  void add_protocol(std::uint8_t proto, Transport& transport) { protocols_[proto] = &transport; }
+  void set_error_sender(ErrorSender& sender) { error_sender_ = &sender; }
+
+  /// A received frame with an IPv4 or IPv6 packet at Meta::l3_offset; Meta::ifindex says where it came in.
+  void input(pkt::Packet frame);
+
+  // Output
+  SendVerdict send(pkt::Packet datagram, const SendHeader& header) override;
+  [[nodiscard]] std::optional<IpAddress> source_for(const IpAddress& destination) const override;
+  [[nodiscard]] std::uint32_t mtu_for(const IpAddress& destination) const override;
+  [[nodiscard]] bool is_local(const IpAddress& address) const override;
+  [[nodiscard]] bool is_broadcast(const IpAddress& address) const override;
+  void send_port_unreachable(const pkt::Packet& datagram, const Delivery& delivery) override;
+  void confirm_reachable(const IpAddress& destination) override;
+
+  /// The transport registered for a protocol number, or null.
+  [[nodiscard]] Transport* protocol(std::uint8_t proto) const { return protocols_[proto]; }
+  [[nodiscard]] neighbor::Interface* interface(std::uint16_t ifindex) const;
+  [[nodiscard]] neighbor::Neighbors& neighbors() { return neighbors_; }
+  [[nodiscard]] const Routes& routes() const { return routes_; }
+
+ private:
+  struct Hop;
+
+  // input_v4.cpp, input_v6.cpp
+  void input_v4(neighbor::Interface& interface, pkt::Packet packet);
+  void deliver_v4(neighbor::Interface& interface, pkt::Packet packet);
+  void input_v6(neighbor::Interface& interface, pkt::Packet packet);
+  void deliver_v6(neighbor::Interface& interface, pkt::Packet packet, const ExtHeaders& ext);
+
+  // stack.cpp
+  void hand_over(Transport& transport, pkt::Packet packet, std::uint16_t header_bytes, Delivery& delivery);
+  void report(const pkt::Packet& packet, const Problem& problem);
+  void unreachable(neighbor::Interface& interface, pkt::Packet ip_packet) override;
+
+  // output.cpp
+  [[nodiscard]] std::optional<Hop> route_to(const IpAddress& destination, const IpAddress& source) const;
+  void write_v4(pkt::Packet& datagram, const IpAddress& source, const SendHeader& header);
+  void write_v6(pkt::Packet& datagram, const IpAddress& source, const SendHeader& header);
+  [[nodiscard]] std::uint16_t next_id(const IpAddress& source, const SendHeader& header);
+
+  Env& env_;
+  neighbor::Neighbors neighbors_;
+  Routes routes_;
+  std::vector<neighbor::Interface*> interfaces_;
+  std::array<Transport*, 256> protocols_{};  ///< inet_protos[]
+  ErrorSender* error_sender_ = nullptr;
+  std::array<std::uint16_t, 256> ids_{};     ///< IPv4 identification counters, by keyed hash of the flow
+};
+
+}  // namespace millrace::ip

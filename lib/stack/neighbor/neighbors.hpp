@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <millrace/env/env.hpp>
+#include <millrace/stack/neighbor/entry.hpp>
+#include <millrace/wire/arp.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace millrace::neighbor {
+
+/// Linux's defaults: net.ipv4.neigh.default.*.
+struct Options {
+  Duration base_reachable = 30s;     ///< each entry draws 0.5 to 1.5 of it (RFC 4861 section 6.3.2)
+  Duration delay_first_probe = 5s;
+  Duration retrans = 1s;
+  Duration locktime = 1s;            ///< ARP: how long an answer stands against a different one
+  std::uint8_t ucast_solicit = 3;
+  std::uint8_t mcast_solicit = 3;
+  std::uint32_t queue_bytes = 212992;  ///< unres_qlen_bytes: truesize waiting at one entry
+  std::uint32_t queue_packets = 256;
+  std::uint32_t entries = 1024;        ///< gc_thresh3: then the entry unused for longest makes room
+};
+
+/// Hears of packets that cannot be sent because their next hop does not answer. ip::Stack implements it.
+class Unreachable {
+ public:
+  virtual ~Unreachable() = default;
+  /// Takes back a packet, data() at its IP header, to tell its sender and drop it.
+  virtual void unreachable(Interface& interface, pkt::Packet ip_packet) = 0;
+};
+
+/// One line of `ip neigh`.
+struct Row {
+  std::uint16_t ifindex;
+  IpAddress address;
+  MacAddress mac;
+  State state;
+  std::uint32_t waiting;
+};
+
+/// What an ND message came in, for its validity checks (RFC 4861 section 7.1).
+struct NdSource {
+  IpAddress source;
+  IpAddress destination;
+  std::uint8_t hop_limit;
+};
+
+/// ARP (RFC 826) and neighbour discovery (RFC 4861) of one lcore's stack: who stands at which link address, and the
+/// last step of the output path. Behaves as net/core/neighbour.c. One thread. Duplicate address detection is not
+/// done: addresses come from the configuration and are taken as ours. Router discovery and redirects are ignored.
+class Neighbors {
+ public:
+  /// `env` and `upward` outlive the table.
+  Neighbors(Env& env, Unreachable& upward, const Options& options = {});
+  /// Drops what still waits.
+  ~Neighbors();
+  Neighbors(const Neighbors&) = delete;
+  Neighbors& operator=(const Neighbors&) = delete;
+
+  /// Sends an IP packet, data() at its IP header, to `next_hop` on the link; Meta offsets are already those of the
+  /// finished frame. An address not yet known is asked for while the packet waits.
+  void send(Interface& interface, const IpAddress& next_hop, pkt::Packet ip_packet);
+  /// An ARP frame, Ethernet header included.
+  void receive_arp(Interface& interface, pkt::Packet frame);
+  /// A neighbour solicitation or advertisement: data() at the ICMPv6 header, checksum already verified.
+  void receive_nd(Interface& interface, const NdSource& from, pkt::Packet message);
+  /// The neighbour was heard to receive what we sent (RFC 4861 section 7.3.1).
+  void confirm_reachable(Interface& interface, const IpAddress& address);
+
+  /// `ip neigh add ... nud permanent`. False when the table is full of permanent entries.
+  bool add_permanent(Interface& interface, const IpAddress& address, const MacAddress& mac);
+  /// `ip neigh del`. False when there is no such entry. What waits there is dropped.
+  bool remove(Interface& interface, const IpAddress& address);
+  [[nodiscard]] std::optional<Row> find(const Interface& interface, const IpAddress& address) const;
+  /// Every entry, in order of interface and address.
+  [[nodiscard]] std::vector<Row> rows() const;
+  [[nodiscard]] std::uint32_t size() const { return size_; }
+
+ private:
+  friend struct Entry;
+  struct News;
+
+  // table.cpp
+  [[nodiscard]] Entry* lookup(const Interface& interface, const IpAddress& address) const;
+  Entry* create(Interface& interface, const IpAddress& address);
+  void destroy(Entry& entry);
+  void touch(Entry& entry);
+  [[nodiscard]] std::uint32_t bucket_of(std::uint16_t ifindex, const IpAddress& address) const;
+
+  // neighbors.cpp: the state machine of net/core/neighbour.c
+  void output(Entry& entry, pkt::Packet ip_packet);
+  void start_resolution(Entry& entry);
+  void enqueue(Entry& entry, pkt::Packet ip_packet);
+  void update(Entry& entry, const News& news);
+  void set_mac(Entry& entry, const MacAddress& mac);
+  void on_timer(Entry& entry);
+  void probe_again(Entry& entry);
+  void probe(Entry& entry, bool unicast);
+  void fail(Entry& entry);
+  void flush(Entry& entry);
+  void drop_waiting(Entry& entry, stats::DropReason reason);
+  [[nodiscard]] Duration draw_reachable_time();
+
+  // arp.cpp
+  void send_arp_request(Entry& entry, bool unicast);
+  void answer_arp(Interface& interface, const wire::ArpPacket& request, pkt::Packet frame);
+  void send_arp(Interface& interface, const MacAddress& to, const wire::ArpPacket& arp);
+
+  // nd.cpp
+  void send_solicitation(Entry& entry, bool unicast);
+  void send_advertisement(Interface& interface, const IpAddress& to, const IpAddress& target, bool solicited);
+  void receive_solicitation(Interface& interface, const NdSource& from, pkt::Packet message);
+  void receive_advertisement(Interface& interface, const NdSource& from, pkt::Packet message);
+
+  Env& env_;
+  Unreachable& upward_;
+  const Options options_;
+  std::unique_ptr<Entry[]> entries_;
+  std::vector<Entry*> free_;
+  std::vector<Entry*> buckets_;
+  List<Entry, &Entry::lru> unused_longest_first_;
+  Entry* last_ = nullptr;  ///< of the previous send: bursts go to one next hop
+  std::uint32_t size_ = 0;
+};
+
+}  // namespace millrace::neighbor

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <millrace/base/result.hpp>
+#include <millrace/base/time.hpp>
+#include <millrace/stack/socket/stream.hpp>
+#include <millrace/stack/socket/udp_socket.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+namespace millrace {
+struct Env;
+}
+namespace millrace::tcp {
+class Tcp;
+}
+namespace millrace::timer {
+class Timer;
+}
+
+namespace millrace::socket {
+
+/// The sockets of one lcore and one stack: what an application may do there. Every call on that lcore only; from
+/// elsewhere go through Engine::post() or a ThreadQueue.
+class Sockets {
+ public:
+  using Accept = std::function<void(Stream&)>;
+
+  /// Accepts connections that arrive on this lcore; `on_accept` sets the callbacks of each. An unspecified address means
+  /// every own address of its family. Fails with EADDRINUSE, EADDRNOTAVAIL.
+  [[nodiscard]] Result<void> listen(const Endpoint& local, int backlog, Accept on_accept);
+  /// Ends what listen() began; connections that were accepted stay.
+  void stop_listening(const Endpoint& local);
+  /// Begins an active open; the result's on_connected or on_closed tells how it went. Fails with EHOSTUNREACH,
+  /// EADDRNOTAVAIL (no port is free), ENOBUFS (no room for a connection).
+  [[nodiscard]] Result<Stream*> connect(const Endpoint& remote);
+  /// A UDP socket bound to `local`; port 0 chooses one. Fails with EADDRINUSE, EADDRNOTAVAIL, ENOBUFS.
+  [[nodiscard]] Result<UdpSocket*> bind_udp(const Endpoint& local);
+  /// Calls `f` once, on this lcore, not before `delay` has passed.
+  void after(Duration delay, std::function<void()> f);
+
+  /// Time of the poll or timer batch that is running.
+  [[nodiscard]] Instant now() const;
+  [[nodiscard]] std::uint16_t lcore() const;
+
+  /// Made by Stack only.
+  Sockets(Env& env, tcp::Tcp& tcp, udp::Udp& udp);
+  ~Sockets();
+  Sockets(const Sockets&) = delete;
+  Sockets& operator=(const Sockets&) = delete;
+
+  /// Destroys what was closed since the last call; by the stack, at the end of a burst.
+  void sweep();
+  /// Closes everything; by the stack, at the end of its life.
+  void shut_down();
+
+ private:
+  friend class Stream;
+  friend class UdpSocket;
+  struct Listening;
+  struct Delayed;
+
+  Stream& adopt(tcp::Connection& connection);
+  Stream& keep(std::unique_ptr<Stream> stream, tcp::Connection& connection);
+  void bury(Stream& stream);
+  void bury(UdpSocket& socket);
+
+  Env& env_;
+  tcp::Tcp& tcp_;
+  udp::Udp& udp_;
+  std::vector<std::unique_ptr<Listening>> listening_;
+  std::vector<std::unique_ptr<Stream>> streams_;
+  std::vector<std::unique_ptr<UdpSocket>> udp_sockets_;
+  std::vector<std::unique_ptr<Delayed>> delayed_;
+  std::vector<std::unique_ptr<Stream>> dead_streams_;       ///< closed inside a callback of their own, perhaps
+  std::vector<std::unique_ptr<UdpSocket>> dead_udp_sockets_;
+};
+
+}  // namespace millrace::socket

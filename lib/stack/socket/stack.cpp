@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The protocols of one host, wired together. Called by runtime::Receive (frames) and runtime::Lcore (flush); calls the
+// neighbours (ARP) and IP.
+#include <millrace/stack/socket/stack.hpp>
+
+#include <millrace/wire/protocol.hpp>
+
+namespace millrace::socket {
+
+Stack::Stack(Env& env, steer::FlowTable& flows, const Options& options)
+    : env_(env), id_(options.id), ip_(env, options.neighbor), icmp_(env, ip_, options.icmp), udp_(env, ip_, options.udp),
+      tcp_(env, ip_, flows, options.id, options.tcp), sockets_(env, tcp_, udp_) {
+  ip_.add_protocol(wire::ip_proto::udp, udp_);
+  ip_.add_protocol(wire::ip_proto::tcp, tcp_);
+}
+
+Stack::~Stack() = default;
+
+Result<neighbor::Interface*> Stack::add_interface(neighbor::Interface interface) {
+  interfaces_.push_back(std::move(interface));
+  if (Result<void> added = ip_.add_interface(interfaces_.back()); !added) return tl::unexpected(added.error());
+  return &interfaces_.back();
+}
+
+void Stack::receive(pkt::Packet frame) {
+  const pkt::Meta& meta = frame.meta();
+  if (meta.type == pkt::PacketType::other_host) return drop(env_, std::move(frame), stats::DropReason::other_host);
+  switch (meta.ethertype) {
+    case wire::ethertype::ipv4:
+    case wire::ethertype::ipv6:
+      return ip_.input(std::move(frame));
+    case wire::ethertype::arp:
+      if (neighbor::Interface* interface = ip_.interface(meta.ifindex))
+        return ip_.neighbors().receive_arp(*interface, std::move(frame));
+      [[fallthrough]];
+    default:
+      return drop(env_, std::move(frame), stats::DropReason::unknown_ethertype);
+  }
+}
+
+void Stack::flush() {
+  tcp_.flush();
+  sockets_.sweep();
+}
+
+void Stack::shut_down() {
+  sockets_.shut_down();
+  tcp_.shutdown_all();
+}
+
+}  // namespace millrace::socket

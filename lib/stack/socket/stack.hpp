@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <millrace/env/env.hpp>
+#include <millrace/stack/icmp/icmp.hpp>
+#include <millrace/stack/ip/stack.hpp>
+#include <millrace/stack/socket/sockets.hpp>
+#include <millrace/stack/tcp/tcp.hpp>
+#include <millrace/stack/udp/udp.hpp>
+#include <millrace/steer/flow_table.hpp>
+
+#include <list>
+
+namespace millrace::socket {
+
+/// One lcore's instance of a stack: every protocol of one IP host, wired together, with the sockets on top. The
+/// instances of a stack on several lcores share nothing but their addresses.
+class Stack {
+ public:
+  struct Options {
+    std::uint16_t id = 0;
+    neighbor::Options neighbor;
+    icmp::RateLimit::Options icmp;
+    udp::Options udp;
+    tcp::Config tcp;
+  };
+  /// `flows` is the lcore's flow table, shared by its stacks (FlowKey::stack tells them apart).
+  Stack(Env& env, steer::FlowTable& flows, const Options& options);
+  ~Stack();
+
+  /// Set-up: adds an interface; `interface.output` outlives the stack.
+  [[nodiscard]] Result<neighbor::Interface*> add_interface(neighbor::Interface interface);
+  [[nodiscard]] std::uint16_t id() const { return id_; }
+  [[nodiscard]] ip::Stack& ip() { return ip_; }
+  [[nodiscard]] Sockets& sockets() { return sockets_; }
+
+  /// A received frame: the ptype dispatch of __netif_receive_skb_core().
+  void receive(pkt::Packet frame);
+  /// End of a burst, of a batch of timers, of the application's calls: sends what they caused.
+  void flush();
+  /// Aborts every connection and frees every packet; the lcore has stopped.
+  void shut_down();
+
+ private:
+  Env& env_;
+  const std::uint16_t id_;
+  std::list<neighbor::Interface> interfaces_;  // a list: others hold references
+  ip::Stack ip_;
+  icmp::Icmp icmp_;
+  udp::Udp udp_;
+  tcp::Tcp tcp_;
+  Sockets sockets_;
+};
+
+}  // namespace millrace::socket

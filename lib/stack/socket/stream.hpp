@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <millrace/wire/address.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+
+namespace millrace::tcp {
+class Connection;
+}
+
+namespace millrace::socket {
+
+class Sockets;
+
+/// One TCP connection, on the lcore that owns it; every call and every callback happens there and nowhere else.
+/// Results are POSIX's: a count, or a negative errno. A callback may call anything, close() included. The object lives
+/// until close() or abort(), or until on_closed has returned.
+class Stream {
+ public:
+  using Callback = std::function<void(Stream&)>;
+  using Closed = std::function<void(Stream&, int error)>;
+
+  /// Called when there is something to read, or the end of the stream. Edge: again only after more has come.
+  void on_readable(Callback callback);
+  /// Called when write() can take more after it took less than it was given.
+  void on_writable(Callback callback) { on_writable_ = std::move(callback); }
+  /// Called once, when the connection has ended: error 0 after an orderly close by both sides, else an errno
+  /// (ECONNRESET, ETIMEDOUT, ECONNREFUSED...).
+  void on_closed(Closed callback) { on_closed_ = std::move(callback); }
+  /// Called once an active open has succeeded.
+  void on_connected(Callback callback) { on_connected_ = std::move(callback); }
+
+  /// Copies out what has arrived, in order. 0: the peer has closed its side; -EAGAIN: nothing now.
+  std::int64_t read(std::span<std::uint8_t> into);
+  /// Queues bytes for sending and returns how many were taken; -EAGAIN: the send buffer is full; -EPIPE: this side
+  /// is closed.
+  std::int64_t write(std::span<const std::uint8_t> bytes);
+  [[nodiscard]] std::size_t readable() const;
+  [[nodiscard]] std::size_t writable() const;
+  /// The peer has closed its side and everything before was read.
+  [[nodiscard]] bool at_end() const;
+
+  /// Ends this side after what is queued (FIN); reading goes on.
+  void shutdown_write();
+  /// Lets go of the connection, which ends in the background in good order (or by RST when data is unread, as Linux).
+  void close();
+  /// Ends the connection at once, by RST.
+  void abort();
+  /// TCP_NODELAY.
+  void set_no_delay(bool on);
+
+  [[nodiscard]] Endpoint local() const;
+  [[nodiscard]] Endpoint remote() const;
+  /// The sockets of this stream's lcore and stack.
+  [[nodiscard]] Sockets& sockets() const { return sockets_; }
+
+  /// The application's own state for this stream; dies with it.
+  void set_context(std::shared_ptr<void> context) { context_ = std::move(context); }
+  template <class T>
+  [[nodiscard]] T& context() const {
+    return *static_cast<T*>(context_.get());
+  }
+
+  /// Made by Sockets only.
+  explicit Stream(Sockets& sockets);
+  ~Stream();
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+
+ private:
+  friend class Sockets;
+  class Events;
+  void let_go();
+
+  Sockets& sockets_;
+  tcp::Connection* connection_ = nullptr;
+  std::unique_ptr<Events> events_;
+  Callback on_readable_, on_writable_, on_connected_;
+  Closed on_closed_;
+  std::shared_ptr<void> context_;
+  std::size_t index_ = 0;  ///< place in Sockets' table
+};
+
+}  // namespace millrace::socket

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <millrace/wire/address.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+
+namespace millrace::udp {
+class Socket;
+class Udp;
+}
+
+namespace millrace::socket {
+
+class Sockets;
+
+/// One UDP socket on one lcore; every call and callback happens there. Results are POSIX's. Lives until close().
+class UdpSocket {
+ public:
+  /// Called when a datagram has arrived. Edge: again only for further datagrams.
+  void on_readable(std::function<void(UdpSocket&)> callback) { on_readable_ = std::move(callback); }
+  /// Called with an errno that an ICMP error brought (connected sockets).
+  void on_error(std::function<void(UdpSocket&, int error)> callback) { on_error_ = std::move(callback); }
+
+  /// The next datagram: copies up to into.size() bytes, sets `from`, returns the datagram's whole length (which may
+  /// be larger: it was cut). -EAGAIN: none waiting.
+  std::int64_t receive_from(std::span<std::uint8_t> into, Endpoint& from);
+  /// Sends one datagram; the count, or -EMSGSIZE, -EHOSTUNREACH, -ENOBUFS.
+  std::int64_t send_to(std::span<const std::uint8_t> bytes, const Endpoint& to);
+  /// Sets the peer: only its datagrams arrive, and ICMP errors about it are reported.
+  int connect(const Endpoint& to);
+  void close();
+  [[nodiscard]] Endpoint local() const;
+  [[nodiscard]] Sockets& sockets() const { return sockets_; }
+
+  /// Made by Sockets only.
+  UdpSocket(Sockets& sockets, udp::Udp& udp);
+  ~UdpSocket();
+  UdpSocket(const UdpSocket&) = delete;
+  UdpSocket& operator=(const UdpSocket&) = delete;
+
+ private:
+  friend class Sockets;
+  class Events;
+  Sockets& sockets_;
+  udp::Udp& udp_;
+  udp::Socket* socket_ = nullptr;
+  std::unique_ptr<Events> events_;
+  std::function<void(UdpSocket&)> on_readable_;
+  std::function<void(UdpSocket&, int)> on_error_;
+  std::size_t index_ = 0;
+};
+
+}  // namespace millrace::socket

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A segment for no connection. Called by dispatch and by steps that refuse a segment as if there were none.
+// RFC 9293 section 3.10.7.1.
+#include <millrace/stack/tcp/output.hpp>
+#include <millrace/stack/tcp/tcp.hpp>
+
+namespace millrace::tcp {
+
+Verdict Tcp::closed_arrives(Segment& s) {
+  if (s.rst) return s.refuse(stats::DropReason::tcp_no_connection);
+  Outgoing reply{.flow = s.flow, .flags = wire::tcp_flag::rst};
+  if (s.has_ack) {
+    reply.seq = s.ack;
+  } else {
+    reply.ack = s.end();
+    reply.flags |= wire::tcp_flag::ack;
+  }
+  if (emit(reply, {}) == Sent::yes) count(stats::Tcp::OutRsts);
+  return s.refuse(stats::DropReason::tcp_no_connection);
+}
+
+}  // namespace millrace::tcp

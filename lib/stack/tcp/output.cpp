@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What to send now: one output() per connection, from flush(), after the steps have decided. Calls emit. RFC 9293
+// sections 3.8.6.2.1 (sender's silly window avoidance) and 3.7.4 (Nagle), RFC 5681, RFC 3042.
+#include <millrace/stack/tcp/tcp.hpp>
+
+#include <algorithm>
+
+namespace millrace::tcp {
+namespace {
+// A turn; what is left goes in the next pass, when the tx queue has been drained and other connections have had theirs.
+constexpr int segments_per_turn = 64;
+}  // namespace
+
+void Tcp::output(Connection& c) {
+  c.output_due = false;
+  if (!c.synchronized()) return output_handshake(c);
+  if (config_.slow_start_after_idle && c.in_flight() == 0 && env_.now - c.last_sent > c.rtt.rto())
+    c.congestion.on_idle();  // RFC 5681 section 4.1
+  int turn = segments_per_turn;
+  Sent sent = Sent::yes;
+  while (turn > 0 && (sent = output_segment(c)) == Sent::yes) --turn;
+  if (c.ack.now && sent != Sent::no_buffer) sent = send_ack(c);
+  if (sent == Sent::no_buffer) {
+    c.deadlines[Deadline::again] = env_.now + config_.resource_probe;
+  } else if (turn == 0) {
+    c.deadlines[Deadline::again] = env_.now;
+  } else {
+    c.probe_due = false;
+  }
+  arm_transmit(c);
+}
+
+void Tcp::output_handshake(Connection& c) {
+  Sent sent = Sent::nothing;
+  if (c.syn_due) {
+    sent = send_syn(c);
+  } else if (c.ack.now) {
+    sent = send_ack(c);
+  }
+  if (sent == Sent::no_buffer) c.deadlines[Deadline::again] = env_.now + config_.resource_probe;
+}
+
+Tcp::Sent Tcp::output_segment(Connection& c) {
+  if (c.recovery.resend_head && c.in_flight() > 0) {  // RFC 5681 section 3.2 step 3, RFC 6582 step 3
+    const Sent sent = send_range(c, c.snd.una, resend_length(c, c.snd.una));
+    if (sent == Sent::yes) c.recovery.resend_head = false;
+    return sent;
+  }
+  if (c.snd.rtx.before(c.snd.nxt)) {  // after a timeout: go back, in slow start (RFC 5681 section 3.1)
+    const std::uint32_t length = resend_length(c, c.snd.rtx);
+    const std::uint32_t ahead = c.snd.rtx - c.snd.una + length;
+    const bool allowed = c.snd.rtx == c.snd.una || (ahead <= c.congestion.cwnd() && ahead <= c.snd.wnd);
+    return allowed ? send_range(c, c.snd.rtx, length) : Sent::nothing;
+  }
+  if (c.fin_sent()) return Sent::nothing;
+  if (const std::uint32_t length = new_data_length(c); length > 0) return send_range(c, c.snd.nxt, length);
+  const bool only_fin_left = c.fin_queued && c.snd.nxt == c.fin_seq();
+  if (only_fin_left && c.snd.wnd > c.in_flight()) return send_range(c, c.snd.nxt, 0);
+  if (!c.probe_due) return Sent::nothing;
+  const Sent sent = send_probe(c);
+  if (sent == Sent::yes) c.probe_due = false;
+  return sent == Sent::yes ? Sent::nothing : sent;
+}
+
+std::uint32_t Tcp::resend_length(const Connection& c, Seq from) const {
+  const Seq end = earlier(c.snd.nxt, c.sending.end());
+  return end.after(from) ? std::min(end - from, c.mss) : 0;
+}
+
+std::uint32_t Tcp::new_data_length(const Connection& c) const {
+  const std::uint32_t flight = c.in_flight();
+  // RFC 3042: the first two duplicate ACKs each let one new segment out.
+  const std::uint32_t limited_transmit = c.recovery.fast ? 0 : std::min<std::uint32_t>(c.recovery.dup_acks, 2) * c.mss;
+  const std::uint32_t cwnd = c.congestion.cwnd() + limited_transmit;
+  if (flight >= c.snd.wnd || flight >= cwnd) return 0;
+  const std::uint32_t room = c.snd.wnd - flight;
+  const std::uint32_t waiting = c.sending.end() - c.snd.nxt;
+  const std::uint32_t length = std::min({waiting, room, cwnd - flight, c.mss});
+  // RFC 9293 section 3.8.6.2.1, rules (1) to (4).
+  if (length == c.mss) return length;
+  if (length == waiting) return nagle_holds(c) ? 0 : length;
+  if (length == room && (length >= c.snd.max_wnd / 2 || c.probe_due)) return length;
+  return 0;
+}
+
+bool Tcp::nagle_holds(const Connection& c) const {
+  // Section 3.7.4 as Minshall amended it and Linux does: a short segment waits only for another short one.
+  const bool short_in_flight = c.snd.small.after(c.snd.una) && c.snd.small.at_or_before(c.snd.nxt);
+  return short_in_flight && !c.nodelay && !c.fin_queued;
+}
+
+void Tcp::account_sent(Connection& c, Seq from, Seq end) {
+  c.last_sent = env_.now;
+  if (end.after(c.snd.nxt)) {
+    count(stats::Tcp::OutSegs);
+    if (end - from < c.mss) c.snd.small = end;
+    c.snd.nxt = end;
+    if (!c.recovery.timed) {
+      c.recovery.timed = end;
+      c.recovery.timed_at = env_.now;
+    }
+    // An answer soon after a request: such a conversation's ACKs ride on its answers.
+    if (env_.now - c.ack.last_data < c.ack.timeout) c.ack.interactive = true;
+  } else {
+    count(stats::Tcp::RetransSegs);
+    ++c.retransmitted;
+    c.recovery.timed.reset();  // Karn: its acknowledgment would be ambiguous
+  }
+  if (from.at_or_before(c.snd.rtx)) c.snd.rtx = later(c.snd.rtx, end);
+}
+
+void Tcp::arm_transmit(Connection& c) {
+  Instant& retransmit = c.deadlines[Deadline::retransmit];
+  Instant& persist = c.deadlines[Deadline::persist];
+  const bool unsent = c.sending.end().after(c.snd.nxt) || (c.fin_queued && !c.fin_sent());
+  if (c.in_flight() > 0 || !unsent) c.probe_shift = 0;
+  if (c.in_flight() > 0) {
+    if (retransmit == never) retransmit = env_.now + c.rtt.rto();  // RFC 6298 (5.1)
+    persist = never;
+  } else if (!unsent) {
+    persist = never;
+  } else if (persist == never) {  // the window is shut: RFC 9293 section 3.8.6.1
+    const auto wait = c.rtt.rto() * (std::int64_t{1} << std::min<int>(c.probe_shift, 10));
+    persist = env_.now + std::min(wait, config_.rto_max);
+  }
+}
+
+}  // namespace millrace::tcp

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <millrace/stack/tcp/tcp.hpp>
+
+namespace millrace::tcp {
+
+/// A segment about to be sent, but for its payload.
+struct Tcp::Outgoing {
+  FlowKey flow{};
+  Seq seq{};
+  Seq ack{};
+  std::uint8_t flags = 0;
+  std::uint16_t wnd = 0;
+  wire::TcpOptions options{};
+};
+
+}  // namespace millrace::tcp

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The unacknowledged bytes. Called by Connection::write, output (slice) and process_ack (release). RFC 9293 3.8.
+#include <millrace/stack/tcp/send_buffer.hpp>
+
+#include <millrace/pkt/pool.hpp>
+
+#include <algorithm>
+#include <cstring>
+
+namespace millrace::tcp {
+namespace {
+Seq first_of(const pkt::Packet& packet) { return Seq(packet.meta().cb[0]); }
+}  // namespace
+
+std::size_t SendBuffer::append(pkt::Pool& pool, std::span<const std::uint8_t> bytes, std::uint32_t packet_bytes,
+                               std::uint32_t limit, Seq sent) {
+  std::size_t taken = 0;
+  while (taken < bytes.size()) {
+    pkt::Packet* last = count_ > 0 ? &at(count_ - 1) : nullptr;
+    if (last == nullptr || last->length() >= packet_bytes || last->tailroom() == 0 || sent == end_) {
+      if (memory() >= limit) break;
+      pkt::Packet fresh = pool.allocate();
+      if (!fresh) break;
+      fresh.meta().cb[0] = end_.value();
+      push(std::move(fresh));
+      last = &at(count_ - 1);
+      sent = end_ - 1;  // this one may be filled
+    }
+    const std::size_t room = std::min<std::size_t>(last->tailroom(), packet_bytes - last->length());
+    const std::size_t n = std::min(room, bytes.size() - taken);
+    std::memcpy(last->append(static_cast<std::uint16_t>(n)), bytes.data() + taken, n);
+    end_ += static_cast<std::uint32_t>(n);
+    taken += n;
+  }
+  return taken;
+}
+
+std::uint32_t SendBuffer::index_of(Seq seq) const {
+  // The last packet that begins at or before seq.
+  const Seq first = first_of(at(0));
+  std::uint32_t low = 0;
+  std::uint32_t high = count_;
+  while (high - low > 1) {
+    const std::uint32_t middle = (low + high) / 2;
+    (first_of(at(middle)) - first <= seq - first ? low : high) = middle;
+  }
+  return low;
+}
+
+pkt::Packet SendBuffer::slice(pkt::Pool& pool, Seq from, std::uint32_t length) const {
+  MR_ASSERT(length > 0 && count_ > 0 && first_of(at(0)).at_or_before(from) && (from + length).at_or_before(end_));
+  pkt::Packet whole;
+  for (std::uint32_t i = index_of(from); length > 0; ++i) {
+    const pkt::Packet& source = at(i);
+    const std::uint32_t offset = from - first_of(source);
+    const std::uint32_t n = std::min(length, source.length() - offset);
+    pkt::Packet part = pool.reference(source, offset, n);
+    if (!part) {
+      if (whole) pkt::consume(std::move(whole));
+      return {};
+    }
+    if (whole) {
+      whole.chain(std::move(part));
+    } else {
+      whole = std::move(part);
+    }
+    from += n;
+    length -= n;
+  }
+  return whole;
+}
+
+void SendBuffer::release_before(Seq acked) {
+  while (count_ > 0 && (first_of(at(0)) + at(0).length()).at_or_before(acked)) {
+    pkt::consume(std::move(at(0)));
+    ++head_;
+    --count_;
+  }
+  if (count_ == 0 && slots_.size() > 64) {
+    slots_ = std::vector<pkt::Packet>();  // a connection that has gone quiet keeps no big table
+    head_ = 0;
+  }
+}
+
+void SendBuffer::clear(Env& env, stats::DropReason reason) {
+  for (; count_ > 0; --count_) drop(env, std::move(at(count_ - 1)), reason);
+  slots_ = std::vector<pkt::Packet>();
+  head_ = 0;
+}
+
+void SendBuffer::push(pkt::Packet packet) {
+  if (count_ == slots_.size()) grow();
+  packet_memory_ = static_cast<std::uint32_t>(sizeof(pkt::Mbuf) + packet.mbuf().buf_len);
+  at(count_++) = std::move(packet);
+}
+
+void SendBuffer::grow() {
+  std::vector<pkt::Packet> larger(std::max<std::size_t>(8, slots_.size() * 2));
+  for (std::uint32_t i = 0; i < count_; ++i) larger[i] = std::move(at(i));
+  slots_ = std::move(larger);
+  head_ = 0;
+}
+
+}  // namespace millrace::tcp

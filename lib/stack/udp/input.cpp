@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// UDP input: checks, the socket or sockets it is for, the receive queue; and ICMP errors. Called by ip::Stack and
+// icmp::Icmp; calls Events. RFC 768, RFC 1122 section 4.1.3; __udp4_lib_rcv, __udp4_lib_err (receive_path J1-J7).
+#include <millrace/stack/udp/match.hpp>
+#include <millrace/stack/udp/sender.hpp>
+#include <millrace/stack/udp/udp.hpp>
+
+#include <millrace/pkt/truesize.hpp>
+#include <millrace/wire/checksum.hpp>
+#include <millrace/wire/protocol.hpp>
+#include <millrace/wire/udp.hpp>
+
+#include <cerrno>
+#include <limits>
+
+namespace millrace::udp {
+
+using stats::DropReason;
+using Counter = stats::Udp;
+
+struct Udp::Arrival {
+  Endpoint local;
+  Endpoint remote;
+};
+
+namespace {
+
+bool is_checksum_right(const pkt::Packet& datagram, const ip::Delivery& d, std::uint16_t field) {
+  // RFC 768: zero says that the sender made none; over IPv6 that is forbidden (RFC 8200 section 8.1).
+  if (field == 0) return d.source.is_v4();
+  switch (datagram.meta().checksum) {
+    case pkt::ChecksumVerdict::good:
+    case pkt::ChecksumVerdict::partial: return true;
+    case pkt::ChecksumVerdict::bad: return false;
+    case pkt::ChecksumVerdict::unknown: break;
+  }
+  wire::Sum sum = wire::pseudo_header(d.source, d.destination, wire::ip_proto::udp, datagram.length());
+  datagram.for_each_segment([&](std::span<const std::uint8_t> part) { sum.add(part); });
+  return sum.is_valid();
+}
+
+// Which ICMP errors end something: icmp_err_convert[] and icmpv6_err_convert(), those marked fatal. 0: none.
+int fatal_error(ip::ErrorKind kind, bool v4) {
+  switch (kind) {
+    case ip::ErrorKind::port_unreachable: return ECONNREFUSED;
+    case ip::ErrorKind::protocol_unreachable: return v4 ? ENOPROTOOPT : EPROTO;
+    case ip::ErrorKind::parameter_problem: return EPROTO;
+    case ip::ErrorKind::prohibited: return v4 ? EHOSTUNREACH : EACCES;
+    case ip::ErrorKind::net_unreachable:
+    case ip::ErrorKind::host_unreachable:
+    case ip::ErrorKind::packet_too_big:
+    case ip::ErrorKind::time_exceeded: return 0;
+  }
+  return 0;
+}
+
+}  // namespace
+
+void Udp::receive(pkt::Packet datagram, const ip::Delivery& delivery) {
+  datagram = check(std::move(datagram), delivery);
+  if (!datagram) return;
+  const wire::UdpView udp = *wire::UdpView::parse(datagram.data());
+  const Arrival arrival{{delivery.destination, udp.destination_port()}, {delivery.source, udp.source_port()}};
+  if (delivery.destination.is_multicast() || ip_.is_broadcast(delivery.destination)) {
+    deliver_to_all(std::move(datagram), arrival);
+    return tell_ready();
+  }
+  Socket* socket = lookup(arrival.local, arrival.remote);
+  if (socket == nullptr) {
+    counters(delivery.source).add(Counter::NoPorts);
+    ip_.send_port_unreachable(datagram, delivery);
+    return drop(env_, std::move(datagram), DropReason::udp_no_port);
+  }
+  datagram.trim_front(wire::udp_header_bytes);
+  enqueue(*socket, std::move(datagram), arrival);
+  tell_ready();
+}
+
+// The datagram as its length field says, or null when it was bad and is gone.
+pkt::Packet Udp::check(pkt::Packet datagram, const ip::Delivery& delivery) {
+  const auto bad = [&](DropReason reason) {
+    counters(delivery.source).add(Counter::InErrors);
+    drop(env_, std::move(datagram), reason);
+    return pkt::Packet{};
+  };
+  const auto udp = wire::UdpView::parse(datagram.data());
+  if (!udp || udp->length() < wire::udp_header_bytes || udp->length() > datagram.length()) return bad(DropReason::udp_bad_length);
+  datagram.truncate(udp->length());
+  if (!is_checksum_right(datagram, delivery, udp->checksum())) {
+    counters(delivery.source).add(Counter::InCsumErrors);
+    return bad(DropReason::udp_bad_checksum);
+  }
+  return datagram;
+}
+
+// __udp4_lib_mcast_deliver(): each socket that fits gets its own copy, the first the original.
+void Udp::deliver_to_all(pkt::Packet datagram, const Arrival& arrival) {
+  Counters& count = counters(arrival.remote.address);
+  datagram.trim_front(wire::udp_header_bytes);
+  Socket* first = nullptr;
+  PortChain& sockets = chain(arrival.local.port);
+  for (Socket* s = sockets.front(); s != nullptr; s = sockets.next(*s)) {
+    if (match(*s, arrival.local, arrival.remote) == 0) continue;
+    if (first == nullptr) {
+      first = s;
+      continue;
+    }
+    if (pkt::Packet copy = copy_of(datagram)) {
+      enqueue(*s, std::move(copy), arrival);
+    } else {
+      ++s->drops_;
+      count.add(Counter::RcvbufErrors);
+      count.add(Counter::InErrors);
+    }
+  }
+  if (first != nullptr) return enqueue(*first, std::move(datagram), arrival);
+  count.add(Counter::IgnoredMulti);
+  drop(env_, std::move(datagram), DropReason::udp_no_port);
+}
+
+void Udp::enqueue(Socket& socket, pkt::Packet payload, const Arrival& arrival) {
+  const std::uint32_t size = pkt::truesize(payload);
+  // The test comes before the charge, so that one datagram of any size fits an empty queue (receive_path J3, X7).
+  constexpr std::uint32_t huge = std::numeric_limits<std::int32_t>::max() / 2;
+  const std::uint64_t held = std::uint64_t{socket.rmem_} + (socket.rcvbuf > huge ? size : 0);
+  if (held > socket.rcvbuf) {
+    ++socket.drops_;
+    counters(arrival.remote.address).add(Counter::RcvbufErrors);
+    counters(arrival.remote.address).add(Counter::InErrors);
+    return drop(env_, std::move(payload), DropReason::udp_rcvbuf_full);
+  }
+  socket.rmem_ += size;
+  store_sender(payload, arrival.remote);
+  socket.queue_.push_back(std::move(payload));
+  if (!socket.ready_.is_linked()) ready_.push_back(socket);
+}
+
+// Users are told when the datagram has been dealt with, for they may close this socket or any other.
+void Udp::tell_ready() {
+  while (Socket* socket = ready_.pop_front())
+    if (socket->events_ != nullptr) socket->events_->on_readable(*socket);
+}
+
+void Udp::error(const ip::ErrorReport& report) {
+  const auto udp = report.transport_header;
+  if (udp.size() < wire::udp_header_bytes) return;
+  const wire::UdpView quoted = *wire::UdpView::parse(udp);
+  Socket* socket = lookup({report.local, quoted.source_port()}, {report.remote, quoted.destination_port()});
+  // RFC 1122 section 4.1.3.3; without a peer the socket could not tell whom it concerns.
+  if (socket == nullptr || !socket->is_connected()) return;
+  const int error = fatal_error(report.kind, report.remote.is_v4());
+  if (error == 0) return;
+  socket->error_ = error;
+  if (socket->events_ != nullptr) socket->events_->on_error(*socket, error);
+}
+
+}  // namespace millrace::udp

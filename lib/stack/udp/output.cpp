@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What a socket's user does with data: sending, and reading what waits. Called by socket::UdpSocket; calls
+// ip::Output::send. RFC 768; udp_sendmsg, udp_recvmsg (receive_path J7, J9).
+#include <millrace/stack/udp/match.hpp>
+#include <millrace/stack/udp/sender.hpp>
+#include <millrace/stack/udp/udp.hpp>
+
+#include <millrace/pkt/pool.hpp>
+#include <millrace/pkt/truesize.hpp>
+#include <millrace/wire/protocol.hpp>
+#include <millrace/wire/udp.hpp>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace millrace::udp {
+
+using stats::DropReason;
+using Counter = stats::Udp;
+
+namespace {
+
+constexpr std::size_t most_payload_bytes = 65535 - wire::udp_header_bytes;
+
+int errno_of(ip::SendVerdict verdict) {
+  switch (verdict) {
+    case ip::SendVerdict::sent: return 0;
+    case ip::SendVerdict::no_route: return ENETUNREACH;
+    case ip::SendVerdict::too_big: return EMSGSIZE;
+    case ip::SendVerdict::no_buffer: return ENOBUFS;
+  }
+  return EINVAL;
+}
+
+}  // namespace
+
+// A chain of fresh buffers for `length` bytes, filled by fill(offset, bytes); null when the pool is empty.
+template <class Fill>
+pkt::Packet Udp::build(std::size_t length, Fill&& fill) {
+  pkt::Packet whole = env_.pool->allocate();
+  for (std::size_t done = 0; whole && done < length;) {
+    pkt::Packet more = done == 0 ? std::move(whole) : env_.pool->allocate();
+    if (!more) {
+      drop(env_, std::move(whole), DropReason::no_buffer);
+      break;
+    }
+    const auto n = static_cast<std::uint16_t>(std::min<std::size_t>(length - done, more.tailroom()));
+    fill(done, std::span<std::uint8_t>(more.append(n), n));
+    if (done == 0) {
+      whole = std::move(more);
+    } else {
+      whole.chain(std::move(more));
+    }
+    done += n;
+  }
+  return whole;
+}
+
+pkt::Packet Udp::copy_of(const pkt::Packet& payload) {
+  return build(payload.length(), [&](std::size_t at, std::span<std::uint8_t> into) {
+    payload.copy_out(static_cast<std::uint32_t>(at), into);
+  });
+}
+
+// What must hold before a datagram is built; 0 or -errno.
+int Udp::prepare(Socket& socket, const Endpoint* to, std::size_t length) {
+  if (const int error = take_error(socket); error != 0) return -error;
+  const Endpoint& destination = to != nullptr ? *to : socket.remote_;
+  if (to == nullptr && !socket.is_connected()) return -EDESTADDRREQ;
+  if (destination.port == 0) return -EINVAL;
+  if (length > most_payload_bytes) return -EMSGSIZE;
+  if (!may_talk_to(socket, destination.address)) return -EAFNOSUPPORT;
+  if (ip_.is_broadcast(destination.address) && !socket.broadcast) return -EACCES;
+  if (socket.is_bound()) return 0;
+  return bind(socket, {destination.address.is_v4() ? IpAddress::v4(0, 0, 0, 0) : IpAddress{}, 0});
+}
+
+std::int64_t Udp::send_to(Socket& socket, std::span<const std::uint8_t> bytes, const Endpoint* to) {
+  if (const int refused = prepare(socket, to, bytes.size()); refused != 0) return refused;
+  pkt::Packet payload = build(bytes.size(), [&](std::size_t at, std::span<std::uint8_t> into) {
+    std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(at), into.size(), into.begin());
+  });
+  const Endpoint& destination = to != nullptr ? *to : socket.remote_;
+  if (!payload) {
+    counters(destination.address).add(Counter::SndbufErrors);
+    return -ENOBUFS;
+  }
+  return transmit(socket, std::move(payload), destination);
+}
+
+std::int64_t Udp::send_packet(Socket& socket, pkt::Packet payload, const Endpoint* to) {
+  if (const int refused = prepare(socket, to, payload.length()); refused != 0) {
+    drop(env_, std::move(payload), DropReason::udp_send_refused);
+    return refused;
+  }
+  return transmit(socket, std::move(payload), to != nullptr ? *to : socket.remote_);
+}
+
+std::int64_t Udp::transmit(Socket& socket, pkt::Packet payload, const Endpoint& destination) {
+  const std::uint32_t bytes = payload.length();
+  wire::emit(wire::UdpHeader{.source_port = socket.local_.port,
+                             .destination_port = destination.port,
+                             .length = static_cast<std::uint16_t>(bytes + wire::udp_header_bytes)},
+             payload.prepend(wire::udp_header_bytes));
+  payload.meta().tx_checksum = pkt::ChecksumRequest::udp;
+  payload.meta().gso_size = 0;
+  const IpAddress& own = socket.local_.address;
+  const bool is_source = !own.is_unspecified() && !own.is_multicast() && !ip_.is_broadcast(own);
+  const auto verdict = ip_.send(std::move(payload), {.source = is_source ? own : IpAddress{},
+                                                     .destination = destination.address,
+                                                     .proto = wire::ip_proto::udp,
+                                                     .hop_limit = destination.address.is_multicast() ? std::uint8_t{1} : socket.hop_limit,
+                                                     .traffic_class = socket.traffic_class});
+  if (verdict == ip::SendVerdict::sent) {
+    counters(destination.address).add(Counter::OutDatagrams);
+    return bytes;
+  }
+  if (verdict == ip::SendVerdict::no_buffer) counters(destination.address).add(Counter::SndbufErrors);
+  return -errno_of(verdict);
+}
+
+std::int64_t Udp::recv_from(Socket& socket, std::span<std::uint8_t> into, Endpoint* from) {
+  if (const int error = take_error(socket); error != 0) return -error;
+  pkt::Packet datagram = take(socket, from);
+  if (!datagram) return -EAGAIN;
+  const std::uint32_t length = datagram.length();
+  datagram.copy_out(0, into);
+  pkt::consume(std::move(datagram));
+  return length;
+}
+
+pkt::Packet Udp::take(Socket& socket, Endpoint* from) {
+  pkt::Packet datagram = socket.queue_.pop_front();
+  if (!datagram) return datagram;
+  socket.rmem_ -= pkt::truesize(datagram);
+  const Endpoint sender = load_sender(datagram);
+  if (from != nullptr) *from = sender;
+  counters(sender.address).add(Counter::InDatagrams);
+  return datagram;
+}
+
+}  // namespace millrace::udp

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <millrace/pkt/packet.hpp>
+#include <millrace/wire/address.hpp>
+
+#include <cstring>
+
+namespace millrace::udp {
+
+// Who sent a queued datagram stands in its Meta::cb, which is ours while it waits.
+static_assert(sizeof(pkt::Meta::cb) >= sizeof(IpAddress) + sizeof(std::uint16_t));
+
+inline void store_sender(pkt::Packet& payload, const Endpoint& sender) {
+  auto* cb = reinterpret_cast<std::uint8_t*>(payload.meta().cb);
+  std::memcpy(cb, sender.address.bytes.data(), sender.address.bytes.size());
+  std::memcpy(cb + sender.address.bytes.size(), &sender.port, sizeof sender.port);
+}
+
+[[nodiscard]] inline Endpoint load_sender(const pkt::Packet& payload) {
+  Endpoint sender;
+  const auto* cb = reinterpret_cast<const std::uint8_t*>(payload.meta().cb);
+  std::memcpy(sender.address.bytes.data(), cb, sender.address.bytes.size());
+  std::memcpy(&sender.port, cb + sender.address.bytes.size(), sizeof sender.port);
+  return sender;
+}
+
+}  // namespace millrace::udp

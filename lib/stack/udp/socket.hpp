@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <millrace/base/list.hpp>
+#include <millrace/pkt/packet.hpp>
+#include <millrace/wire/address.hpp>
+
+#include <cstdint>
+
+namespace millrace::udp {
+
+class Socket;
+
+/// What a socket's user hears, on the socket's lcore, inside the call that brought it. It may call anything of Udp,
+/// close() of this socket included.
+class Events {
+ public:
+  virtual ~Events() = default;
+  /// A datagram was queued: once for each.
+  virtual void on_readable(Socket& socket) = 0;
+  /// An ICMP error ended something on a connected socket; the next call on the socket returns it, too.
+  virtual void on_error(Socket& socket, int error) = 0;
+};
+
+/// net.core.rmem_default and the floor of SO_RCVBUF.
+inline constexpr std::uint32_t default_rcvbuf = 212992;
+inline constexpr std::uint32_t min_rcvbuf = 2304;
+
+/// One UDP socket: a slot in Udp's table. Its state is changed by Udp alone, on one lcore.
+class Socket {
+ public:
+  [[nodiscard]] bool is_open() const { return open_; }
+  [[nodiscard]] bool is_bound() const { return local_.port != 0; }
+  [[nodiscard]] bool is_connected() const { return remote_.port != 0; }
+  [[nodiscard]] const Endpoint& local() const { return local_; }
+  [[nodiscard]] const Endpoint& remote() const { return remote_; }
+  /// Truesize of what waits to be read; /proc/net/udp's rx_queue.
+  [[nodiscard]] std::uint32_t rmem() const { return rmem_; }
+  [[nodiscard]] std::uint32_t waiting() const { return queue_.size(); }
+  [[nodiscard]] std::uint64_t drops() const { return drops_; }
+  [[nodiscard]] Events* events() const { return events_; }
+
+  std::uint32_t rcvbuf = default_rcvbuf;  ///< SO_RCVBUF as accounted (Linux has doubled it by then)
+  bool reuse_address = false;             ///< SO_REUSEADDR: others that set it, too, may bind the same; before bind
+  bool v6_only = false;                   ///< IPV6_V6ONLY: bound to ::, it does not take IPv4; before bind
+  bool broadcast = false;                 ///< SO_BROADCAST: may send to a broadcast address
+  std::uint8_t hop_limit = 64;
+  std::uint8_t traffic_class = 0;
+
+ private:
+  friend class Udp;
+  bool open_ = false;
+  int error_ = 0;         ///< SO_ERROR
+  Endpoint local_;
+  Endpoint remote_;
+  std::uint32_t rmem_ = 0;
+  std::uint64_t drops_ = 0;
+  Events* events_ = nullptr;
+  pkt::PacketList queue_;
+  ListHook by_port_;      ///< the port's chain, or the list of free slots
+  ListHook ready_;        ///< got a datagram in the call that runs, its user not yet told
+};
+
+}  // namespace millrace::udp

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The socket table: opening, binding, connecting, closing, and which socket a datagram is for. Called by the
+// sockets' users, and by input.cpp (lookup). RFC 768; RFC 6056 for ports; net/ipv4/udp.c for the matching.
+#include <millrace/base/siphash.hpp>
+#include <millrace/stack/udp/match.hpp>
+#include <millrace/stack/udp/udp.hpp>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace millrace::udp {
+namespace {
+
+// A wildcard bound to :: takes IPv4, too, unless IPV6_V6ONLY.
+bool is_wildcard_for(const Socket& socket, const IpAddress& address) {
+  const IpAddress& own = socket.local().address;
+  if (!own.is_unspecified()) return false;
+  return own.is_v4() ? address.is_v4() : !(address.is_v4() && socket.v6_only);
+}
+
+}  // namespace
+
+int match(const Socket& socket, const Endpoint& local, const Endpoint& remote) {
+  if (socket.local().port != local.port) return 0;
+  const bool exact = socket.local().address == local.address;
+  if (!exact && !is_wildcard_for(socket, local.address)) return 0;
+  if (socket.is_connected() && socket.remote() != remote) return 0;
+  return (socket.is_connected() ? 8 : 0) + (exact ? 4 : 0) + (socket.local().address.is_v4() == local.address.is_v4() ? 2 : 1);
+}
+
+bool may_talk_to(const Socket& socket, const IpAddress& address) {
+  const IpAddress& own = socket.local().address;
+  if (!socket.is_bound() || is_wildcard_for(socket, address)) return true;
+  return !own.is_unspecified() && own.is_v4() == address.is_v4();
+}
+
+Udp::Udp(Env& env, ip::Output& ip, const Options& options)
+    : env_(env), ip_(ip), options_(options), sockets_(std::make_unique<Socket[]>(options.sockets)) {
+  for (std::uint32_t i = 0; i < options.sockets; ++i) free_.push_back(sockets_[i]);
+}
+
+Udp::~Udp() {
+  for (std::uint32_t i = 0; i < options_.sockets; ++i)
+    if (sockets_[i].is_open()) close(sockets_[i]);
+}
+
+Socket* Udp::open(Events* events) {
+  Socket* socket = free_.pop_front();
+  if (socket == nullptr) return nullptr;
+  socket->rcvbuf = default_rcvbuf;
+  socket->reuse_address = socket->v6_only = socket->broadcast = false;
+  socket->hop_limit = 64;
+  socket->traffic_class = 0;
+  socket->open_ = true;
+  socket->error_ = 0;
+  socket->local_ = socket->remote_ = Endpoint{};
+  socket->drops_ = 0;
+  socket->events_ = events;
+  ++open_count_;
+  return socket;
+}
+
+void Udp::close(Socket& socket) {
+  MR_ASSERT(socket.open_);
+  socket.open_ = false;
+  socket.events_ = nullptr;
+  socket.ready_.unlink();
+  socket.by_port_.unlink();
+  socket.rmem_ = 0;
+  while (pkt::Packet unread = socket.queue_.pop_front()) drop(env_, std::move(unread), stats::DropReason::socket_closed);
+  free_.push_back(socket);
+  --open_count_;
+}
+
+bool Udp::conflicts(const Socket& socket, const Endpoint& local) {
+  Socket* other = chain(local.port).front();
+  for (; other != nullptr; other = chain(local.port).next(*other)) {
+    if (other->local_.port != local.port || (other->reuse_address && socket.reuse_address)) continue;
+    const bool same = other->local_.address == local.address;
+    const bool ours_covers = local.address.is_unspecified() &&
+                             (local.address.is_v4() == other->local_.address.is_v4() ||
+                              (!local.address.is_v4() && !socket.v6_only));
+    if (same || ours_covers || is_wildcard_for(*other, local.address)) return true;
+  }
+  return false;
+}
+
+// RFC 6056 section 3.3.3: a keyed hash of the addresses decides where the search begins, a counter moves it on.
+std::uint16_t Udp::choose_port(const Socket& socket, const IpAddress& local, const IpAddress& remote) {
+  std::array<std::uint8_t, 32> pair;
+  std::copy(local.bytes.begin(), local.bytes.end(), pair.begin());
+  std::copy(remote.bytes.begin(), remote.bytes.end(), pair.begin() + 16);
+  const std::uint32_t count = options_.port_last - options_.port_first + 1u;
+  const std::uint32_t offset = static_cast<std::uint32_t>(siphash(env_.secret, pair)) % count;
+  for (std::uint32_t tried = 0; tried < count; ++tried) {
+    const std::uint32_t step = next_port_++ % count;
+    const auto port = static_cast<std::uint16_t>(options_.port_first + (offset + step) % count);
+    if (!conflicts(socket, {local, port})) return port;
+  }
+  return 0;
+}
+
+int Udp::bind(Socket& socket, const Endpoint& local) {
+  if (socket.is_bound()) return -EINVAL;
+  const IpAddress& address = local.address;
+  if (!address.is_unspecified() && !address.is_multicast() && !ip_.is_broadcast(address) && !ip_.is_local(address))
+    return -EADDRNOTAVAIL;
+  Endpoint wanted = local;
+  if (wanted.port == 0) {
+    wanted.port = choose_port(socket, address, IpAddress{});
+    if (wanted.port == 0) return -EADDRNOTAVAIL;
+  } else if (conflicts(socket, wanted)) {
+    return -EADDRINUSE;
+  }
+  socket.local_ = wanted;
+  chain(wanted.port).push_front(socket);
+  return 0;
+}
+
+int Udp::connect(Socket& socket, const Endpoint& remote) {
+  if (remote.port == 0) return -EINVAL;
+  if (!may_talk_to(socket, remote.address)) return -EAFNOSUPPORT;
+  if (ip_.is_broadcast(remote.address) && !socket.broadcast) return -EACCES;
+  IpAddress source = socket.local_.address;
+  if (!socket.is_bound() || source.is_unspecified() || source.is_multicast()) {
+    const auto chosen = ip_.source_for(remote.address);
+    if (!chosen) return -ENETUNREACH;
+    source = *chosen;
+  }
+  if (!socket.is_bound()) {
+    const std::uint16_t port = choose_port(socket, source, remote.address);
+    if (port == 0) return -EADDRNOTAVAIL;
+    socket.local_.port = port;
+    chain(port).push_front(socket);
+  }
+  socket.local_.address = source;
+  socket.remote_ = remote;
+  return 0;
+}
+
+Socket* Udp::lookup(const Endpoint& local, const Endpoint& remote) {
+  Socket* best = nullptr;
+  int best_score = 0;
+  for (Socket* s = chain(local.port).front(); s != nullptr; s = chain(local.port).next(*s)) {
+    const int score = match(*s, local, remote);
+    if (score > best_score) {
+      best = s;
+      best_score = score;
+    }
+  }
+  return best;
+}
+
+int Udp::take_error(Socket& socket) { return std::exchange(socket.error_, 0); }
+
+}  // namespace millrace::udp

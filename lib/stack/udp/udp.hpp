@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <millrace/env/env.hpp>
+#include <millrace/stack/ip/ip.hpp>
+#include <millrace/stack/udp/socket.hpp>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+namespace millrace::udp {
+
+struct Options {
+  std::uint32_t sockets = 1024;          ///< at most, per lcore and stack
+  std::uint16_t port_first = 32768;      ///< net.ipv4.ip_local_port_range
+  std::uint16_t port_last = 60999;
+};
+
+/// UDP (RFC 768, RFC 8200 section 8.1) of one lcore's stack: its sockets, what arrives for them and what they send.
+/// Results are POSIX's: 0 or a count, or a negative errno. One thread. Registered with ip::Stack::add_protocol.
+class Udp final : public ip::Transport {
+ public:
+  Udp(Env& env, ip::Output& ip, const Options& options = {});
+  /// Closes every socket.
+  ~Udp() override;
+  Udp(const Udp&) = delete;
+  Udp& operator=(const Udp&) = delete;
+
+  /// A new, unbound socket, or null when Options::sockets are open. `events` may be null and outlives the socket.
+  [[nodiscard]] Socket* open(Events* events);
+  /// Ends a socket: no callback follows; datagrams not read are dropped. Its slot will serve others.
+  void close(Socket& socket);
+  /// Binds to an own address, a broadcast or multicast address to listen to, or an unspecified one; port 0 chooses
+  /// one (RFC 6056). EINVAL: bound already. EADDRINUSE. EADDRNOTAVAIL: not ours, or no port is free.
+  int bind(Socket& socket, const Endpoint& local);
+  /// Sets the peer; binds first when that was not done. ENETUNREACH, EAFNOSUPPORT, EACCES (broadcast), EADDRNOTAVAIL,
+  /// EINVAL (port 0).
+  int connect(Socket& socket, const Endpoint& remote);
+
+  /// Sends one datagram, to `to` or, when that is null, to the peer. The bytes are copied into buffers of this lcore.
+  /// EDESTADDRREQ, EMSGSIZE, ENETUNREACH, ENOBUFS, EACCES, and an error that ICMP brought before.
+  std::int64_t send_to(Socket& socket, std::span<const std::uint8_t> bytes, const Endpoint* to = nullptr);
+  /// The same, consuming `payload` in every case; it needs pkt::headroom in front.
+  std::int64_t send_packet(Socket& socket, pkt::Packet payload, const Endpoint* to = nullptr);
+
+  /// Reads the next datagram: copies what fits, drops the rest of it, returns its whole length. EAGAIN, or an error
+  /// that ICMP brought.
+  std::int64_t recv_from(Socket& socket, std::span<std::uint8_t> into, Endpoint* from = nullptr);
+  /// Takes the next datagram itself, data() at its payload; null when recv_from would say EAGAIN.
+  [[nodiscard]] pkt::Packet take(Socket& socket, Endpoint* from = nullptr);
+  /// SO_ERROR: the pending error as a positive errno, cleared by reading.
+  int take_error(Socket& socket);
+
+  [[nodiscard]] std::uint32_t size() const { return open_count_; }
+
+  // ip::Transport
+  void receive(pkt::Packet datagram, const ip::Delivery& delivery) override;
+  void error(const ip::ErrorReport& report) override;
+
+ private:
+  static constexpr std::uint32_t port_buckets = 256;
+  using PortChain = List<Socket, &Socket::by_port_>;
+  using Counters = stats::CounterBlock<stats::Udp>;
+
+  struct Arrival;
+
+  [[nodiscard]] Counters& counters(const IpAddress& address) {
+    return address.is_v4() ? env_.stats->udp : env_.stats->udp6;
+  }
+  [[nodiscard]] PortChain& chain(std::uint16_t port) { return by_port_[port % port_buckets]; }
+
+  // sockets.cpp
+  [[nodiscard]] bool conflicts(const Socket& socket, const Endpoint& local);
+  [[nodiscard]] std::uint16_t choose_port(const Socket& socket, const IpAddress& local, const IpAddress& remote);
+  [[nodiscard]] Socket* lookup(const Endpoint& local, const Endpoint& remote);
+
+  // input.cpp
+  [[nodiscard]] pkt::Packet check(pkt::Packet datagram, const ip::Delivery& delivery);
+  void deliver_to_all(pkt::Packet datagram, const Arrival& arrival);
+  void enqueue(Socket& socket, pkt::Packet payload, const Arrival& arrival);
+  void tell_ready();
+
+  // output.cpp
+  template <class Fill>
+  [[nodiscard]] pkt::Packet build(std::size_t length, Fill&& fill);
+  [[nodiscard]] pkt::Packet copy_of(const pkt::Packet& payload);
+  int prepare(Socket& socket, const Endpoint* to, std::size_t length);
+  std::int64_t transmit(Socket& socket, pkt::Packet payload, const Endpoint& destination);
+
+  Env& env_;
+  ip::Output& ip_;
+  const Options options_;
+  std::unique_ptr<Socket[]> sockets_;
+  PortChain free_;
+  std::array<PortChain, port_buckets> by_port_;
+  List<Socket, &Socket::ready_> ready_;
+  std::uint32_t open_count_ = 0;
+  std::uint32_t next_port_ = 0;
+};
+
+}  // namespace millrace::udp

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <millrace/wire/address.hpp>
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+namespace millrace::steer {
+
+/// An RSS key, in the order in which it is written to a NIC.
+using ToeplitzKey = std::array<std::uint8_t, 40>;
+
+/// The key of Microsoft's "Verifying the RSS Hash Calculation"; the default of most NICs.
+inline constexpr ToeplitzKey microsoft_key{
+    0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 0x0e, 0xc2, 0x41, 0x67, 0x25, 0x3d, 0x43, 0xa3, 0x8f, 0xb0, 0xd0, 0xca, 0x2b,
+    0xcb, 0xae, 0x7b, 0x30, 0xb4, 0x77, 0xcb, 0x2d, 0xa3, 0x80, 0x30, 0xf2, 0x0c, 0x6a, 0x42, 0xb7, 0x3b, 0xbe, 0xac,
+    0x01, 0xfa};
+
+/// 0x6d5a repeated: both directions of a flow hash alike (Woo and Park 2012), at the price of a weaker spread.
+inline constexpr ToeplitzKey symmetric_key = [] {
+  ToeplitzKey key{};
+  for (std::size_t i = 0; i < key.size(); ++i) key[i] = i % 2 == 0 ? 0x6d : 0x5a;
+  return key;
+}();
+
+/// What RSS hashes of an IPv4 packet, as on the wire: source, destination, source port, destination port. With both
+/// ports zero the hash is that of the addresses alone, since zero bits add nothing.
+struct alignas(16) Ipv4Tuple {
+  std::array<std::uint8_t, 12> bytes{};
+};
+/// The same of an IPv6 packet.
+struct Ipv6Tuple {
+  std::array<std::uint8_t, 36> bytes{};
+};
+
+/// How the hash is computed; all give the same result.
+enum class ToeplitzVariant : std::uint8_t {
+  scalar,  ///< tables, portable
+  avx2,    ///< PCLMULQDQ, one tuple at a time
+  avx512,  ///< VPCLMULQDQ and GFNI, four tuples at a time in bulk
+};
+
+/// The fastest variant that this machine runs; MILLRACE_SIMD=scalar|avx2|avx512 in the environment sets an upper
+/// bound. The environment is read once in a process.
+[[nodiscard]] ToeplitzVariant best_toeplitz_variant();
+/// Whether this machine runs `variant`.
+[[nodiscard]] bool is_supported(ToeplitzVariant variant);
+/// "scalar", "avx2" or "avx512".
+[[nodiscard]] const char* name(ToeplitzVariant variant);
+
+/// The Toeplitz hash of RSS under one key. Immutable after construction, so any thread may use it. `variant` must be
+/// supported here.
+class Toeplitz {
+ public:
+  explicit Toeplitz(const ToeplitzKey& key = microsoft_key, ToeplitzVariant variant = best_toeplitz_variant());
+
+  [[nodiscard]] std::uint32_t hash(const Ipv4Tuple& tuple) const;
+  [[nodiscard]] std::uint32_t hash(const Ipv6Tuple& tuple) const;
+  /// Bulk: hashes[i] of tuples[i]; both of one length. Fastest for multiples of four.
+  void hash(std::span<const Ipv4Tuple> tuples, std::span<std::uint32_t> hashes) const;
+  void hash(std::span<const Ipv6Tuple> tuples, std::span<std::uint32_t> hashes) const;
+
+  [[nodiscard]] ToeplitzVariant variant() const { return variant_; }
+  [[nodiscard]] const ToeplitzKey& key() const { return key_; }
+
+ private:
+  static constexpr std::size_t words = sizeof(Ipv6Tuple) / 4;
+
+  [[nodiscard]] std::uint32_t hash_scalar(std::span<const std::uint8_t> bytes) const;
+
+  // Per 32-bit word of input: the 63 key bits that it meets, first bit lowest, as the carry-less product wants them.
+  alignas(64) std::array<std::uint64_t, words + 1> windows_{};
+  ToeplitzKey key_;
+  ToeplitzVariant variant_;
+  // Per 4 bits of input: what each of their 16 values adds to the hash.
+  std::array<std::array<std::uint32_t, 16>, 8 * words> nibbles_{};
+};
+
+}  // namespace millrace::steer

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <millrace/config/loader.hpp>
+
+#include "tests/support/catch.hpp"
+
+using namespace millrace;
+using namespace millrace::config;
+
+namespace {
+
+Config config_of(std::string_view text) {
+  const Loaded loaded = parse_yaml(text, "t");
+  INFO((loaded ? "" : to_string(loaded.error())));
+  REQUIRE(loaded);
+  return *loaded;
+}
+
+}  // namespace
+
+TEST_CASE("every key reaches its field") {
+  const Config c = config_of(R"(
+eal: {memory_mb: 128, hugepages: true, log_level: debug, pool_packets: 1023, data_room: 4096, args: ["-a", "0000:00:05.0"]}
+lcores:
+  - cpu: 1
+  - {}
+ports:
+  - {name: t0, driver: tap, iface: mr0, mac: "02:00:00:00:00:01", mtu: 9000, rx_queues: 2, tx_queues: 2, rx_desc: 512,
+     tx_desc: 1024, rps_cpus: "3", gro: off, rx_lcores: [1, 0]}
+  - {name: v0, driver: vdev, device: "net_ring0,a=b"}
+stacks:
+  - name: h
+    interfaces:
+      - {port: t0, name: e0, addresses: [10.77.0.2/24, "fd00:77::2/64"]}
+      - port: v0
+    routes:
+      - {to: default, via: 10.77.0.1}
+      - {to: "fd01::/16", via: "fe80::1", dev: v0}
+sysctl:
+  net.core.netdev_budget: 600
+  net.ipv4.tcp_rmem: [4096, 8192, 16384]
+  net.ipv4.tcp_wmem: 5000 6000 7000
+  gro.compat: linux
+capture: {enabled: yes, file: a.pcapng, ports: [t0], direction: in, max_bytes: 1000000, snaplen: 96, buffer_bytes: 1048576}
+clock: manual
+seed: 0xffffffffffffffff
+)");
+  CHECK(c.eal == Eal{128, true, "debug", 1023, 4096, {"-a", "0000:00:05.0"}});
+  CHECK(c.lcores == std::vector<Lcore>{{1u}, {}});
+  REQUIRE(c.ports.size() == 2);
+  CHECK(c.ports[0] == Port{"t0",
+                           PortDriver::tap,
+                           "",
+                           "mr0",
+                           MacAddress::parse("02:00:00:00:00:01"),
+                           9000,
+                           2,
+                           2,
+                           512,
+                           1024,
+                           LcoreMask(3),
+                           false,
+                           {1, 0}});
+  CHECK(c.ports[1].device == "net_ring0,a=b");
+  CHECK(c.ports[1].driver == PortDriver::vdev);
+  REQUIRE(c.stacks.size() == 1);
+  CHECK(c.stacks[0].name == "h");
+  CHECK(c.stacks[0].interfaces ==
+        std::vector<StackInterface>{{"t0", "e0", {*IpPrefix::parse("10.77.0.2/24"), *IpPrefix::parse("fd00:77::2/64")}},
+                                    {"v0", "v0", {}}});
+  CHECK(c.stacks[0].routes == std::vector<Route>{{*IpPrefix::parse("0.0.0.0/0"), IpAddress::parse("10.77.0.1"), ""},
+                                                 {*IpPrefix::parse("fd01::/16"), IpAddress::parse("fe80::1"), "v0"}});
+  CHECK(c.sysctl.netdev_budget == 600);
+  CHECK(c.sysctl.tcp_rmem == std::array<std::int64_t, 3>{4096, 8192, 16384});
+  CHECK(c.sysctl.tcp_wmem == std::array<std::int64_t, 3>{5000, 6000, 7000});
+  CHECK(c.sysctl.gro_compat == gro_compat_linux);
+  CHECK(c.capture == Capture{true, "a.pcapng", {"t0"}, CaptureDirection::in, 1000000, 96, 1048576});
+  CHECK(c.clock == ClockSource::manual);
+  CHECK(c.seed == ~std::uint64_t{0});
+}
+
+TEST_CASE("what is left out has its default") {
+  CHECK(config_of("lcores: 1") == Config{});
+  CHECK(config_of("lcores: 3").lcores.size() == 3);
+  const Config c = config_of(
+      "ports: [{name: mr7, driver: tap}]\nstacks: [{name: h, interfaces: [{port: mr7}], routes: [{to: \"::/0\", dev: "
+      "mr7}]}]");
+  CHECK(c.ports[0].iface == "mr7");
+  CHECK(c.stacks[0].interfaces[0].name == "mr7");
+}

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <millrace/config/nearest.hpp>
+
+#include "tests/support/catch.hpp"
+
+#include <array>
+
+using namespace millrace::config;
+
+TEST_CASE("the nearest word is found within a third of the letters") {
+  constexpr std::array<std::string_view, 5> words{"mtu", "rx_queues", "tx_queues", "addresses", "name"};
+  CHECK(nearest("mut", words) == "mtu");
+  CHECK(nearest("MTU", words) == "mtu");
+  CHECK(nearest("rx_queue", words) == "rx_queues");
+  CHECK(nearest("tx_qeues", words) == "tx_queues");
+  CHECK(nearest("adresses", words) == "addresses");
+  CHECK(nearest("adress", words) == "");
+  CHECK(nearest("zzz", words) == "");
+  CHECK(nearest("", words) == "");
+  CHECK(nearest(std::string(1000, 'm'), words) == "");
+  CHECK(did_you_mean("nmae", words) == "; did you mean name?");
+  CHECK(did_you_mean("colour", words) == "");
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "tests/unit/config/good_config.hpp"
+
+using namespace millrace;
+using namespace millrace::config;
+
+TEST_CASE("ports: each impossible value is the one problem") {
+  const Broken cases[] = {
+      {"no name", [](Config& c) { c.ports.emplace_back(); }, "ports[2].name", "1..15"},
+      {"slash", [](Config& c) { c.ports.push_back({.name = "a/b"}); }, "ports[2].name", "letters"},
+      {"name twice", [](Config& c) { c.ports.push_back({.name = "sim0"}); }, "ports[2].name", "ports[1].name already"},
+      {"mtu", [](Config& c) { c.ports[1].mtu = 67; }, "ports[1].mtu", "68..9600"},
+      {"jumbo", [](Config& c) { c.ports[1].mtu = 9601; }, "ports[1].mtu", "68..9600"},
+      {"no queue", [](Config& c) { c.ports[1].tx_queues = 0; }, "ports[1].tx_queues", "1..128"},
+      {"descriptors", [](Config& c) { c.ports[1].rx_desc = 300; }, "ports[1].rx_desc", "power of two in 32..32768"},
+      {"few", [](Config& c) { c.ports[1].tx_desc = 16; }, "ports[1].tx_desc", "power of two"},
+      {"none", [](Config& c) { c.ports[1].tx_desc = 0; }, "ports[1].tx_desc", "power of two"},
+      {"tap queues", [](Config& c) { c.ports[0].rx_queues = 2; }, "ports[0].tx_queues",
+       "must equal rx_queues, which is 2"},
+      {"many tap queues", [](Config& c) { c.ports[0].rx_queues = c.ports[0].tx_queues = 17; }, "ports[0].rx_queues",
+       "at most 16"},
+      {"long iface", [](Config& c) { c.ports[0].iface = "abcdefghijklmnop"; }, "ports[0].iface", "1..15"},
+      {"no iface", [](Config& c) { c.ports[0].iface.clear(); }, "ports[0].iface", "1..15"},
+      {"stray iface", [](Config& c) { c.ports[1].iface = "mr1"; }, "ports[1].iface", "for driver tap, not sim"},
+      {"stray device", [](Config& c) { c.ports[0].device = "net_ring0"; }, "ports[0].device",
+       "for drivers vdev and ethdev, not tap"},
+      {"no device", [](Config& c) { c.ports[1].driver = PortDriver::vdev; }, "ports[1].device", "driver vdev needs"},
+      {"multicast mac", [](Config& c) { c.ports[0].mac = MacAddress::parse("01:00:5e:00:00:01"); }, "ports[0].mac",
+       "multicast"},
+      {"zero mac", [](Config& c) { c.ports[0].mac = MacAddress{}; }, "ports[0].mac", "zero"},
+      {"mac twice", [](Config& c) { c.ports[1].mac = c.ports[0].mac; }, "ports[1].mac", "ports[0].mac already"},
+      {"rps", [](Config& c) { c.ports[0].rps_cpus = LcoreMask(4); }, "ports[0].rps_cpus", "absent lcores; there are 2"},
+      {"queue map", [](Config& c) { c.ports[1].rx_lcores = {0}; }, "ports[1].rx_lcores", "each of the 2 rx_queues"},
+      {"queue's lcore",
+       [](Config& c) {
+         c.ports[1].rx_lcores = {0, 2};
+       },
+       "ports[1].rx_lcores[1]", "no lcore; there are 2"},
+      {"device twice",
+       [](Config& c) {
+         c.ports.push_back({.name = "r1", .driver = PortDriver::vdev, .device = "net_ring0"});
+         c.ports.push_back({.name = "r2", .driver = PortDriver::vdev, .device = "net_ring0,nodeaction=x"});
+       },
+       "ports[3].device", "ports[2].device already"},
+  };
+  for (const Broken& broken : cases) check(broken);
+}

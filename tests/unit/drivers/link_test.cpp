@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "drivers/sim/link.hpp"
+
+#include <millrace/base/byte_order.hpp>
+
+#include "tests/support/catch.hpp"
+#include "tests/support/eal.hpp"
+#include "tests/support/raw_frame.hpp"
+
+#include <thread>
+
+using namespace millrace;
+using sim::End;
+using test::RawFrame;
+
+namespace {
+
+constexpr Instant start{Duration(1'000'000)};
+
+struct Host {
+  test::TestPool pool;
+  std::unique_ptr<stats::LcoreStats> stats = std::make_unique<stats::LcoreStats>();
+  Env env;
+  explicit Host(std::uint32_t packets = 1023, std::uint16_t data_room = 2048) : pool(packets, data_room) {
+    env.pool = &*pool;
+    env.stats = stats.get();
+    env.now = start;
+  }
+};
+
+void send(Host& host, port::Port& port, pkt::Packet packet) {
+  pkt::Burst burst;
+  burst.push(std::move(packet));
+  port.tx_queue(0).transmit(host.env, burst);
+  CHECK(burst.empty());
+}
+
+pkt::Packet receive(Host& host, port::Port& port, std::uint16_t queue = 0) {
+  pkt::Burst burst;
+  pkt::Packet got;
+  if (port.rx_queue(queue).receive(host.env, burst, 1) == 1) burst.take_all([&](pkt::Packet p) { got = std::move(p); });
+  return got;
+}
+
+/// A packet that asks for its checksum.
+pkt::Packet unfinished(Host& host, const RawFrame& frame) {
+  pkt::Packet packet = host.pool.packet(frame.unfinished());
+  packet.meta().l3_offset = 14;
+  packet.meta().l4_offset = static_cast<std::uint16_t>(frame.l4_offset());
+  packet.meta().tx_checksum = frame.proto == 6 ? pkt::ChecksumRequest::tcp : pkt::ChecksumRequest::udp;
+  return packet;
+}
+
+}  // namespace
+
+TEST_CASE("a frame crosses the link into the receiver's own pool, with its Meta set") {
+  Host alice;
+  Host bob;
+  sim::LinkOptions options;
+  options.b.ifindex = 7;
+  options.a_to_b.delay = 3ms;
+  sim::Link link(options);
+  auto a = link.open(End::a);
+  auto b = link.open(End::b);
+  const auto bytes = RawFrame{.payload = 100}.bytes();
+  send(alice, *a, alice.pool.packet(bytes));
+  CHECK(alice.pool->in_use() == 0);
+  CHECK(b->next_arrival() == start + 3ms);
+  CHECK(a->next_arrival() == never);
+  CHECK_FALSE(receive(bob, *b));
+  bob.env.now = start + 3ms;
+  pkt::Packet got = receive(bob, *b);
+  REQUIRE(got);
+  CHECK(test::bytes_of(got) == bytes);
+  CHECK(bob.pool->in_use() == 1);
+  CHECK(got.meta().ifindex == 7);
+  CHECK(got.meta().rx_queue == 0);
+  CHECK(got.meta().rx_time == start + 3ms);
+  CHECK(got.meta().gso_segs == 1);
+  CHECK(got.meta().checksum == pkt::ChecksumVerdict::unknown);
+  pkt::consume(std::move(got));
+  CHECK(alice.stats->port[stats::Port::tx_packets] == 1);
+  CHECK(alice.stats->port[stats::Port::tx_bytes] == bytes.size());
+  CHECK(bob.stats->port[stats::Port::rx_packets] == 1);
+  CHECK(bob.stats->port[stats::Port::rx_bytes] == bytes.size());
+}
+
+TEST_CASE("receive keeps to its budget and to the room of the burst") {
+  Host bob;
+  sim::Link link({});
+  auto b = link.open(End::b);
+  for (int n = 0; n < 100; ++n) link.inject(End::a, start, RawFrame{}.bytes());
+  pkt::Burst burst;
+  CHECK(b->rx_queue(0).receive(bob.env, burst, 10) == 10);
+  CHECK(b->rx_queue(0).receive(bob.env, burst, 64) == 54);
+  CHECK(b->rx_queue(0).receive(bob.env, burst, 64) == 0);
+  burst.take_all([](pkt::Packet p) { pkt::consume(std::move(p)); });
+}
+
+TEST_CASE("an end driven by hand injects frames and takes them, finished") {
+  Host alice;
+  sim::LinkOptions options;
+  options.offloads.tx_udp_checksum = true;
+  options.b_to_a.delay = 1ms;
+  sim::Link link(options);
+  auto a = link.open(End::a);
+  const RawFrame frame{.v6 = true};
+  link.inject(End::b, start, frame.bytes());
+  CHECK(link.next_arrival(End::a) == start + 1ms);
+  alice.env.now = start + 1ms;
+  pkt::Packet got = receive(alice, *a);
+  REQUIRE(got);
+  CHECK(test::bytes_of(got) == frame.bytes());
+  pkt::consume(std::move(got));
+
+  send(alice, *a, unfinished(alice, frame));
+  CHECK(link.take(End::b, alice.env.now) == frame.bytes());
+  CHECK(link.take(End::b, alice.env.now) == std::nullopt);
+}
+
+TEST_CASE("checksums are computed in software unless the link says that it leaves them") {
+  Host alice;
+  Host bob;
+  for (const bool offload : {false, true}) {
+    sim::LinkOptions options;
+    options.offloads.tx_tcp_checksum = offload;
+    sim::Link link(options);
+    auto a = link.open(End::a);
+    auto b = link.open(End::b);
+    const RawFrame frame{.proto = 6, .payload = 99};
+    send(alice, *a, unfinished(alice, frame));
+    pkt::Packet got = receive(bob, *b);
+    REQUIRE(got);
+    const auto sum = load_be16(got.data().data() + frame.sum_offset());
+    CHECK(sum == (offload ? frame.pseudo_sum() : frame.checksum()));
+    CHECK(got.meta().checksum == (offload ? pkt::ChecksumVerdict::partial : pkt::ChecksumVerdict::unknown));
+    pkt::consume(std::move(got));
+  }
+  CHECK(alice.stats->port[stats::Port::tx_csum_software] == 1);
+}
+
+TEST_CASE("a link that vouches for checksums does not vouch for what it corrupted") {
+  Host bob;
+  for (const double corrupt : {0.0, 1.0}) {
+    sim::LinkOptions options;
+    options.offloads.rx_l4_checksum = true;
+    options.a_to_b.corrupt = corrupt;
+    sim::Link link(options);
+    auto b = link.open(End::b);
+    link.inject(End::a, start, RawFrame{}.bytes());
+    pkt::Packet got = receive(bob, *b);
+    REQUIRE(got);
+    CHECK(got.meta().checksum == (corrupt == 0 ? pkt::ChecksumVerdict::good : pkt::ChecksumVerdict::unknown));
+    pkt::consume(std::move(got));
+  }
+}
+
+TEST_CASE("jumbo frames and segmentation: the bytes stay, the headers lie in the first buffer") {
+  Host alice(63, 9100);
+  struct Case {
+    std::uint16_t segment_bytes;
+    std::uint16_t data_room;
+    std::uint16_t segments;
+    std::uint16_t first;
+  };
+  // 9014 bytes: whole buffers, 256-byte minimum for the first, segments, segments larger than a buffer.
+  for (const Case& c : {Case{0, 2048, 5, 2048}, Case{0, 9100, 1, 9014}, Case{100, 2048, 89, 256}, Case{1000, 2048, 10, 1000},
+                        Case{3000, 2048, 5, 2048}}) {
+    Host bob(255, c.data_room);
+    sim::LinkOptions options;
+    options.mtu = 9000;
+    options.segment_bytes = c.segment_bytes;
+    sim::Link link(options);
+    auto a = link.open(End::a);
+    auto b = link.open(End::b);
+    const auto bytes = RawFrame{.v6 = true, .proto = 6, .payload = 9000 - 60}.bytes();
+    REQUIRE(bytes.size() == 9014);
+    send(alice, *a, alice.pool.packet(bytes));
+    pkt::Packet got = receive(bob, *b);
+    REQUIRE(got);
+    CHECK(test::bytes_of(got) == bytes);
+    CHECK(got.segments() == c.segments);
+    CHECK(got.data().size() == c.first);
+    pkt::consume(std::move(got));
+  }
+}
+
+TEST_CASE("a frame longer than the MTU is dropped by the sender as tx_too_long") {
+  Host alice;
+  sim::Link link({});
+  auto a = link.open(End::a);
+  send(alice, *a, alice.pool.packet(std::vector<std::uint8_t>(1519)));
+  CHECK(alice.stats->drop[stats::DropReason::tx_too_long] == 1);
+  CHECK(alice.stats->port[stats::Port::tx_packets] == 0);
+  CHECK(link.next_arrival(End::b) == never);
+}
+
+TEST_CASE("a link without multi-segment gets chains as one buffer") {
+  Host alice;
+  sim::LinkOptions options;
+  options.offloads.tx_multi_segment = false;
+  sim::Link link(options);
+  auto a = link.open(End::a);
+  const auto bytes = RawFrame{.payload = 500}.bytes();
+  pkt::Packet packet = alice.pool.packet(std::span(bytes).first(60));
+  packet.chain(alice.pool.packet(std::span(bytes).subspan(60)));
+  send(alice, *a, std::move(packet));
+  CHECK(link.take(End::b, start) == bytes);
+}
+
+TEST_CASE("an empty receive pool loses the frame as no_buffer, half a chain included") {
+  Host bob(3, 2048);
+  sim::LinkOptions options;
+  options.mtu = 9000;
+  sim::Link link(options);
+  auto b = link.open(End::b);
+  link.inject(End::a, start, RawFrame{.payload = 8000}.bytes());
+  CHECK_FALSE(receive(bob, *b));
+  CHECK(bob.pool->in_use() == 0);
+  CHECK(bob.stats->drop[stats::DropReason::no_buffer] == 1);
+  CHECK(link.next_arrival(End::b) == never);
+}
+
+TEST_CASE("with no buffers a receive call still ends after its budget") {
+  Host bob(1, 2048);
+  sim::Link link({});
+  auto b = link.open(End::b);
+  pkt::Packet last = bob.pool->allocate();
+  for (int n = 0; n < 30; ++n) link.inject(End::a, start, RawFrame{}.bytes());
+  pkt::Burst burst;
+  CHECK(b->rx_queue(0).receive(bob.env, burst, 10) == 0);
+  CHECK(bob.stats->drop[stats::DropReason::no_buffer] == 10);
+  pkt::consume(std::move(last));
+}
+
+TEST_CASE("a pulled cable drops what is sent as link_down") {
+  Host alice;
+  sim::Link link({});
+  auto a = link.open(End::a);
+  CHECK(a->link().up);
+  link.set_up(false);
+  CHECK_FALSE(a->link().up);
+  send(alice, *a, alice.pool.packet(RawFrame{}.bytes()));
+  CHECK(alice.stats->drop[stats::DropReason::link_down] == 1);
+  link.set_up(true);
+  send(alice, *a, alice.pool.packet(RawFrame{}.bytes()));
+  CHECK(link.take(End::b, start).has_value());
+}
+
+TEST_CASE("impairments can be changed while the link runs, and count for the direction they were set on") {
+  sim::Link link({});
+  link.set_impairments(End::a, {.loss = 1});
+  link.inject(End::a, start, RawFrame{}.bytes());
+  link.inject(End::b, start, RawFrame{}.bytes());
+  CHECK(link.stats(End::a).lost == 1);
+  CHECK(link.stats(End::b).lost == 0);
+  CHECK(link.take(End::a, start).has_value());
+  CHECK_FALSE(link.take(End::b, start).has_value());
+}
+
+TEST_CASE("flows spread over the receiver's queues and stay whole") {
+  Host bob;
+  sim::LinkOptions options;
+  options.b.queues = 4;
+  sim::Link link(options);
+  auto b = link.open(End::b);
+  CHECK(b->info().rx_queues == 4);
+  constexpr int flows = 40;
+  for (int n = 0; n < 10 * flows; ++n)
+    link.inject(End::a, start, RawFrame{.first_byte = static_cast<std::uint8_t>(n / flows), .source_port = static_cast<std::uint16_t>(n % flows)}.bytes());
+  std::vector<int> next(flows, 0);
+  std::vector<int> queue_of_flow(flows, -1);
+  int total = 0;
+  for (std::uint16_t q = 0; q < 4; ++q) {
+    while (pkt::Packet p = receive(bob, *b, q)) {
+      const auto flow = load_be16(p.data().data() + 34);
+      CHECK(p.meta().rx_queue == q);
+      CHECK((queue_of_flow[flow] == -1 || queue_of_flow[flow] == q));
+      queue_of_flow[flow] = q;
+      CHECK(p.data()[42] == next[flow]++);
+      ++total;
+      pkt::consume(std::move(p));
+    }
+  }
+  CHECK(total == 10 * flows);
+}
+
+TEST_CASE("two directions of a link do not repeat each other's fate") {
+  sim::LinkOptions options;
+  options.a_to_b.loss = options.b_to_a.loss = 0.5;
+  sim::Link link(options);
+  std::vector<bool> one;
+  std::vector<bool> other;
+  for (int n = 0; n < 64; ++n) {
+    link.inject(End::a, start, RawFrame{}.bytes());
+    link.inject(End::b, start, RawFrame{}.bytes());
+    one.push_back(link.take(End::b, start).has_value());
+    other.push_back(link.take(End::a, start).has_value());
+  }
+  CHECK(one != other);
+}
+
+TEST_CASE("the two ends may be driven by two threads") {
+  Host alice;
+  Host bob;
+  sim::Link link({});
+  auto a = link.open(End::a);
+  auto b = link.open(End::b);
+  constexpr int count = 3000;
+  // Bob echoes; both own their pools, so nothing but the link is shared. Catch's macros stay on this thread.
+  std::thread echo([&] {
+    for (int done = 0; done < count;) {
+      pkt::Burst burst;
+      const std::uint16_t n = b->rx_queue(0).receive(bob.env, burst, 32);
+      done += n;
+      b->tx_queue(0).transmit(bob.env, burst);
+      if (n == 0) std::this_thread::yield();
+    }
+  });
+  int sent = 0;
+  int returned = 0;
+  bool ordered = true;
+  while (returned < count) {
+    pkt::Burst burst;
+    for (; sent < count && sent - returned < 500 && !burst.full(); ++sent)
+      burst.push(alice.pool.packet(RawFrame{.source_port = static_cast<std::uint16_t>(sent)}.bytes()));
+    a->tx_queue(0).transmit(alice.env, burst);
+    pkt::Burst back;
+    a->rx_queue(0).receive(alice.env, back, 32);
+    if (back.empty()) std::this_thread::yield();
+    back.take_all([&](pkt::Packet p) {
+      ordered = ordered && load_be16(p.data().data() + 34) == returned;
+      ++returned;
+      pkt::consume(std::move(p));
+    });
+  }
+  echo.join();
+  CHECK(ordered);
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <millrace/wire/icmp4.hpp>
+#include <millrace/wire/icmp6.hpp>
+
+#include "tests/support/catch.hpp"
+#include "tests/support/scripted_host.hpp"
+
+using namespace millrace;
+using namespace millrace::test;
+using stats::DropReason;
+namespace type4 = wire::icmp4_type;
+namespace type6 = wire::icmp6_type;
+
+namespace {
+
+struct KnowingHost : ScriptedHost {
+  KnowingHost() { knows_peer(); }
+};
+
+Bytes echo4(const Bytes& data, const IpAddress& to = host4) {
+  return ipv4_frame({.source = peer4, .destination = to, .tos = 0x20, .proto = wire::ip_proto::icmp},
+                    icmp4_message(type4::echo_request, 0, 0x12340001, data));
+}
+
+Bytes echo6(const Bytes& data, const IpAddress& to = host6, const IpAddress& from = peer6) {
+  return ip_frame(wire::ip_proto::icmp6, icmp6_message(type6::echo_request, 0, 0x12340001, data, from, to), from, to);
+}
+
+}  // namespace
+
+TEST_CASE("RFC 1122 3.2.2.6: an echo request comes back with its data, id and sequence") {
+  for (const std::size_t size : {0u, 1u, 56u, 1472u}) {
+    KnowingHost host;
+    host.receives(echo4(counting(size)));
+    const Bytes frame = host.wire.take_one();
+    const auto ip = *wire::Ipv4View::parse(std::span(frame).subspan(14));
+    CHECK(ip.source() == host4);
+    CHECK(ip.destination() == peer4);
+    CHECK(ip.tos() == 0x20);
+    CHECK(ip.ttl() == 64);
+    CHECK(has_right_checksums(frame));
+    CHECK(behind(frame, 34) == icmp4_message(type4::echo_reply, 0, 0x12340001, counting(size)));
+    CHECK(host[stats::Icmp::InMsgs] == 1);
+    CHECK(host[stats::Icmp::InEchos] == 1);
+    CHECK(host[stats::Icmp::OutMsgs] == 1);
+    CHECK(host[stats::Icmp::OutEchoReps] == 1);
+  }
+}
+
+TEST_CASE("a big echo over several buffers is answered in place") {
+  KnowingHost host;
+  host.interface.mtu = 9000;
+  pkt::Packet unused;
+  Bytes frame = echo4(counting(3000));
+  host.receives(frame, {.first_buffer = 1500});
+  const Bytes reply = host.wire.take_one();
+  CHECK(has_right_checksums(reply));
+  CHECK(behind(reply, 42) == counting(3000));
+}
+
+TEST_CASE("RFC 4443 4.2: an ICMPv6 echo request is answered from the address it was sent to") {
+  for (const auto& [to, from] : {std::pair{host6, peer6}, std::pair{host_link, peer_link}}) {
+    KnowingHost host;
+    host.receives(echo6(counting(57), to, from));
+    const Bytes frame = host.wire.take_one();
+    CHECK(has_right_checksums(frame));
+    CHECK(behind(frame, 54) == icmp6_message(type6::echo_reply, 0, 0x12340001, counting(57), to, from));
+    CHECK(host[stats::Icmp6::OutEchoReplies] == 1);
+    CHECK(host[stats::Icmp6::InEchos] == 1);
+  }
+}
+
+TEST_CASE("RFC 4443 4.2: one to all nodes is answered from an address of ours, the sum right") {
+  KnowingHost host;
+  host.receives(echo6(counting(9), addr("ff02::1"), peer_link));
+  const Bytes frame = host.wire.take_one();
+  CHECK(wire::Ipv6View::parse(std::span(frame).subspan(14))->source() == host_link);
+  CHECK(has_right_checksums(frame));
+}
+
+TEST_CASE("icmp_echo_ignore_broadcasts: an echo request to a group of IPv4 is ignored") {
+  for (const char* to : {"10.77.0.255", "255.255.255.255", "224.0.0.1"}) {
+    KnowingHost host;
+    host.receives(echo4(counting(8), addr(to)));
+    CHECK(host.wire.take().empty());
+    CHECK(host.drops(DropReason::icmp_broadcast_echo) == 1);
+  }
+}
+
+TEST_CASE("bad checksums are counted and not answered") {
+  KnowingHost host;
+  Bytes frame = echo4(counting(8));
+  frame.back() ^= 1;
+  frame[45] ^= 1;
+  host.receives(frame);
+  CHECK(host[stats::Icmp::InCsumErrors] == 1);
+  CHECK(host[stats::Icmp::InErrors] == 1);
+  CHECK(host[stats::Icmp::InMsgs] == 1);
+  frame = echo6(counting(8));
+  frame[60] ^= 1;
+  host.receives(frame);
+  CHECK(host[stats::Icmp6::InCsumErrors] == 1);
+  CHECK(host[stats::Icmp6::InErrors] == 1);
+  CHECK(host.drops(DropReason::icmp_bad_checksum) == 2);
+  CHECK(host.wire.take().empty());
+}
+
+TEST_CASE("messages too short for their header are errors") {
+  KnowingHost host;
+  host.receives(ip_frame(wire::ip_proto::icmp, counting(7)));
+  host.receives(ip_frame(wire::ip_proto::icmp6, counting(7), peer6, host6));
+  CHECK(host.drops(DropReason::icmp_invalid) == 2);
+  CHECK(host[stats::Icmp::InErrors] == 1);
+  CHECK(host[stats::Icmp6::InErrors] == 1);
+}
+
+TEST_CASE("types that nobody waits for are dropped with a reason; only unassigned ones are errors") {
+  KnowingHost host;
+  const auto give4 = [&](std::uint8_t type) { host.receives(ip_frame(wire::ip_proto::icmp, icmp4_message(type, 0, 0, counting(8)))); };
+  const auto give6 = [&](std::uint8_t type) {
+    host.receives(ip_frame(wire::ip_proto::icmp6, icmp6_message(type, 0, 0, counting(8)), peer6, host6));
+  };
+  give4(type4::echo_reply);
+  give4(type4::timestamp_request);
+  CHECK(host[stats::Icmp::InErrors] == 0);
+  give4(200);
+  CHECK(host[stats::Icmp::InErrors] == 1);
+  CHECK(host[stats::Icmp::InEchoReps] == 1);
+  give6(type6::echo_reply);
+  give6(143);
+  CHECK(host[stats::Icmp6::InEchoReplies] == 1);
+  CHECK(host.drops(DropReason::icmp_unhandled) == 5);
+  CHECK(host.wire.take().empty());
+}
+
+TEST_CASE("a reply that cannot be sent is an OutError") {
+  KnowingHost host;
+  Bytes frame = echo4(counting(8));
+  host.receives(ipv4_frame({.source = addr("192.0.2.1"), .destination = host4, .proto = wire::ip_proto::icmp},
+                           icmp4_message(type4::echo_request, 0, 1, counting(8))));
+  CHECK(host[stats::Icmp::OutErrors] == 1);
+  CHECK(host[stats::Icmp::OutMsgs] == 0);
+  CHECK(host.drops(DropReason::no_route) == 1);
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <millrace/wire/icmp4.hpp>
+
+#include "tests/support/catch.hpp"
+#include "tests/unit/stack/ip/recorder.hpp"
+
+using namespace millrace;
+using namespace millrace::test;
+using stats::DropReason;
+using Counter = stats::Ip;
+
+namespace {
+
+Bytes good(std::size_t payload = 40) { return ip_frame(test_proto, counting(payload)); }
+
+// Makes the header checksum right again after a byte of the header was changed.
+Bytes mended(Bytes frame) {
+  const std::size_t length = std::size_t{frame[14] & 15u} * 4;
+  frame[24] = frame[25] = 0;
+  store_be16(&frame[24], wire::checksum(std::span(frame).subspan(14, length)));
+  return frame;
+}
+
+Bytes with_options(const Bytes& options) {
+  Bytes frame = good();
+  frame.insert(frame.begin() + 34, options.begin(), options.end());
+  frame[14] = static_cast<std::uint8_t>(0x45 + options.size() / 4);
+  store_be16(&frame[16], static_cast<std::uint16_t>(60 + options.size()));
+  return mended(frame);
+}
+
+// One malformed packet: exactly these counters move, and nothing is delivered.
+void expect_drop(const Bytes& frame, DropReason reason, std::initializer_list<Counter> counters, const Arrival& arrival = {}) {
+  RecordingHost host;
+  host.receives(frame, arrival);
+  CHECK(host.drops(reason) == 1);
+  CHECK(host.recorder.datagrams.empty());
+  CHECK(host.wire.take().empty());
+  for (unsigned c = 0; c < stats::CounterBlock<Counter>::size; ++c) {
+    const auto counter = static_cast<Counter>(c);
+    const bool expected = counter == Counter::InReceives || std::find(counters.begin(), counters.end(), counter) != counters.end();
+    CHECK(host[counter] == (expected ? 1 : 0));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("receive_path H1: a good datagram is delivered without its header and padding") {
+  RecordingHost host;
+  host.receives(ipv4_frame({.source = peer4, .destination = host4, .tos = 0xb9, .ttl = 7, .proto = test_proto}, counting(5)));
+  REQUIRE(host.recorder.datagrams.size() == 1);
+  const auto& [bytes, delivery] = host.recorder.datagrams[0];
+  CHECK(bytes == counting(5));  // the frame was padded to 60 bytes
+  CHECK(delivery.source == peer4);
+  CHECK(delivery.destination == host4);
+  CHECK(delivery.hop_limit == 7);
+  CHECK(delivery.traffic_class == 0xb9);
+  CHECK(delivery.interface == &host.interface);
+  CHECK(host[Counter::InReceives] == 1);
+  CHECK(host[Counter::InDelivers] == 1);
+}
+
+TEST_CASE("receive_path H1: version and header length") {
+  Bytes frame = good();
+  frame[14] = 0x55;
+  expect_drop(frame, DropReason::ip_bad_header, {Counter::InHdrErrors});
+  frame[14] = 0x44;
+  expect_drop(frame, DropReason::ip_bad_header, {Counter::InHdrErrors});
+  frame[14] = 0x4f;
+  frame.resize(14 + 59);
+  expect_drop(frame, DropReason::ip_bad_header, {Counter::InHdrErrors});
+}
+
+TEST_CASE("receive_path H1: header checksum") {
+  Bytes frame = good();
+  frame[24] ^= 1;
+  expect_drop(frame, DropReason::ip_bad_checksum, {Counter::InHdrErrors, Counter::InCsumErrors});
+}
+
+TEST_CASE("receive_path H1: total length beyond the bytes, and below the header") {
+  Bytes frame = good();
+  store_be16(&frame[16], 61);
+  expect_drop(mended(frame), DropReason::ip_truncated, {Counter::InTruncatedPkts});
+  store_be16(&frame[16], 19);
+  expect_drop(mended(frame), DropReason::ip_bad_header, {Counter::InHdrErrors});
+}
+
+TEST_CASE("another host's frame is not looked at") {
+  RecordingHost host;
+  Bytes frame = good();
+  frame[5] = 77;
+  host.receives(frame);
+  CHECK(host.drops(DropReason::other_host) == 1);
+  CHECK(host[Counter::InReceives] == 0);
+}
+
+TEST_CASE("RFC 1122 3.2.1.8: options are passed over") {
+  RecordingHost host;
+  host.receives(with_options({148, 4, 0, 0, 1, 0, 0, 0}));  // router alert, NOP, end
+  REQUIRE(host.recorder.datagrams.size() == 1);
+  CHECK(host.recorder.datagrams[0].bytes == counting(40));
+}
+
+TEST_CASE("source routes are refused, malformed options are errors") {
+  expect_drop(with_options({131, 3, 4, 0}), DropReason::ip_source_route, {});
+  expect_drop(with_options({1, 137, 3, 4}), DropReason::ip_source_route, {});
+  expect_drop(with_options({148, 0, 0, 0}), DropReason::ip_bad_header, {Counter::InHdrErrors});
+  expect_drop(with_options({148, 9, 0, 0}), DropReason::ip_bad_header, {Counter::InHdrErrors});
+  expect_drop(with_options({1, 1, 1, 148}), DropReason::ip_bad_header, {Counter::InHdrErrors});
+}
+
+TEST_CASE("RFC 1122 3.2.1.3: sources that cannot be") {
+  for (const char* source : {"224.0.0.1", "255.255.255.255", "10.77.0.255", "127.0.0.1", "0.0.0.0", "0.1.2.3", "10.77.0.2"})
+    expect_drop(ip_frame(test_proto, counting(40), addr(source)), DropReason::ip_invalid_source, {});
+}
+
+TEST_CASE("RFC 1122 3.2.1.3: 0.0.0.0 may shout to everyone") {
+  RecordingHost host;
+  host.receives(ip_frame(test_proto, counting(40), addr("0.0.0.0"), addr("255.255.255.255")));
+  CHECK(host.recorder.datagrams.size() == 1);
+}
+
+TEST_CASE("destinations: own, broadcast and all hosts are ours, others are InAddrErrors") {
+  for (const char* mine : {"10.77.0.2", "10.77.0.255", "255.255.255.255", "224.0.0.1"}) {
+    RecordingHost host;
+    host.receives(ip_frame(test_proto, counting(40), peer4, addr(mine)));
+    CHECK(host.recorder.datagrams.size() == 1);
+  }
+  for (const char* other : {"10.77.0.3", "192.0.2.1", "224.0.0.2", "239.1.1.1"})
+    expect_drop(ip_frame(test_proto, counting(40), peer4, addr(other)), DropReason::not_local, {Counter::InAddrErrors});
+}
+
+TEST_CASE("receive_path H7: fragments are counted and dropped, reassembly is not built") {
+  for (const wire::Ipv4Header header : {wire::Ipv4Header{.source = peer4, .destination = host4, .proto = test_proto, .more_fragments = true},
+                                        wire::Ipv4Header{.source = peer4, .destination = host4, .fragment_offset = 64, .proto = test_proto}})
+    expect_drop(ipv4_frame(header, counting(40)), DropReason::ip_fragment, {Counter::ReasmReqds, Counter::ReasmFails});
+}
+
+TEST_CASE("receive_path H8: an unknown protocol is answered with protocol unreachable") {
+  RecordingHost host;
+  host.receives(ip_frame(254, counting(40)));
+  CHECK(host.drops(DropReason::ip_unknown_proto) == 1);
+  CHECK(host[Counter::InUnknownProtos] == 1);
+  CHECK(host[Counter::InDelivers] == 0);
+  const Bytes message = behind(host.wire.take_one(), 34);
+  CHECK(message[0] == wire::icmp4_type::unreachable);
+  CHECK(message[1] == wire::icmp4_unreachable::protocol);
+}
+
+TEST_CASE("ICMPv6 is no protocol of IPv4") {
+  RecordingHost host;
+  host.receives(ip_frame(wire::ip_proto::icmp6, counting(40)));
+  CHECK(host.drops(DropReason::ip_unknown_proto) == 1);
+}
+
+TEST_CASE("a datagram in two buffers is delivered whole") {
+  for (const std::size_t first : {34u, 35u, 60u, 113u}) {
+    RecordingHost host;
+    host.receives(good(80), {.first_buffer = first});
+    REQUIRE(host.recorder.datagrams.size() == 1);
+    CHECK(host.recorder.datagrams[0].bytes == counting(80));
+    CHECK(host.recorder.datagrams[0].delivery.header_bytes == (first == 34 ? 0 : 20));
+  }
+}

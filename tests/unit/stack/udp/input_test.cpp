@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <millrace/stack/udp/udp.hpp>
+
+#include <millrace/wire/icmp4.hpp>
+#include <millrace/wire/icmp6.hpp>
+
+#include "tests/support/catch.hpp"
+#include "tests/support/scripted_host.hpp"
+
+#include <cerrno>
+#include <functional>
+
+using namespace millrace;
+using namespace millrace::test;
+using stats::DropReason;
+using Counter = stats::Udp;
+
+namespace {
+
+const IpAddress any4 = addr("0.0.0.0"), any6 = addr("::");
+
+struct Ear final : udp::Events {
+  void on_readable(udp::Socket& socket) override {
+    ++readable;
+    if (then) then(socket);
+  }
+  void on_error(udp::Socket&, int e) override { error = e; }
+  int readable = 0;
+  int error = 0;
+  std::function<void(udp::Socket&)> then;
+};
+
+struct Host : ScriptedHost {
+  Host() { knows_peer(); }
+  udp::Socket& bound(const Endpoint& local, bool reuse = false) {
+    udp::Socket* socket = udp.open(&ear);
+    REQUIRE(socket != nullptr);
+    socket->reuse_address = reuse;
+    REQUIRE(udp.bind(*socket, local) == 0);
+    return *socket;
+  }
+  void datagram(const Bytes& bytes, const Arrival& arrival = {}, const IpAddress& to = host4) {
+    receives(ip_frame(wire::ip_proto::udp, bytes, to.is_v4() ? peer4 : peer6, to), arrival);
+  }
+  Ear ear;
+};
+
+Bytes to_port_7(std::size_t size = 4, const IpAddress& from = peer4, const IpAddress& to = host4) {
+  return udp_datagram(999, 7, counting(size), from, to);
+}
+
+}  // namespace
+
+TEST_CASE("receive_path J1: a datagram is queued, its user told, and read with its sender") {
+  Host host;
+  udp::Socket& v4 = host.bound({any4, 7});
+  host.datagram(to_port_7());
+  CHECK(host.ear.readable == 1);
+  CHECK(host[Counter::InDatagrams] == 0);
+  Bytes into(10);
+  Endpoint from;
+  CHECK(host.udp.recv_from(v4, into, &from) == 4);
+  CHECK(from == Endpoint{peer4, 999});
+  CHECK(Bytes(into.begin(), into.begin() + 4) == counting(4));
+  CHECK(host[Counter::InDatagrams] == 1);  // J7: moves on read, not on arrival
+  CHECK(host.udp.recv_from(v4, into, &from) == -EAGAIN);
+  CHECK(v4.rmem() == 0);
+}
+
+TEST_CASE("receive_path J1: the same over IPv6, in counters of its own") {
+  Host host;
+  udp::Socket& socket = host.bound({any6, 7});
+  host.datagram(to_port_7(4, peer6, host6), {}, host6);
+  Endpoint from;
+  CHECK(host.udp.recv_from(socket, {}, &from) == 4);
+  CHECK(from == Endpoint{peer6, 999});
+  CHECK(host.stats.udp6[Counter::InDatagrams] == 1);
+  CHECK(host[Counter::InDatagrams] == 0);
+}
+
+TEST_CASE("receive_path J1: bad lengths") {
+  Host host;
+  host.bound({any4, 7});
+  Bytes beyond = to_port_7();
+  store_be16(&beyond[4], 13);
+  Bytes below = to_port_7();
+  store_be16(&below[4], 7);
+  for (const Bytes& bad : {beyond, below, counting(7)}) host.datagram(bad);
+  CHECK(host[Counter::InErrors] == 3);
+  CHECK(host[Counter::InCsumErrors] == 0);
+  CHECK(host.drops(DropReason::udp_bad_length) == 3);
+  CHECK(host.ear.readable == 0);
+}
+
+TEST_CASE("bytes behind the UDP length are not the datagram's") {
+  Host host;
+  udp::Socket& socket = host.bound({any4, 7});
+  Bytes datagram = to_port_7();
+  datagram.resize(datagram.size() + 5, 0xee);
+  host.datagram(datagram);
+  CHECK(host.udp.recv_from(socket, {}) == 4);
+}
+
+TEST_CASE("receive_path J1: a bad checksum counts twice, as InCsumErrors and InErrors") {
+  Host host;
+  host.bound({any4, 7});
+  Bytes datagram = to_port_7();
+  datagram.back() ^= 1;
+  host.datagram(datagram);
+  CHECK(host[Counter::InCsumErrors] == 1);
+  CHECK(host[Counter::InErrors] == 1);
+  CHECK(host.drops(DropReason::udp_bad_checksum) == 1);
+}
+
+TEST_CASE("receive_path E10: the port's verdict stands in for the sum") {
+  using pkt::ChecksumVerdict;
+  Bytes wrong = to_port_7();
+  wrong.back() ^= 1;
+  for (const auto verdict : {ChecksumVerdict::good, ChecksumVerdict::partial}) {
+    Host host;
+    host.bound({any4, 7});
+    host.datagram(wrong, {.checksum = verdict});
+    CHECK(host.ear.readable == 1);
+  }
+  Host host;
+  host.bound({any4, 7});
+  host.datagram(to_port_7(), {.checksum = ChecksumVerdict::bad});
+  CHECK(host[Counter::InCsumErrors] == 1);
+}
+
+TEST_CASE("RFC 768, RFC 8200 8.1: no checksum is well over IPv4 and an error over IPv6") {
+  Host host;
+  host.bound({any6, 7});
+  Bytes datagram = to_port_7();
+  store_be16(&datagram[6], 0);
+  host.datagram(datagram);
+  CHECK(host.ear.readable == 1);
+  host.datagram(datagram, {}, host6);
+  CHECK(host.ear.readable == 1);
+  CHECK(host.stats.udp6[Counter::InCsumErrors] == 1);
+  CHECK(host.stats.udp6[Counter::InErrors] == 1);
+}
+
+TEST_CASE("RFC 1122 4.1.3.1: a port that nobody has is answered with port unreachable, quoting the datagram") {
+  Host host;
+  host.datagram(to_port_7(20));
+  CHECK(host[Counter::NoPorts] == 1);
+  CHECK(host[Counter::InErrors] == 0);
+  CHECK(host.drops(DropReason::udp_no_port) == 1);
+  const Bytes frame = host.wire.take_one();
+  CHECK(behind(frame, 34) == icmp4_message(3, 3, 0, behind(ip_frame(wire::ip_proto::udp, to_port_7(20)), 14)));
+  host.datagram(to_port_7(4, peer6, host6), {}, host6);
+  const Bytes frame6 = host.wire.take_one();
+  CHECK(frame6[54] == wire::icmp6_type::unreachable);
+  CHECK(frame6[55] == wire::icmp6_unreachable::port);
+  CHECK(host.stats.udp6[Counter::NoPorts] == 1);
+}
+
+TEST_CASE("receive_path J3: one datagram of any size fits an empty queue, the next is refused") {
+  Host host;
+  udp::Socket& socket = host.bound({any4, 7});
+  socket.rcvbuf = udp::min_rcvbuf;
+  host.interface.mtu = 9000;
+  const Bytes big = udp_datagram(999, 7, counting(3000));
+  host.datagram(big, {.first_buffer = 1500});
+  CHECK(socket.waiting() == 1);
+  CHECK(socket.rmem() > udp::min_rcvbuf);
+  host.datagram(to_port_7());
+  CHECK(socket.waiting() == 1);
+  CHECK(host[Counter::RcvbufErrors] == 1);  // J5: both
+  CHECK(host[Counter::InErrors] == 1);
+  CHECK(socket.drops() == 1);
+  CHECK(host.drops(DropReason::udp_rcvbuf_full) == 1);
+  CHECK(host.ear.readable == 1);
+  CHECK(host.udp.recv_from(socket, {}) == 3000);
+  host.datagram(to_port_7());
+  CHECK(socket.waiting() == 1);
+}
+
+TEST_CASE("rmem_default: the queue holds what its truesize allows") {
+  Host host;
+  udp::Socket& socket = host.bound({any4, 7});
+  for (int i = 0; i < 200; ++i) host.datagram(to_port_7());
+  const std::uint32_t truesize = 2048 + pkt::headroom + sizeof(pkt::Mbuf);
+  CHECK(socket.waiting() == udp::default_rcvbuf / truesize + 1);
+  CHECK(socket.rmem() == socket.waiting() * truesize);
+}
+
+TEST_CASE("RFC 1122 4.1.3.5: a broadcast or multicast datagram reaches every socket that fits") {
+  for (const char* to : {"224.0.0.1", "10.77.0.255"}) {
+    Host host;
+    std::vector<udp::Socket*> ears;
+    for (int i = 0; i < 3; ++i) ears.push_back(&host.bound({any4, 7}, true));
+    udp::Socket& elsewhere = host.bound({host4, 7}, true);
+    host.datagram(to_port_7(300, peer4, addr(to)), {.first_buffer = 200}, addr(to));
+    CHECK(host.ear.readable == 3);
+    CHECK(elsewhere.waiting() == 0);
+    for (udp::Socket* socket : ears) {
+      Bytes into(300);
+      Endpoint from;
+      CHECK(host.udp.recv_from(*socket, into, &from) == 300);
+      CHECK(into == counting(300));
+      CHECK(from == Endpoint{peer4, 999});
+    }
+  }
+}
+
+TEST_CASE("an empty datagram to a group reaches every socket, too") {
+  Host host;
+  udp::Socket& one = host.bound({any4, 7}, true);
+  udp::Socket& two = host.bound({any4, 7}, true);
+  host.datagram(to_port_7(0, peer4, addr("224.0.0.1")), {}, addr("224.0.0.1"));
+  CHECK(host.udp.recv_from(one, {}) == 0);
+  CHECK(host.udp.recv_from(two, {}) == 0);
+}
+
+TEST_CASE("a group datagram that nobody wants is IgnoredMulti and never answered") {
+  Host host;
+  host.datagram(to_port_7(4, peer4, addr("10.77.0.255")), {}, addr("10.77.0.255"));
+  CHECK(host[Counter::IgnoredMulti] == 1);
+  CHECK(host[Counter::NoPorts] == 0);
+  CHECK(host.wire.take().empty());
+}
+
+TEST_CASE("a user may close any socket from its callback") {
+  Host host;
+  udp::Socket& one = host.bound({any4, 7}, true);
+  udp::Socket& two = host.bound({any4, 7}, true);
+  host.ear.then = [&](udp::Socket&) {
+    for (udp::Socket* s : {&one, &two})
+      if (s->is_open()) host.udp.close(*s);
+  };
+  host.datagram(to_port_7(4, peer4, addr("224.0.0.1")), {}, addr("224.0.0.1"));
+  CHECK(host.ear.readable == 1);  // J11: none after close
+  CHECK(host.drops(DropReason::socket_closed) == 2);
+}
+
+TEST_CASE("RFC 1122 4.1.3.3: port unreachable reaches the connected socket as ECONNREFUSED, once") {
+  for (const bool v4 : {true, false}) {
+    Host host;
+    udp::Socket& socket = host.bound({v4 ? any4 : any6, 0});
+    const Endpoint peer{v4 ? peer4 : peer6, 7};
+    REQUIRE(host.udp.connect(socket, peer) == 0);
+    REQUIRE(host.udp.send_to(socket, counting(4)) == 4);
+    const Bytes sent = behind(host.wire.take_one(), 14);
+    host.receives(v4 ? ip_frame(1, icmp4_message(3, 3, 0, sent)) : ip_frame(58, icmp6_message(1, 4, 0, sent), peer6, host6));
+    CHECK(host.ear.error == ECONNREFUSED);
+    CHECK(host.udp.recv_from(socket, {}) == -ECONNREFUSED);
+    CHECK(host.udp.recv_from(socket, {}) == -EAGAIN);
+  }
+}
+
+TEST_CASE("icmp_err_convert: soft errors and errors of others do not end a socket's work") {
+  Host host;
+  udp::Socket& socket = host.bound({any4, 0});
+  REQUIRE(host.udp.connect(socket, {peer4, 7}) == 0);
+  REQUIRE(host.udp.send_to(socket, counting(4)) == 4);
+  Bytes sent = behind(host.wire.take_one(), 14);
+  const auto error = [&](std::uint8_t type, std::uint8_t code, const Bytes& quote) {
+    host.receives(ip_frame(1, icmp4_message(type, code, 0, quote)));
+  };
+  error(3, 1, sent);   // host unreachable
+  error(11, 0, sent);  // time exceeded
+  error(3, 4, sent);   // fragmentation needed
+  CHECK(host.ear.error == 0);
+  error(3, 2, sent);
+  CHECK(host.ear.error == ENOPROTOOPT);
+  host.ear.error = 0;
+  store_be16(&sent[22], 8);  // another port of the peer
+  error(3, 3, sent);
+  CHECK(host.ear.error == 0);
+  CHECK(host.udp.take_error(socket) == ENOPROTOOPT);
+  CHECK(host.udp.take_error(socket) == 0);
+}
+
+TEST_CASE("an unconnected socket hears of no ICMP error") {
+  Host host;
+  udp::Socket& socket = host.bound({any4, 0});
+  const Endpoint peer{peer4, 7};
+  REQUIRE(host.udp.send_to(socket, counting(4), &peer) == 4);
+  host.receives(ip_frame(1, icmp4_message(3, 3, 0, behind(host.wire.take_one(), 14))));
+  CHECK(host.ear.error == 0);
+  CHECK(host.udp.recv_from(socket, {}) == -EAGAIN);
+}
