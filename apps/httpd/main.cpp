@@ -8,7 +8,6 @@
 #include <array>
 #include <csignal>
 #include <cstdio>
-#include <fstream>
 
 namespace {
 
@@ -16,7 +15,7 @@ using namespace millrace;
 
 struct Options {
   std::string config = "config/demo.yaml";
-  std::string stats_file;
+  std::string capture_file;
   std::uint16_t http_port = 80;
   std::uint16_t echo_port = 7;
 };
@@ -44,8 +43,12 @@ int fail(const Error& error) {
 }
 
 int serve(const Options& options) {
-  const auto config = config::load_yaml(options.config);
+  auto config = config::load_yaml(options.config);
   if (!config) return fail({EINVAL, config::to_string(config.error())});
+  if (!options.capture_file.empty()) {
+    config->capture.enabled = true;
+    config->capture.file = options.capture_file;
+  }
   sigset_t stop_signals;
   sigemptyset(&stop_signals);
   sigaddset(&stop_signals, SIGINT);
@@ -60,7 +63,6 @@ int serve(const Options& options) {
   int signal;
   sigwait(&stop_signals, &signal);
   (*engine)->stop();
-  if (!options.stats_file.empty()) std::ofstream(options.stats_file) << (*engine)->stats().to_json() << "\n";
   return 0;
 }
 
@@ -72,7 +74,7 @@ int main(int argc, char** argv) {
   app.add_option("config", options.config, "configuration, see doc/config.md")->capture_default_str();
   app.add_option("--http-port", options.http_port)->capture_default_str();
   app.add_option("--echo-port", options.echo_port)->capture_default_str();
-  app.add_option("--stats", options.stats_file, "write the counters there, as JSON, at the end");
+  app.add_option("--capture", options.capture_file, "write a pcapng there, whatever the configuration says");
   CLI11_PARSE(app, argc, argv);
   return serve(options);
 }

@@ -27,7 +27,8 @@ rte_mempool* rte(pkt::Pool* pool) { return static_cast<rte_mempool*>(pool->handl
 
 std::uint32_t data_room(const std::vector<pkt::Pool*>& pools) {
   std::uint32_t least = UINT16_MAX;
-  for (pkt::Pool* pool : pools) least = std::min<std::uint32_t>(least, rte_pktmbuf_data_room_size(rte(pool)) - pkt::headroom);
+  for (pkt::Pool* pool : pools)
+    least = std::min<std::uint32_t>(least, rte_pktmbuf_data_room_size(rte(pool)) - pkt::headroom);
   return least;
 }
 
@@ -46,8 +47,8 @@ Result<void> Device::bring_up() {
   if (is_tap(options_.name)) without_signal.emplace();
   const QuietLog quiet;
   using Step = Result<void> (Device::*)();
-  for (const Step step : {&Device::attach, &Device::negotiate, &Device::configure, &Device::set_up_queues, &Device::set_mtu,
-                          &Device::start}) {
+  for (const Step step : {&Device::attach, &Device::negotiate, &Device::configure, &Device::set_up_queues,
+                          &Device::set_mtu, &Device::start}) {
     if (auto done = (this->*step)(); !done) return done;
   }
   return {};
@@ -59,9 +60,10 @@ Result<void> Device::attach() {
       if (auto possible = check_tap(options_.name, options_.args); !possible) return possible;
     const std::string spec = options_.name + (options_.args.empty() ? "" : "," + options_.args);
     if (const int code = rte_dev_probe(spec.c_str()); code != 0)
-      return failure(std::abs(code), "port '" + options_.name + "': DPDK cannot make it with the arguments '" + options_.args +
-                                         "': " + std::strerror(std::abs(code)) +
-                                         "; check the driver's name and its arguments; eal.log_level info makes DPDK say more");
+      return failure(std::abs(code),
+                     "port '" + options_.name + "': DPDK cannot make it with the arguments '" + options_.args +
+                         "': " + std::strerror(std::abs(code)) +
+                         "; check the driver's name and its arguments; eal.log_level info makes DPDK say more");
     made_here_ = true;
     if (rte_eth_dev_get_port_by_name(options_.name.c_str(), &port_id_) != 0)
       return failure(ENODEV, "port '" + options_.name + "': the device was made but has no ethdev");
@@ -91,8 +93,9 @@ Result<void> Device::negotiate() {
   const bool scatter = options_.mtu + framing > room;
   const bool announced = (device.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER) != 0;
   if (scatter && !announced && !profile.scatters_unasked)
-    return failure(EINVAL, "port '" + options_.name + "': mtu " + std::to_string(options_.mtu) + " does not fit buffers of " +
-                               std::to_string(room) + " bytes, and the device cannot scatter; raise the pool's data_room to " +
+    return failure(EINVAL, "port '" + options_.name + "': mtu " + std::to_string(options_.mtu) +
+                               " does not fit buffers of " + std::to_string(room) +
+                               " bytes, and the device cannot scatter; raise the pool's data_room to " +
                                std::to_string(options_.mtu + framing));
   if (scatter && announced) rx_offloads_ |= RTE_ETH_RX_OFFLOAD_SCATTER;
   tx_offloads_ |= device.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
@@ -119,8 +122,8 @@ Result<void> Device::negotiate() {
   configured_mtu_ = options_.mtu;
   if (options_.mtu + framing - RTE_VLAN_HLEN > device.max_rx_pktlen || options_.mtu > device.max_mtu) {
     if (!is_tap(options_.name))
-      return failure(EINVAL, "port '" + options_.name + "': mtu " + std::to_string(options_.mtu) + ": the device's longest frame is " +
-                                 std::to_string(device.max_rx_pktlen) + " bytes");
+      return failure(EINVAL, "port '" + options_.name + "': mtu " + std::to_string(options_.mtu) +
+                                 ": the device's longest frame is " + std::to_string(device.max_rx_pktlen) + " bytes");
     configured_mtu_ = RTE_ETHER_MTU;
   }
   return {};
@@ -150,7 +153,8 @@ Result<void> Device::set_up_queues() {
       return refused(code == -ENOMEM ? "rx queue (raise eal.memory_mb or the pool's packets)" : "rx queue", code);
   }
   for (std::uint16_t q = 0; q < info_.tx_queues; ++q)
-    if (const int code = rte_eth_tx_queue_setup(port_id_, q, tx_ring_, node, nullptr); code != 0) return refused("tx queue", code);
+    if (const int code = rte_eth_tx_queue_setup(port_id_, q, tx_ring_, node, nullptr); code != 0)
+      return refused("tx queue", code);
   return {};
 }
 

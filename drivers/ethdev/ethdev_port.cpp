@@ -41,8 +41,14 @@ port::LinkState EthdevPort::link() const {
 port::DeviceStats EthdevPort::device_stats() const {
   rte_eth_stats s{};
   if (rte_eth_stats_get(device_->port_id(), &s) != 0) return {};
-  return {.rx_packets = s.ipackets, .rx_bytes = s.ibytes, .rx_missed = s.imissed, .rx_errors = s.ierrors,
-          .rx_no_buffer = s.rx_nombuf, .tx_packets = s.opackets, .tx_bytes = s.obytes, .tx_errors = s.oerrors};
+  return {.rx_packets = s.ipackets,
+          .rx_bytes = s.ibytes,
+          .rx_missed = s.imissed,
+          .rx_errors = s.ierrors,
+          .rx_no_buffer = s.rx_nombuf,
+          .tx_packets = s.opackets,
+          .tx_bytes = s.obytes,
+          .tx_errors = s.oerrors};
 }
 
 }  // namespace

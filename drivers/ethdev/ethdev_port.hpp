@@ -17,14 +17,14 @@ struct Options {
   /// A virtual device to make ("net_tap0", "net_virtio_user0"), or the name of an ethdev that exists already: one
   /// that EAL probed or the application made.
   std::string name{};
-  std::string args{};               ///< the virtual device's arguments: "iface=mr0"
-  std::uint16_t ifindex = 0;        ///< put into Meta::ifindex of what is received
+  std::string args{};         ///< the virtual device's arguments: "iface=mr0"
+  std::uint16_t ifindex = 0;  ///< put into Meta::ifindex of what is received
   std::uint16_t rx_queues = 1;
   std::uint16_t tx_queues = 1;
-  std::uint16_t rx_ring = 1024;     ///< descriptors a queue; brought within the device's limits
+  std::uint16_t rx_ring = 1024;  ///< descriptors a queue; brought within the device's limits
   std::uint16_t tx_ring = 1024;
   std::uint16_t mtu = 1500;
-  bool checksum_offload = true;     ///< false: all checksums in software, whatever the device offers
+  bool checksum_offload = true;  ///< false: all checksums in software, whatever the device offers
   /// Where received packets are put: one pool for each rx queue, or a single one for all. They outlive the port.
   std::vector<pkt::Pool*> pools{};
 };
@@ -37,8 +37,8 @@ struct Options {
 /// before is left to its owner. Of a virtio-user and vhost pair, the virtio-user side goes first.
 ///
 /// A net_tap device: Info::mac is an address of our own beside that of the kernel's interface. DPDK's TAP driver would
-/// have the kernel raise a real-time signal for each arriving packet; it is kept from that (drivers/ethdev/tap.hpp), and
-/// each poll reads the device instead. No signal handler is installed.
+/// have the kernel raise a real-time signal for each arriving packet; it is kept from that (drivers/ethdev/tap.hpp),
+/// and each poll reads the device instead. No signal handler is installed.
 [[nodiscard]] Result<std::unique_ptr<port::Port>> open(const Options& options);
 
 }  // namespace millrace::ethdev

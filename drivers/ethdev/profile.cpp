@@ -8,7 +8,10 @@ namespace {
 constexpr Profile profiles[] = {
     // Its tx checksum is wrong when a segment but the last has an odd length (22.11.11), and its rx verdict says
     // NONE for a UDP datagram without checksum, IPv6 included. The MAC is that of the kernel's interface.
-    {.driver = "net_tap", .software_checksums = true, .equal_queues = true, .announces_peer_mac = true,
+    {.driver = "net_tap",
+     .software_checksums = true,
+     .equal_queues = true,
+     .announces_peer_mac = true,
      .ring_holds_one_frame = true},
     {.driver = "net_vhost", .scatters_unasked = true},
 };

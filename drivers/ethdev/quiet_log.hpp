@@ -5,9 +5,9 @@
 
 namespace millrace::ethdev {
 
-/// While it lives, DPDK logs nothing below "critical", unless it was told to log more than errors. Its drivers report as
-/// errors what they merely do without (TAP: traffic classifiers, secondary processes; virtio-user: a configured MAC), and
-/// what really fails comes back to the caller as an Error. The level is the process's.
+/// While it lives, DPDK logs nothing below "critical", unless it was told to log more than errors. Its drivers report
+/// as errors what they merely do without (TAP: traffic classifiers, secondary processes; virtio-user: a configured
+/// MAC), and what really fails comes back to the caller as an Error. The level is the process's.
 class QuietLog {
  public:
   QuietLog() : level_(rte_log_get_global_level()) {

@@ -41,7 +41,8 @@ std::string argument(const std::string& args, const std::string& key) {
   std::size_t at = 0;
   while (at < args.size()) {
     const std::size_t end = std::min(args.find(',', at), args.size());
-    if (args.compare(at, key.size() + 1, key + "=") == 0) return args.substr(at + key.size() + 1, end - at - key.size() - 1);
+    if (args.compare(at, key.size() + 1, key + "=") == 0)
+      return args.substr(at + key.size() + 1, end - at - key.size() - 1);
     at = end + 1;
   }
   return {};
@@ -52,15 +53,19 @@ tl::unexpected<Error> tap_failure(const std::string& name, const std::string& if
   switch (code) {
     case EPERM:
     case EACCES:
-      return failure(EPERM, what + "making it needs CAP_NET_ADMIN in this network namespace; run as root, in a namespace "
-                                   "of your own (unshare -Urn), or use an in-memory port (driver: sim)");
+      return failure(EPERM, what +
+                                "making it needs CAP_NET_ADMIN in this network namespace; run as root, in a namespace "
+                                "of your own (unshare -Urn), or use an in-memory port (driver: sim)");
     case ENOENT:
     case ENODEV:
     case ENXIO:
-      return failure(code, what + tun_device + " is not there; load the kernel's tun module (modprobe tun) or use an "
-                                               "in-memory port (driver: sim)");
+      return failure(code, what + tun_device +
+                               " is not there; load the kernel's tun module (modprobe tun) or use an "
+                               "in-memory port (driver: sim)");
     case EBUSY: return failure(code, what + "another process holds this TAP device; choose another iface=");
-    case EINVAL: return failure(code, what + "an interface of this name exists and is no multi-queue TAP device; choose another iface=");
+    case EINVAL:
+      return failure(code,
+                     what + "an interface of this name exists and is no multi-queue TAP device; choose another iface=");
     default: return failure(code, what + std::strerror(code));
   }
 }
@@ -79,8 +84,8 @@ Result<void> set_kernel_mtu(std::uint16_t port_id, std::uint16_t mtu) {
     return failure(ENODEV, "the TAP device's interface is gone");
   request.ifr_mtu = mtu;
   if (socket_fd.get() < 0 || ioctl(socket_fd.get(), SIOCSIFMTU, &request) != 0)
-    return failure(errno, std::string("the kernel refused mtu ") + std::to_string(mtu) + " for " + request.ifr_name + ": " +
-                              std::strerror(errno));
+    return failure(errno, std::string("the kernel refused mtu ") + std::to_string(mtu) + " for " + request.ifr_name +
+                              ": " + std::strerror(errno));
   return {};
 }
 

@@ -33,7 +33,8 @@ std::uint16_t queue_of(std::span<const std::uint8_t> frame, std::uint16_t queues
   const wire::Layers layers = wire::dissect(frame);
   const FlowKey key = wire::flow_key(frame, layers);
   std::uint32_t hash = 2166136261u;
-  for (std::size_t at = 0; at < 16; at += 4) hash = mix(mix(hash, load_be32(&key.local.bytes[at])), load_be32(&key.remote.bytes[at]));
+  for (std::size_t at = 0; at < 16; at += 4)
+    hash = mix(mix(hash, load_be32(&key.local.bytes[at])), load_be32(&key.remote.bytes[at]));
   // Every fragment must go where the first one goes, so a fragment's ports are not looked at.
   if (!layers.is_fragment) hash = mix(hash, static_cast<std::uint32_t>(key.local_port << 16 | key.remote_port));
   return key == FlowKey{} ? std::uint16_t{0} : static_cast<std::uint16_t>((hash ^ (hash >> 16)) % queues);

@@ -140,7 +140,8 @@ void SimTx::send(Instant now, pkt::Mbuf& m) {
   frame_.sum_offset = sum_offset;
   frame_.corrupted = false;
   frame_.bytes.clear();
-  for (pkt::Mbuf* s = &m; s != nullptr; s = s->next) frame_.bytes.insert(frame_.bytes.end(), s->data(), s->data() + s->data_len);
+  for (pkt::Mbuf* s = &m; s != nullptr; s = s->next)
+    frame_.bytes.insert(frame_.bytes.end(), s->data(), s->data() + s->data_len);
   if (sum_offset != 0) store_be16(&frame_.bytes[sum_offset], pseudo_sum);
   channel_.send(now, frame_);
 }
@@ -151,8 +152,14 @@ class SimPort final : public port::Port {
  public:
   SimPort(Link& link, End end) : link_(link), end_(end) {
     const EndOptions& own = end == End::a ? link.options_.a : link.options_.b;
-    info_ = {.name = own.name, .driver = "sim", .mac = own.mac, .mtu = own.mtu != 0 ? own.mtu : link.options_.mtu, .rx_queues = own.queues,
-             .tx_queues = own.queues, .numa_node = -1, .offloads = link.options_.offloads};
+    info_ = {.name = own.name,
+             .driver = "sim",
+             .mac = own.mac,
+             .mtu = own.mtu != 0 ? own.mtu : link.options_.mtu,
+             .rx_queues = own.queues,
+             .tx_queues = own.queues,
+             .numa_node = -1,
+             .offloads = link.options_.offloads};
     for (std::uint16_t q = 0; q < own.queues; ++q) {
       rx_.push_back(std::make_unique<SimRx>(link.into(end), link.options_, own, q));
       tx_.push_back(std::make_unique<SimTx>(link, link.out_of(end), info_));

@@ -19,11 +19,6 @@ constexpr std::size_t largest_file = 1 << 20;
 constexpr std::size_t most_problems = 200;
 constexpr std::size_t longest_value = 80;
 
-tl::unexpected<std::vector<Problem>> only(std::string_view file, int line, std::string message) {
-  Problem problem{.file = std::string(file), .line = line, .message = std::move(message)};
-  return tl::unexpected<std::vector<Problem>>({std::move(problem)});
-}
-
 /// The length of the UTF-8 sequence that begins the text (RFC 3629), or 0 when there is none. Control characters but
 /// tab and line ends count as none: a file that has them is no YAML (YAML 1.2 section 5.1).
 std::size_t character(std::string_view text) {
@@ -51,17 +46,24 @@ int first_binary_line(std::string_view text) {
   return 0;
 }
 
-/// Values are shown in one line, and not at any length.
-std::string printable(std::string_view text) {
-  std::string shown(text.substr(0, longest_value));
-  for (char& c : shown)
+/// Control characters, which YAML's escapes can bring in, would break the line that a problem has.
+std::string one_line(std::string text) {
+  for (char& c : text)
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  if (text.size() > longest_value) {
-    while (!shown.empty() && (static_cast<unsigned char>(shown.back()) & 0xc0) == 0x80) shown.pop_back();
-    if (!shown.empty() && (static_cast<unsigned char>(shown.back()) & 0x80) != 0) shown.pop_back();
-    shown += "...";
-  }
-  return shown;
+  return text;
+}
+
+/// Values are shown, but not at any length; a character is not cut apart.
+std::string shortened(std::string_view text) {
+  if (text.size() <= longest_value) return std::string(text);
+  std::size_t end = longest_value;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+  return std::string(text.substr(0, end)) + "...";
+}
+
+tl::unexpected<std::vector<Problem>> only(std::string_view file, int line, std::string message) {
+  Problem problem{.file = std::string(file), .line = line, .message = one_line(std::move(message))};
+  return tl::unexpected<std::vector<Problem>>({std::move(problem)});
 }
 
 /// The key that holds this one: "ports[0].mtu" -> "ports[0]" -> "ports" -> "".
@@ -134,8 +136,9 @@ Loaded parse_yaml(std::string_view text, std::string_view name) {
   }
   for (Problem& problem : problems) {
     problem.file = std::string(name);
-    problem.key = printable(problem.key);
-    problem.value = printable(problem.value);
+    problem.key = one_line(shortened(problem.key));
+    problem.value = one_line(shortened(problem.value));
+    problem.message = one_line(std::move(problem.message));
   }
   return tl::unexpected<std::vector<Problem>>(std::move(problems));
 }

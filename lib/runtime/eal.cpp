@@ -29,8 +29,9 @@ std::string allowed_cpus(const cpu_set_t& set) {
 }
 
 std::vector<std::string> arguments(const EalConfig& config, const std::string& cpus) {
-  std::vector<std::string> args{"millrace", "--no-pci", "--no-telemetry", "-m", std::to_string(config.memory_mb),
-                                "--log-level", config.log_level};
+  std::vector<std::string> args{
+      "millrace",    "--no-pci",      "--no-telemetry", "-m", std::to_string(config.memory_mb),
+      "--log-level", config.log_level};
   // One lcore, floating over the caller's CPUs: EAL would otherwise start a sleeping thread for every CPU.
   if (!cpus.empty()) args.insert(args.end(), {"--lcores", "0@(" + cpus + ")"});
   if (config.hugepages) {
@@ -55,17 +56,19 @@ Error explain(const EalConfig& config, int code) {
   const std::string what = "DPDK's EAL did not start (" + std::string(rte_strerror(code)) + ")";
   const std::uint64_t pages_needed = (config.memory_mb + 1) / 2;
   if (config.hugepages && free_hugepages() < pages_needed) {
-    return {ENOMEM, what + ": eal.memory_mb " + std::to_string(config.memory_mb) + " needs " + std::to_string(pages_needed) +
-                        " hugepages, " + std::to_string(free_hugepages()) +
-                        " are free; write a larger number to /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages, or "
-                        "set eal.hugepages to false"};
+    return {ENOMEM,
+            what + ": eal.memory_mb " + std::to_string(config.memory_mb) + " needs " + std::to_string(pages_needed) +
+                " hugepages, " + std::to_string(free_hugepages()) +
+                " are free; write a larger number to /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages, or "
+                "set eal.hugepages to false"};
   }
   return {code != 0 ? code : EIO, what + ": check eal.memory_mb " + std::to_string(config.memory_mb) +
                                       " against the free memory and eal.extra; eal.log_level info makes EAL say more"};
 }
 
 bool is_log_level(const std::string& name) {
-  static constexpr const char* names[] = {"emergency", "alert", "critical", "error", "warning", "notice", "info", "debug"};
+  static constexpr const char* names[] = {"emergency", "alert",  "critical", "error",
+                                          "warning",   "notice", "info",     "debug"};
   return std::find(std::begin(names), std::end(names), name) != std::end(names);
 }
 

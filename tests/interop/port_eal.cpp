@@ -42,7 +42,8 @@ std::array<void (*)(int), 65> handlers() {
 }
 
 /// The message of the error that `config` gives in a process of its own, after `before` there; "" on success.
-std::string message_in_child(const EalConfig& config, const std::function<void()>& before = [] {}) {
+std::string message_in_child(
+    const EalConfig& config, const std::function<void()>& before = [] {}) {
   int fds[2];
   REQUIRE(pipe(fds) == 0);
   const pid_t child = fork();

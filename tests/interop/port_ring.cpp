@@ -99,7 +99,8 @@ TEST_CASE("a ring made by name loops back, takes a burst in part, and is gone af
     pkt::Burst burst;
     // The driver's ring holds 1023.
     while (taken < 1100) {
-      while (!burst.full()) burst.push(host.pool.packet(RawFrame{.source_port = static_cast<std::uint16_t>(taken + burst.size())}.bytes()));
+      while (!burst.full())
+        burst.push(host.pool.packet(RawFrame{.source_port = static_cast<std::uint16_t>(taken + burst.size())}.bytes()));
       const std::uint16_t sent = port->tx_queue(1).transmit(host.env, burst);
       taken += sent;
       if (sent < pkt::Burst::capacity) break;

@@ -50,8 +50,13 @@ std::unique_ptr<port::Port> open_tap(const ethdev::Options& options) {
 
 /// A frame from us to the kernel.
 RawFrame to_kernel(const port::Port& port, bool v6, std::uint8_t proto, std::size_t payload) {
-  return {.v6 = v6, .proto = proto, .payload = payload, .source = port.info().mac, .destination = KernelInterface("mr0").mac(),
-          .source_host = 2, .destination_host = 1};
+  return {.v6 = v6,
+          .proto = proto,
+          .payload = payload,
+          .source = port.info().mac,
+          .destination = KernelInterface("mr0").mac(),
+          .source_host = 2,
+          .destination_host = 1};
 }
 
 int udp_socket(const char* address) {
@@ -78,7 +83,8 @@ TEST_CASE("frames cross the TAP in both directions, bit for bit") {
   CHECK_FALSE(port->info().mac.is_multicast());
   CHECK(port->link().up);
   for (const std::size_t payload : {0u, 1u, 18u, 500u, 1471u, 1472u}) {
-    const auto inward = RawFrame{.payload = payload, .source = KernelInterface("mr0").mac(), .destination = port->info().mac}.bytes();
+    const auto inward =
+        RawFrame{.payload = payload, .source = KernelInterface("mr0").mac(), .destination = port->info().mac}.bytes();
     kernel.send(inward);
     pkt::Packet got = host.receive(*port);
     REQUIRE(got);
@@ -171,7 +177,8 @@ TEST_CASE("a burst keeps its order") {
   auto port = open_tap(tap(host));
   PacketSocket kernel(KernelInterface("mr0"));
   for (std::uint16_t n = 0; n < 100; ++n)
-    kernel.send(RawFrame{.source_port = n, .source = KernelInterface("mr0").mac(), .destination = port->info().mac}.bytes());
+    kernel.send(
+        RawFrame{.source_port = n, .source = KernelInterface("mr0").mac(), .destination = port->info().mac}.bytes());
   for (std::uint16_t n = 0; n < 100; ++n) {
     pkt::Packet got = host.receive(*port);
     REQUIRE(got);
@@ -252,7 +259,8 @@ TEST_CASE("without CAP_NET_ADMIN the error says what to do, and nothing else is 
     dup2(noise[1], STDERR_FILENO);
     if (setuid(65534) != 0) _exit(2);
     const auto port = ethdev::open(tap(host));
-    _exit(!port && port.error().code == EPERM && port.error().message.find("CAP_NET_ADMIN") != std::string::npos ? 0 : 1);
+    _exit(!port && port.error().code == EPERM && port.error().message.find("CAP_NET_ADMIN") != std::string::npos ? 0
+                                                                                                                 : 1);
   }
   close(noise[1]);
   int status = 0;

@@ -32,10 +32,20 @@ struct Pair {
   std::unique_ptr<port::Port> virtio;
 
   Pair(Host& backend, Host& guest, const std::string& extra, std::uint16_t mtu, bool checksums) {
-    vhost = open_port({.name = "net_vhost0", .args = "iface=" + socket + ",queues=1", .ifindex = 1, .mtu = mtu,
-                       .checksum_offload = checksums, .pools = {&*backend.pool}});
-    virtio = open_port({.name = "net_virtio_user0", .args = "path=" + socket + ",queues=1" + extra, .ifindex = 2, .rx_ring = 256,
-                        .tx_ring = 256, .mtu = mtu, .checksum_offload = checksums, .pools = {&*guest.pool}});
+    vhost = open_port({.name = "net_vhost0",
+                       .args = "iface=" + socket + ",queues=1",
+                       .ifindex = 1,
+                       .mtu = mtu,
+                       .checksum_offload = checksums,
+                       .pools = {&*backend.pool}});
+    virtio = open_port({.name = "net_virtio_user0",
+                        .args = "path=" + socket + ",queues=1" + extra,
+                        .ifindex = 2,
+                        .rx_ring = 256,
+                        .tx_ring = 256,
+                        .mtu = mtu,
+                        .checksum_offload = checksums,
+                        .pools = {&*guest.pool}});
     const auto end = std::chrono::steady_clock::now() + 5s;
     while (!vhost->link().up && std::chrono::steady_clock::now() < end) std::this_thread::sleep_for(1ms);
   }
@@ -56,7 +66,8 @@ std::vector<std::uint8_t> finished(const pkt::Packet& packet, const RawFrame& fr
   return bytes;
 }
 
-void cross(Host& from, port::Port& out, Host& to, port::Port& in, const RawFrame& frame, std::size_t first, std::size_t piece) {
+void cross(Host& from, port::Port& out, Host& to, port::Port& in, const RawFrame& frame, std::size_t first,
+           std::size_t piece) {
   from.send(out, from.unfinished(frame, first, piece));
   pkt::Packet got = to.receive(in);
   REQUIRE(got);
@@ -81,7 +92,8 @@ TEST_CASE("virtio-user and vhost carry packets both ways, split and packed rings
       CHECK(pair.virtio->info().offloads.tx_tcp_checksum == checksums);
       CHECK(pair.virtio->info().offloads.rx_l4_checksum == checksums);
       for (std::size_t n = 0; n < 100; ++n) {
-        const RawFrame frame{.v6 = n % 2 == 0, .proto = static_cast<std::uint8_t>(n % 3 == 0 ? 6 : 17), .payload = 13 * n};
+        const RawFrame frame{
+            .v6 = n % 2 == 0, .proto = static_cast<std::uint8_t>(n % 3 == 0 ? 6 : 17), .payload = 13 * n};
         cross(guest, *pair.virtio, backend, *pair.vhost, frame, n % 7, 101);
         cross(backend, *pair.vhost, guest, *pair.virtio, frame, n % 7, 101);
       }
@@ -114,7 +126,8 @@ TEST_CASE("jumbo frames of 9000 bytes over several buffers") {
 
 TEST_CASE("without its peer virtio-user fails to open and says so") {
   Host host;
-  const auto port = ethdev::open({.name = "net_virtio_user0", .args = "path=/tmp/millrace_nobody.sock", .pools = {&*host.pool}});
+  const auto port =
+      ethdev::open({.name = "net_virtio_user0", .args = "path=/tmp/millrace_nobody.sock", .pools = {&*host.pool}});
   REQUIRE_FALSE(port);
   CHECK(port.error().message.find("net_virtio_user0") != std::string::npos);
 }

@@ -125,7 +125,8 @@ void KernelInterface::add_neighbor(const IpAddress& address, const MacAddress& m
 
 void KernelInterface::disable_ipv6() { write_sysctl("ipv6/conf/" + name_ + "/disable_ipv6", "1"); }
 
-PacketSocket::PacketSocket(const KernelInterface& interface) : fd_(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ALL))) {
+PacketSocket::PacketSocket(const KernelInterface& interface)
+    : fd_(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ALL))) {
   if (fd_ < 0) fail("AF_PACKET socket");
   sockaddr_ll address{};
   address.sll_family = AF_PACKET;
@@ -144,12 +145,14 @@ std::optional<std::vector<std::uint8_t>> PacketSocket::receive(std::chrono::mill
   std::vector<std::uint8_t> frame(65536);
   const auto end = std::chrono::steady_clock::now() + timeout;
   for (;;) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now()).count();
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now()).count();
     pollfd readable{fd_, POLLIN, 0};
     if (poll(&readable, 1, static_cast<int>(std::max<long>(0, left))) == 0) return std::nullopt;
     sockaddr_ll from{};
     socklen_t from_length = sizeof from;
-    const ssize_t n = recvfrom(fd_, frame.data(), frame.size(), MSG_DONTWAIT, reinterpret_cast<sockaddr*>(&from), &from_length);
+    const ssize_t n =
+        recvfrom(fd_, frame.data(), frame.size(), MSG_DONTWAIT, reinterpret_cast<sockaddr*>(&from), &from_length);
     if (n <= 0 || from.sll_pkttype == PACKET_OUTGOING) continue;
     frame.resize(static_cast<std::size_t>(n));
     return frame;

@@ -121,6 +121,7 @@ TEST_CASE("what is no configuration at all gets one clear sentence") {
   CAPTURE(text);
   CHECK(problems_of(text) == problem);
   CHECK(problems_of("seed: 1\n  ports: [\n").find("t:2: is no valid YAML: ") == 0);
+  CHECK(problems_of("seed: \"\\") == "t:1: is no valid YAML: unknown escape character: ?\n");
   CHECK(problems_of(std::string(2 << 20, ' ')) == "t: is larger than 1 MiB\n");
 }
 

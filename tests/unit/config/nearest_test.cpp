@@ -16,6 +16,7 @@ TEST_CASE("the nearest word is found within a third of the letters") {
   CHECK(nearest("adresses", words) == "addresses");
   CHECK(nearest("adress", words) == "");
   CHECK(nearest("zzz", words) == "");
+  CHECK(nearest("mu", words) == "");
   CHECK(nearest("", words) == "");
   CHECK(nearest(std::string(1000, 'm'), words) == "");
   CHECK(did_you_mean("nmae", words) == "; did you mean name?");

@@ -58,9 +58,7 @@ TEST_CASE("an unimpaired channel delivers everything, intact, at once and in ord
   CHECK(channel.next_arrival() == never);
 }
 
-TEST_CASE("loss at 1 loses all") {
-  CHECK(run(3, {.loss = 1}, 50).empty());
-}
+TEST_CASE("loss at 1 loses all") { CHECK(run(3, {.loss = 1}, 50).empty()); }
 
 TEST_CASE("duplication at 1 brings every frame twice, side by side") {
   Channel channel(3, {.duplicate = 1}, 1);
@@ -111,13 +109,16 @@ TEST_CASE("corruption at 1 flips exactly one bit behind the Ethernet header of I
 TEST_CASE("corruption of an unfinished frame finishes its checksum first, so that it can be found") {
   Channel channel(3, {.corrupt = 1}, 1);
   RawFrame raw;
-  Frame partial{.bytes = raw.unfinished(), .sum_offset = static_cast<std::uint16_t>(raw.sum_offset()), .final_sum = raw.checksum()};
+  Frame partial{.bytes = raw.unfinished(),
+                .sum_offset = static_cast<std::uint16_t>(raw.sum_offset()),
+                .final_sum = raw.checksum()};
   channel.send(start, partial);
   Frame f;
   REQUIRE(channel.take(start, 0, f));
   CHECK(f.sum_offset == 0);
   int flipped = 0;
-  for (std::size_t i = 0; i < f.bytes.size(); ++i) flipped += __builtin_popcount(static_cast<unsigned>(f.bytes[i] ^ raw.bytes()[i]));
+  for (std::size_t i = 0; i < f.bytes.size(); ++i)
+    flipped += __builtin_popcount(static_cast<unsigned>(f.bytes[i] ^ raw.bytes()[i]));
   CHECK(flipped == 1);
 }
 

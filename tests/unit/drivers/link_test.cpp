@@ -164,8 +164,8 @@ TEST_CASE("jumbo frames and segmentation: the bytes stay, the headers lie in the
     std::uint16_t first;
   };
   // 9014 bytes: whole buffers, 256-byte minimum for the first, segments, segments larger than a buffer.
-  for (const Case& c : {Case{0, 2048, 5, 2048}, Case{0, 9100, 1, 9014}, Case{100, 2048, 89, 256}, Case{1000, 2048, 10, 1000},
-                        Case{3000, 2048, 5, 2048}}) {
+  for (const Case& c : {Case{0, 2048, 5, 2048}, Case{0, 9100, 1, 9014}, Case{100, 2048, 89, 256},
+                        Case{1000, 2048, 10, 1000}, Case{3000, 2048, 5, 2048}}) {
     Host bob(255, c.data_room);
     sim::LinkOptions options;
     options.mtu = 9000;
@@ -267,7 +267,10 @@ TEST_CASE("flows spread over the receiver's queues and stay whole") {
   CHECK(b->info().rx_queues == 4);
   constexpr int flows = 40;
   for (int n = 0; n < 10 * flows; ++n)
-    link.inject(End::a, start, RawFrame{.first_byte = static_cast<std::uint8_t>(n / flows), .source_port = static_cast<std::uint16_t>(n % flows)}.bytes());
+    link.inject(End::a, start,
+                RawFrame{.first_byte = static_cast<std::uint8_t>(n / flows),
+                         .source_port = static_cast<std::uint16_t>(n % flows)}
+                    .bytes());
   std::vector<int> next(flows, 0);
   std::vector<int> queue_of_flow(flows, -1);
   int total = 0;

@@ -44,8 +44,11 @@ pkt::Packet cut(test::TestPool& pool, const RawFrame& frame, std::size_t first, 
   return packet;
 }
 
-const RawFrame kinds[] = {{.v6 = false, .proto = 6}, {.v6 = false, .proto = 17}, {.v6 = true, .proto = 6},
-                          {.v6 = true, .proto = 17}, {.v6 = true, .proto = 58}};
+const RawFrame kinds[] = {{.v6 = false, .proto = 6},
+                          {.v6 = false, .proto = 17},
+                          {.v6 = true, .proto = 6},
+                          {.v6 = true, .proto = 17},
+                          {.v6 = true, .proto = 58}};
 
 port::Info info_with(port::Offloads offloads, std::uint16_t mtu = 1500) { return {.mtu = mtu, .offloads = offloads}; }
 
@@ -89,7 +92,8 @@ TEST_CASE("RFC 768: a UDP checksum of zero goes as all ones, TCP's stays zero") 
     auto bytes = frame.unfinished();
     // With the sum of the rest as payload, the complement of all is zero.
     bytes[bytes.size() - 2] = bytes[bytes.size() - 1] = 0;
-    const auto sum = static_cast<std::uint16_t>(~test::naive_sum(std::span(bytes).subspan(frame.l4_offset()), frame.pseudo_sum()));
+    const auto sum =
+        static_cast<std::uint16_t>(~test::naive_sum(std::span(bytes).subspan(frame.l4_offset()), frame.pseudo_sum()));
     store_be16(&bytes[bytes.size() - 2], sum);
     pkt::Packet packet = host.pool.packet(bytes);
     describe(packet, frame);
@@ -175,7 +179,7 @@ TEST_CASE("what no port could send is dropped with its reason, and the rest of t
   Host host;
   pkt::Burst burst;
   RawFrame jumbo{.payload = 3000};
-  burst.push(cut(host.pool, jumbo, 1000, 1000));  // drop.tx_too_long: the chain does not fit one buffer
+  burst.push(cut(host.pool, jumbo, 1000, 1000));                // drop.tx_too_long: the chain does not fit one buffer
   burst.push(host.pool.packet(std::vector<std::uint8_t>(13)));  // drop.bad_frame: a runt
   RawFrame good;
   burst.push(cut(host.pool, good, 100, 100));

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "drivers/ethdev/device.hpp"
+
+#include "tests/support/catch.hpp"
+#include "tests/support/eal.hpp"
+
+#include <rte_ethdev.h>
+#include <rte_log.h>
+
+using namespace millrace;
+using ethdev::Device;
+using ethdev::Options;
+
+namespace {
+
+bool exists(const char* name) {
+  std::uint16_t id = 0;
+  return rte_eth_dev_get_port_by_name(name, &id) == 0;
+}
+
+Options null_device(test::TestPool& pool) { return {.name = "net_null0", .args = "no-rx=1", .pools = {&*pool}}; }
+
+}  // namespace
+
+TEST_CASE("a device is made, settled and started, and gone with its object") {
+  test::TestPool pool;
+  {
+    Options options = null_device(pool);
+    options.rx_queues = 2;
+    options.tx_queues = 3;
+    Device device(options);
+    REQUIRE(device.bring_up());
+    CHECK(device.info().name == "net_null0");
+    CHECK(device.info().driver == "net_null");
+    CHECK(device.info().rx_queues == 2);
+    CHECK(device.info().tx_queues == 3);
+    CHECK(device.info().mtu == 1500);
+    CHECK(exists("net_null0"));
+  }
+  CHECK_FALSE(exists("net_null0"));
+}
+
+TEST_CASE("a device that existed is stopped and left") {
+  test::TestPool pool;
+  Device owner(null_device(pool));
+  REQUIRE(owner.bring_up());
+  static_cast<void>(rte_eth_dev_stop(owner.port_id()));
+  {
+    Device guest(null_device(pool));
+    REQUIRE(guest.bring_up());
+    CHECK(guest.port_id() == owner.port_id());
+  }
+  CHECK(exists("net_null0"));
+}
+
+TEST_CASE("offloads are what the device has and the options allow") {
+  test::TestPool pool;
+  for (const bool allowed : {true, false}) {
+    Options options{.name = "net_ring7", .checksum_offload = allowed, .pools = {&*pool}};
+    Device device(options);
+    REQUIRE(device.bring_up());
+    CHECK(device.info().offloads.tx_multi_segment);
+    CHECK_FALSE(device.info().offloads.tx_tcp_checksum);
+    CHECK_FALSE(device.info().offloads.rx_l4_checksum);
+    CHECK_FALSE(device.info().offloads.rx_hash);
+  }
+}
+
+TEST_CASE("impossible demands are refused with the value and the limit, and leave no device") {
+  test::TestPool pool;
+  Options queues = null_device(pool);
+  queues.rx_queues = 5000;
+  const auto too_many = Device(queues).bring_up();
+  REQUIRE_FALSE(too_many);
+  CHECK(too_many.error().message.find("5000 rx") != std::string::npos);
+
+  // net_null cannot scatter, so a jumbo MTU needs large buffers.
+  Options mtu = null_device(pool);
+  mtu.mtu = 9000;
+  const auto too_long = Device(mtu).bring_up();
+  REQUIRE_FALSE(too_long);
+  CHECK(too_long.error().message.find("data_room to 9022") != std::string::npos);
+
+  Options no_pool = null_device(pool);
+  no_pool.pools.clear();
+  CHECK_FALSE(Device(no_pool).bring_up());
+  CHECK_FALSE(exists("net_null0"));
+}
+
+TEST_CASE("DPDK's log level is what it was, whether opening worked or not") {
+  test::TestPool pool;
+  const std::uint32_t before = rte_log_get_global_level();
+  REQUIRE(before == RTE_LOG_ERR);
+  CHECK(Device(null_device(pool)).bring_up());
+  CHECK_FALSE(Device({.name = "net_nonsense0", .pools = {&*pool}}).bring_up());
+  CHECK(rte_log_get_global_level() == before);
+}

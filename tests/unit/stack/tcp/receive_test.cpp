@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "tests/support/catch.hpp"
+#include "tests/support/tcp_peer.hpp"
+
+using namespace millrace;
+using namespace millrace::test;
+using stats::DropReason;
+using stats::Tcp;
+
+namespace {
+void deliver(Established& e, pkt::Packet packet) {
+  e.world.deliver(std::move(packet), e.peer.delivery());
+  e.world.run();
+}
+}  // namespace
+
+TEST_CASE("RFC 9293 3.1: a wrong checksum is counted and dropped, over chained buffers too") {
+  for (std::uint32_t length : {0u, 101u, 5000u}) {
+    Established e;
+    pkt::Packet bad = e.peer.datagram(seq(1).data(length));
+    bad.data()[8] ^= 1;
+    deliver(e, std::move(bad));
+    CHECK(e.world.dropped(DropReason::tcp_bad_checksum) == 1);
+    CHECK(e.world.counter(Tcp::InCsumErrors) == 1);
+    CHECK(e.world.counter(Tcp::InErrs) == 1);
+    CHECK(e.reads() == -EAGAIN);
+    if (length == 0) continue;
+    e.peer.sends(seq(1).data(length));
+    CHECK(e.reads() == length);
+  }
+}
+
+TEST_CASE("E10: good and partial verdicts are taken, bad ones believed, without a look at the sum") {
+  for (const auto verdict : {pkt::ChecksumVerdict::good, pkt::ChecksumVerdict::partial, pkt::ChecksumVerdict::bad}) {
+    Established e;
+    pkt::Packet packet = e.peer.datagram(seq(1).data(10));
+    packet.data()[16] ^= 0xff;  // the checksum field itself
+    packet.meta().checksum = verdict;
+    deliver(e, std::move(packet));
+    CHECK(e.reads() == (verdict == pkt::ChecksumVerdict::bad ? -EAGAIN : 10));
+  }
+}
+
+TEST_CASE("RFC 9293 3.1: a header that is cut short or lies about its length is dropped") {
+  Established e;
+  pkt::Packet runt = e.peer.datagram(flags("A"));
+  runt.truncate(19);
+  deliver(e, std::move(runt));
+  pkt::Packet liar = e.peer.datagram(flags("A"));
+  liar.data()[12] = 0xf0;
+  deliver(e, std::move(liar));
+  CHECK(e.world.dropped(DropReason::tcp_bad_header) == 2);
+  CHECK(e.world.counter(Tcp::InErrs) == 2);
+}
+
+TEST_CASE("RFC 9293 3.9.2.3, MUST-57: nothing from or to multicast or broadcast") {
+  Established e;
+  pkt::Packet broadcast = e.peer.datagram(data(10));
+  broadcast.meta().type = pkt::PacketType::broadcast;
+  deliver(e, std::move(broadcast));
+  ip::Delivery multicast = e.peer.delivery();
+  multicast.destination = IpAddress::v4(224, 0, 0, 1);
+  e.world.deliver(e.peer.datagram(flags("S")), multicast);
+  e.world.run();
+  CHECK(e.world.dropped(DropReason::tcp_not_unicast) == 2);
+  e.peer.expects_nothing();
+}
+
+TEST_CASE("RFC 9293 3.1, MUST-7: unknown and malformed options do no harm") {
+  Established e;
+  pkt::Packet packet = e.peer.datagram(seq(1).data(10).ts(1, 2));
+  packet.data()[20] = 99;  // the kind of what was a NOP
+  packet.data()[21] = 200;
+  packet.meta().checksum = pkt::ChecksumVerdict::good;
+  deliver(e, std::move(packet));
+  CHECK(e.reads() == 10);
+}
