@@ -3,6 +3,7 @@
 // calls finish_checksum().
 #include <millrace/capture/tap.hpp>
 
+#include <millrace/base/byte_order.hpp>
 #include <millrace/capture/finish_checksum.hpp>
 #include <millrace/capture/writer.hpp>
 #include <millrace/wire/protocol.hpp>
@@ -24,6 +25,14 @@ struct Record {
 
 constexpr std::size_t longest_comment = 1024;
 constexpr std::size_t drained_at_once = 1 << 16;
+
+/// A TCP checksum of 0xffff that was found right is a zero in its other form, as Linux's skb_checksum_help() writes it:
+/// the copy gets the form of RFC 1624 section 3, for readers of captures call the other one bad.
+void rewrite_negative_zero(std::span<std::uint8_t> frame, const pkt::Meta& meta) {
+  const std::size_t field = meta.l4_offset + 16u;
+  if (meta.l4_proto != wire::ip_proto::tcp || meta.l4_offset == 0 || meta.checksum != pkt::ChecksumVerdict::good) return;
+  if (field + 2 <= frame.size() && load_be16(&frame[field]) == 0xffff) store_be16(&frame[field], 0);
+}
 
 /// The protocol whose checksum in the frame is not the one that belongs there, or 0 when all is well.
 std::uint8_t unfinished(const pkt::Meta& meta, Direction direction) {
@@ -56,6 +65,7 @@ void Tap::record(const pkt::Packet& packet, std::uint32_t interface, Direction d
   std::uint8_t* const bytes = room + sizeof(Record);
   packet.copy_out(0, {bytes, copied});
   if (proto != 0) finish_checksum({bytes, copied}, packet.meta().l3_offset, packet.meta().l4_offset, proto);
+  if (proto == 0) rewrite_negative_zero({bytes, copied}, packet.meta());
   std::copy(comment.begin(), comment.end(), bytes + captured);
   const Record record{time.time_since_epoch().count(),
                       interface,

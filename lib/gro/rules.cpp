@@ -23,6 +23,7 @@ constexpr std::uint64_t bytes_4_and_5 =
 constexpr std::uint32_t fin_and_psh =
     std::endian::native == std::endian::little ? std::uint32_t{fin | psh} << 8 : std::uint32_t{fin | psh} << 16;
 
+// Nothing is compared before this, so that every offset below lies in both headers.
 bool same_layout(const Held& h, const Segment& s) {
   return h.l3_offset == s.l3_offset && h.l4_offset == s.l4_offset && h.tcp_header == s.tcp_header;
 }
@@ -98,7 +99,7 @@ bool is_last(const Segment& s, std::uint16_t mss) {
   return is_short || (s.flags & (urg | psh | rst | syn | fin)) != 0;
 }
 
-bool may_begin(const Segment& s) { return s.payload != 0 && !is_last(s, 1); }
+bool may_begin(const Segment& s) { return !is_last(s, 1); }
 
 void finish(Held& h) {
   if (h.count == 1) return;

@@ -13,8 +13,7 @@
 namespace millrace::gro {
 namespace {
 
-constexpr std::uint16_t more_or_offset = 0x3fff;  // of the IPv4 fragment field: part of a larger datagram
-constexpr std::uint16_t dont_fragment = 0x4000;
+constexpr std::uint16_t dont_fragment = 0x4000;  // of the IPv4 fragment field
 
 // The VLAN id with a mark that there is one: taken off by the device, or still in the frame.
 std::uint32_t vlan_of(const pkt::Mbuf& m, const std::uint8_t* frame) {
@@ -32,13 +31,12 @@ bool ipv4_sum_is_right(const pkt::Mbuf& m, const std::uint8_t* ip) {
   return sum % 0xffff == 0;
 }
 
-// False when no whole TCP header lies in the first buffer.
+// False when no whole TCP header lies in the first buffer, or the packet is a fragment.
 bool read_tcp(const pkt::Mbuf& m, Segment& s) {
   const pkt::Meta& meta = m.meta;
-  const int header = meta.payload_offset - meta.l4_offset;
-  if (meta.l4_offset == 0 || header < static_cast<int>(wire::tcp_header_bytes) || meta.payload_offset > m.data_len) return false;
+  if (meta.l4_offset == 0) return false;
   s.l4_offset = meta.l4_offset;
-  s.tcp_header = static_cast<std::uint8_t>(header);
+  s.tcp_header = static_cast<std::uint8_t>(meta.payload_offset - meta.l4_offset);
   s.length = m.pkt_len - meta.l3_offset;
   s.payload = m.pkt_len - meta.payload_offset;
   s.seq = load_be32(s.tcp() + 4);
@@ -64,11 +62,10 @@ Kind read_ipv4(const pkt::Mbuf& m, Segment& s) {
   const std::uint8_t* ip = s.ip();
   if (m.data_len < s.l3_offset + wire::ipv4_header_bytes || ip[9] != wire::ip_proto::tcp) return Kind::other;
   s.family = 4;
-  const std::uint16_t fragment = load_be16(ip + 6);
-  if ((fragment & more_or_offset) != 0 || !read_tcp(m, s)) return Kind::unreadable;
+  if (!read_tcp(m, s)) return Kind::unreadable;
   s.id = load_be16(ip + 4);
   // E5: options, padding or truncation, the reserved fragment bit, a wrong header checksum.
-  const bool plain = ip[0] == 0x45 && load_be16(ip + 2) == s.length && (fragment & ~dont_fragment) == 0;
+  const bool plain = ip[0] == 0x45 && load_be16(ip + 2) == s.length && (load_be16(ip + 6) & ~dont_fragment) == 0;
   return plain && may_merge(m, s) && ipv4_sum_is_right(m, ip) ? Kind::candidate : Kind::alone;
 }
 
@@ -92,7 +89,7 @@ Kind read_ipv6(const pkt::Mbuf& m, Segment& s) {
   if (!read_tcp(m, s)) return Kind::unreadable;
   s.id = 0;
   const std::uint8_t* ip = s.ip();
-  const bool plain = ip[0] >> 4 == 6 && load_be16(ip + 4) + wire::ipv6_header_bytes == s.length;
+  const bool plain = load_be16(ip + 4) + wire::ipv6_header_bytes == s.length;
   return plain && may_merge(m, s) && !has_fragment_header(m, s) ? Kind::candidate : Kind::alone;
 }
 

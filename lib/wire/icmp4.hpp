@@ -79,7 +79,9 @@ class Icmp4View {
   /// Which byte of the quoted datagram was wrong (parameter_problem).
   [[nodiscard]] std::uint8_t pointer() const { return p_[4]; }
   /// What follows the header: echo data, or the datagram that an error quotes.
-  [[nodiscard]] std::span<const std::uint8_t> body() const { return {p_ + icmp4_header_bytes, size_ - icmp4_header_bytes}; }
+  [[nodiscard]] std::span<const std::uint8_t> body() const {
+    return {p_ + icmp4_header_bytes, size_ - icmp4_header_bytes};
+  }
   [[nodiscard]] Icmp4Header header() const { return {type(), code(), load_be32(p_ + 4)}; }
   /// True for the types that report an error about another datagram: none is ever sent about one of these.
   [[nodiscard]] bool is_error() const {

@@ -89,7 +89,9 @@ class Icmp6View {
   /// parameter_problem: which byte of the quoted packet was wrong.
   [[nodiscard]] std::uint32_t pointer() const { return load_be32(p_ + 4); }
   /// What follows the header: echo data, or the packet that an error quotes.
-  [[nodiscard]] std::span<const std::uint8_t> body() const { return {p_ + icmp6_header_bytes, size_ - icmp6_header_bytes}; }
+  [[nodiscard]] std::span<const std::uint8_t> body() const {
+    return {p_ + icmp6_header_bytes, size_ - icmp6_header_bytes};
+  }
   [[nodiscard]] std::span<const std::uint8_t> message() const { return {p_, size_}; }
   [[nodiscard]] Icmp6Header header() const { return {type(), code(), load_be32(p_ + 4)}; }
   [[nodiscard]] bool is_error() const { return type() < 128; }

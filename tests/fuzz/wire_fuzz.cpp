@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Gives arbitrary bytes to dissect() and to every parser of wire/. Called by libFuzzer, or by replay.cpp with the corpus.
+// Gives arbitrary bytes to dissect() and every parser of wire/. Called by libFuzzer, or by replay.cpp with the corpus.
 // Sanitizers find a read too far; the checks here find offsets that lead outside and emitters that do not invert.
 #include <millrace/base/assert.hpp>
 #include <millrace/wire/arp.hpp>
@@ -53,7 +53,8 @@ void check_options(Bytes bytes) {
 
 void check_frame(Bytes frame) {
   const Layers layers = dissect(frame);
-  MR_ASSERT(layers.l3_offset <= frame.size() && layers.l4_offset <= frame.size() && layers.payload_offset <= frame.size());
+  MR_ASSERT(layers.l3_offset <= frame.size() && layers.l4_offset <= frame.size() &&
+            layers.payload_offset <= frame.size());
   const FlowKey key = flow_key(frame, layers);
   MR_ASSERT(layers.payload_offset != 0 || (key.local_port == 0 && key.remote_port == 0));
   Sum sum;

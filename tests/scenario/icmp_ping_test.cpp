@@ -31,11 +31,13 @@ TEST_CASE("H13: ping works from a cold start: ARP, then echo by echo") {
 TEST_CASE("RFC 1122 3.2.2.1: a port scan gets six answers, then one a second") {
   ScriptedHost host;
   host.knows_peer();
-  for (std::uint16_t port = 1; port <= 100; ++port) host.receives(ip_frame(wire::ip_proto::udp, udp_datagram(999, port, counting(4))));
+  for (std::uint16_t port = 1; port <= 100; ++port)
+    host.receives(ip_frame(wire::ip_proto::udp, udp_datagram(999, port, counting(4))));
   CHECK(host.wire.take().size() == 6);
   CHECK(host[stats::Udp::NoPorts] == 100);
   CHECK(host[stats::Icmp::OutRateLimitHost] == 94);
   host.advance(3s);
-  for (std::uint16_t port = 1; port <= 100; ++port) host.receives(ip_frame(wire::ip_proto::udp, udp_datagram(999, port, counting(4))));
+  for (std::uint16_t port = 1; port <= 100; ++port)
+    host.receives(ip_frame(wire::ip_proto::udp, udp_datagram(999, port, counting(4))));
   CHECK(host.wire.take().size() == 3);
 }

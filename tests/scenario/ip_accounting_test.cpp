@@ -17,7 +17,8 @@ namespace {
 std::vector<Bytes> samples() {
   const Bytes data = counting(40);
   const Bytes quote = behind(ip_frame(wire::ip_proto::udp, udp_datagram(7, 999, data, host4, peer4), host4, peer4), 14);
-  const Bytes quote6 = behind(ip_frame(wire::ip_proto::udp, udp_datagram(7, 999, data, host6, peer6), host6, peer6), 14);
+  const Bytes quote6 =
+      behind(ip_frame(wire::ip_proto::udp, udp_datagram(7, 999, data, host6, peer6), host6, peer6), 14);
   return {
       arp_frame(arp_request(host4), all_macs),
       arp_frame(arp_reply()),
@@ -51,7 +52,8 @@ TEST_CASE("P9, contract 1: whatever bytes arrive, every packet ends and the pool
     if (rng.chance(0.1)) frame.resize(14 + rng.below(static_cast<std::uint32_t>(frame.size() - 13)));
     Arrival arrival{.is_copy = rng.chance(0.1)};
     if (rng.chance(0.5)) arrival.checksum = pkt::ChecksumVerdict::good;
-    if (frame.size() > 80 && rng.chance(0.2)) arrival.first_buffer = 74 + rng.below(static_cast<std::uint32_t>(frame.size() - 74));
+    if (frame.size() > 80 && rng.chance(0.2))
+      arrival.first_buffer = 74 + rng.below(static_cast<std::uint32_t>(frame.size() - 74));
     host.receives(frame, arrival);
     if (rng.chance(0.1)) host.advance(Duration(rng.below(2'000'000'000)));
     if (rng.chance(0.1)) (void)host.udp.recv_from(socket, {});

@@ -10,7 +10,8 @@ using namespace millrace::test;
 
 TEST_CASE("RFC 4861: ping6 from a stranger: our solicitation, its advertisement, then the reply") {
   ScriptedHost host;
-  host.receives(ip_frame(wire::ip_proto::icmp6, icmp6_message(wire::icmp6_type::echo_request, 0, 1, counting(56)), peer6, host6));
+  host.receives(
+      ip_frame(wire::ip_proto::icmp6, icmp6_message(wire::icmp6_type::echo_request, 0, 1, counting(56)), peer6, host6));
   const Bytes question = host.wire.take_one();
   CHECK(question[54] == wire::icmp6_type::neighbor_solicitation);
   host.receives(nd_frame(wire::NeighborAdvertisement{peer6, peer_mac, false, true, true}, peer6, host6));
@@ -23,7 +24,8 @@ TEST_CASE("RFC 4861 7.2.3: ping6 from a host that solicited us needs no question
   ScriptedHost host;
   host.receives(nd_frame(wire::NeighborSolicitation{host6, peer_mac}, peer6, wire::solicited_node(host6)));
   CHECK(host.wire.take_one()[54] == wire::icmp6_type::neighbor_advertisement);
-  host.receives(ip_frame(wire::ip_proto::icmp6, icmp6_message(wire::icmp6_type::echo_request, 0, 1, counting(56)), peer6, host6));
+  host.receives(
+      ip_frame(wire::ip_proto::icmp6, icmp6_message(wire::icmp6_type::echo_request, 0, 1, counting(56)), peer6, host6));
   CHECK(host.wire.take_one()[54] == wire::icmp6_type::echo_reply);
 }
 

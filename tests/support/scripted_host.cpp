@@ -100,7 +100,8 @@ void ScriptedHost::advance(Duration by) {
 }
 
 void ScriptedHost::knows_peer() {
-  for (const IpAddress& address : {peer4, peer6, peer_link}) REQUIRE(ip.neighbors().add_permanent(interface, address, peer_mac));
+  for (const IpAddress& address : {peer4, peer6, peer_link})
+    REQUIRE(ip.neighbors().add_permanent(interface, address, peer_mac));
 }
 
 neighbor::State ScriptedHost::state_of(const IpAddress& address) {
@@ -123,7 +124,8 @@ Bytes arp_frame(const wire::ArpPacket& arp, const MacAddress& to) {
 }
 
 wire::ArpPacket arp_request(const IpAddress& target) {
-  return {.op = wire::arp_op::request, .sender_mac = peer_mac, .sender_ip = peer4, .target_mac = {}, .target_ip = target};
+  return {
+      .op = wire::arp_op::request, .sender_mac = peer_mac, .sender_ip = peer4, .target_mac = {}, .target_ip = target};
 }
 
 wire::ArpPacket arp_reply(const MacAddress& mac) {
@@ -151,7 +153,8 @@ Bytes ip_frame(std::uint8_t proto, const Bytes& payload, const IpAddress& source
   return ipv6_frame({.source = source, .destination = destination, .next_header = proto}, payload);
 }
 
-Bytes udp_datagram(std::uint16_t source, std::uint16_t destination, const Bytes& payload, const IpAddress& from, const IpAddress& to) {
+Bytes udp_datagram(std::uint16_t source, std::uint16_t destination, const Bytes& payload, const IpAddress& from,
+                   const IpAddress& to) {
   const auto length = static_cast<std::uint16_t>(wire::udp_header_bytes + payload.size());
   Bytes datagram(wire::udp_header_bytes);
   wire::emit(wire::UdpHeader{source, destination, length, 0}, datagram.data());
@@ -195,14 +198,17 @@ bool has_right_checksums(const Bytes& frame) {
     const Bytes payload = behind(packet, v4->header_length());
     const bool needs_pseudo = v4->proto() == wire::ip_proto::udp;
     wire::Sum sum;
-    if (needs_pseudo) sum = wire::pseudo_header(v4->source(), v4->destination(), v4->proto(), static_cast<std::uint32_t>(payload.size()));
+    if (needs_pseudo)
+      sum =
+          wire::pseudo_header(v4->source(), v4->destination(), v4->proto(), static_cast<std::uint32_t>(payload.size()));
     sum.add(payload);
     return v4->checksum_valid() && v4->total_length() == packet.size() && sum.is_valid();
   }
   const auto v6 = wire::Ipv6View::parse(packet);
   if (!v6) return false;
   const Bytes payload = behind(packet, wire::ipv6_header_bytes);
-  wire::Sum sum = wire::pseudo_header(v6->source(), v6->destination(), v6->next_header(), static_cast<std::uint32_t>(payload.size()));
+  wire::Sum sum = wire::pseudo_header(v6->source(), v6->destination(), v6->next_header(),
+                                      static_cast<std::uint32_t>(payload.size()));
   sum.add(payload);
   return v6->payload_length() == payload.size() && sum.is_valid();
 }

@@ -83,7 +83,8 @@ struct ScriptedHost {
 };
 
 // Frames from the peer to the host. Lengths and checksums are right; spoil bytes afterwards to make them wrong.
-[[nodiscard]] Bytes ethernet(const MacAddress& to, std::uint16_t ethertype, const Bytes& payload, const MacAddress& from = peer_mac);
+[[nodiscard]] Bytes ethernet(const MacAddress& to, std::uint16_t ethertype, const Bytes& payload,
+                             const MacAddress& from = peer_mac);
 [[nodiscard]] Bytes arp_frame(const wire::ArpPacket& arp, const MacAddress& to = host_mac);
 [[nodiscard]] wire::ArpPacket arp_request(const IpAddress& target);  ///< from the peer
 [[nodiscard]] wire::ArpPacket arp_reply(const MacAddress& mac = peer_mac);
@@ -99,11 +100,13 @@ struct ScriptedHost {
 [[nodiscard]] Bytes icmp6_message(std::uint8_t type, std::uint8_t code, std::uint32_t rest, const Bytes& body,
                                   const IpAddress& from = peer6, const IpAddress& to = host6);
 template <class Message>
-[[nodiscard]] Bytes nd_frame(const Message& message, const IpAddress& from, const IpAddress& to, std::uint8_t hop_limit = 255) {
+[[nodiscard]] Bytes nd_frame(const Message& message, const IpAddress& from, const IpAddress& to,
+                             std::uint8_t hop_limit = 255) {
   Bytes body(wire::nd_max_bytes);
   body.resize(wire::emit(message, body.data()));
   wire::seal_icmp6(body, from, to);
-  return ipv6_frame({.source = from, .destination = to, .next_header = wire::ip_proto::icmp6, .hop_limit = hop_limit}, body);
+  return ipv6_frame({.source = from, .destination = to, .next_header = wire::ip_proto::icmp6, .hop_limit = hop_limit},
+                    body);
 }
 /// n bytes counting up from `first`.
 [[nodiscard]] Bytes counting(std::size_t n, int first = 0);

@@ -157,12 +157,12 @@ class TcpPeer {
 /// How the connection that a script begins with was opened.
 struct Opening {
   bool passive = true;                    ///< the peer opened it
+  bool ipv6 = false;
   bool timestamps = false;
   std::optional<std::uint8_t> scale{};    ///< the peer's
   std::uint16_t mss = 1460;
   std::uint32_t window = 65535;           ///< the peer's, field
   tcp::Config config{};
-  bool ipv6 = false;
 };
 
 /// A world with one established connection, opened over the wire, and nothing left unread on it.

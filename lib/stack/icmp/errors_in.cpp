@@ -60,7 +60,8 @@ std::optional<ErrorKind> kind_of_v6(const wire::Icmp6View& icmp) {
     case wire::icmp6_type::packet_too_big: return ErrorKind::packet_too_big;
     case wire::icmp6_type::time_exceeded: return ErrorKind::time_exceeded;
     case wire::icmp6_type::parameter_problem:
-      return icmp.code() == wire::icmp6_parameter_problem::next_header ? ErrorKind::protocol_unreachable : ErrorKind::parameter_problem;
+      return icmp.code() == wire::icmp6_parameter_problem::next_header ? ErrorKind::protocol_unreachable
+                                                                       : ErrorKind::parameter_problem;
     case wire::icmp6_type::unreachable: break;
     default: return std::nullopt;
   }
@@ -127,7 +128,8 @@ void Icmp::receive_error_v6(pkt::Packet message, const ip::Delivery& delivery) {
     return bad_v6(std::move(message), DropReason::icmp_invalid);
   const auto kind = kind_of_v6(icmp);
   ip::Transport* transport = ip_.protocol(walk.proto);
-  if (!kind || transport == nullptr || walk.status != wire::Ipv6Walk::Status::complete || !ip_.is_local(quoted->source()))
+  if (!kind || transport == nullptr || walk.status != wire::Ipv6Walk::Status::complete ||
+      !ip_.is_local(quoted->source()))
     return drop(env_, std::move(message), DropReason::icmp_invalid);
   transport->error({.kind = *kind,
                     .mtu = *kind == ErrorKind::packet_too_big ? std::max(icmp.mtu(), least_mtu_v6) : 0,

@@ -81,10 +81,12 @@ void count_v6(Env& env, std::uint8_t type) {
 
 // RFC 1122 section 3.2.2: no error about an ICMP error, a group address, a later fragment, or for a source that
 // does not name one host.
-bool may_answer_v4(const ip::Stack& ip, const pkt::Meta& meta, const wire::Ipv4View& packet, std::span<const std::uint8_t> bytes) {
+bool may_answer_v4(const ip::Stack& ip, const pkt::Meta& meta, const wire::Ipv4View& packet,
+                   std::span<const std::uint8_t> bytes) {
   const auto is_group = [&](const IpAddress& a) { return a.is_multicast() || ip.is_broadcast(a); };
   const IpAddress source = packet.source();
-  if (meta.type != pkt::PacketType::host || is_group(packet.destination()) || packet.fragment_offset() != 0) return false;
+  if (meta.type != pkt::PacketType::host || is_group(packet.destination()) || packet.fragment_offset() != 0)
+    return false;
   if (is_group(source) || source.is_loopback() || (source.v4_number() >> 24) == 0) return false;
   if (packet.proto() != wire::ip_proto::icmp) return true;
   const auto icmp = wire::Icmp4View::parse(bytes.subspan(packet.header_length()));
@@ -93,9 +95,11 @@ bool may_answer_v4(const ip::Stack& ip, const pkt::Meta& meta, const wire::Ipv4V
 
 // RFC 4443 section 2.4(e): the same for IPv6, where packet-too-big and an unknown option are worth an answer even
 // when they came to a group.
-bool may_answer_v6(const pkt::Meta& meta, const wire::Ipv6View& packet, std::span<const std::uint8_t> bytes, const Shape& shape) {
-  const bool about_groups = shape.type == wire::icmp6_type::packet_too_big ||
-                            (shape.type == wire::icmp6_type::parameter_problem && shape.code == wire::icmp6_parameter_problem::option);
+bool may_answer_v6(const pkt::Meta& meta, const wire::Ipv6View& packet, std::span<const std::uint8_t> bytes,
+                   const Shape& shape) {
+  const bool about_groups =
+      shape.type == wire::icmp6_type::packet_too_big ||
+      (shape.type == wire::icmp6_type::parameter_problem && shape.code == wire::icmp6_parameter_problem::option);
   if (!about_groups && (meta.type != pkt::PacketType::host || packet.destination().is_multicast())) return false;
   if (packet.source().is_unspecified() || packet.source().is_multicast()) return false;
   const wire::Ipv6Walk walk = wire::walk_ipv6(bytes);
@@ -107,7 +111,8 @@ bool may_answer_v6(const pkt::Meta& meta, const wire::Ipv6View& packet, std::spa
 
 // Message of `header_bytes` (left to be filled in), then the first `quoted` bytes of the packet, whose IP header
 // begins `before` bytes in front of its data().
-pkt::Packet make_message(Env& env, const pkt::Packet& packet, std::uint16_t before, std::size_t header_bytes, std::size_t quoted) {
+pkt::Packet make_message(Env& env, const pkt::Packet& packet, std::uint16_t before, std::size_t header_bytes,
+                         std::size_t quoted) {
   pkt::Packet message = env.pool->allocate();
   if (!message) return message;
   quoted = std::min({quoted, std::size_t{before} + packet.length(), std::size_t{message.tailroom()} - header_bytes});
@@ -139,7 +144,8 @@ void Icmp::send_error_v4(const pkt::Packet& packet, std::uint16_t header_bytes, 
   const IpAddress to = about->source();
   auto& count = env_.stats->icmp;
   if (!is_within_limits(to, problem.kind)) return count.add(stats::Icmp::OutRateLimitHost);
-  const std::size_t room = std::min<std::size_t>(most_bytes_v4, ip_.mtu_for(to)) - wire::ipv4_header_bytes - wire::icmp4_header_bytes;
+  const std::size_t room =
+      std::min<std::size_t>(most_bytes_v4, ip_.mtu_for(to)) - wire::ipv4_header_bytes - wire::icmp4_header_bytes;
   pkt::Packet message = make_message(env_, packet, header_bytes, wire::icmp4_header_bytes, room);
   if (!message) return count.add(stats::Icmp::OutErrors);
   const Shape shape = shape_v4(problem);
@@ -172,7 +178,8 @@ void Icmp::send_error_v6(const pkt::Packet& packet, std::uint16_t header_bytes, 
   if (!message) return count.add(stats::Icmp6::OutErrors);
   wire::emit(wire::Icmp6Header{shape.type, shape.code, shape.rest}, message.data().data());
   wire::seal_icmp6(message.data(), *source, to);
-  const auto verdict = ip_.send(std::move(message), {.source = *source, .destination = to, .proto = wire::ip_proto::icmp6});
+  const auto verdict =
+      ip_.send(std::move(message), {.source = *source, .destination = to, .proto = wire::ip_proto::icmp6});
   if (verdict != ip::SendVerdict::sent) return count.add(stats::Icmp6::OutErrors);
   count_v6(env_, shape.type);
 }

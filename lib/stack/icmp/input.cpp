@@ -71,7 +71,8 @@ void Icmp::receive_v4(pkt::Packet message, const ip::Delivery& delivery) {
     if (to_group) return drop(env_, std::move(message), DropReason::icmp_broadcast_echo);
     return answer_echo_v4(std::move(message), delivery);
   }
-  if (icmp->type() == type4::unreachable || icmp->type() == type4::time_exceeded || icmp->type() == type4::parameter_problem) {
+  if (icmp->type() == type4::unreachable || icmp->type() == type4::time_exceeded ||
+      icmp->type() == type4::parameter_problem) {
     if (to_group) return bad_v4(std::move(message), DropReason::icmp_invalid);
     return receive_error_v4(std::move(message), delivery);
   }
@@ -98,7 +99,8 @@ void Icmp::receive_v6(pkt::Packet message, const ip::Delivery& delivery) {
   count.add(stats::Icmp6::InMsgs);
   const auto icmp = wire::Icmp6View::parse(message.data());
   if (!icmp) return bad_v6(std::move(message), DropReason::icmp_invalid);
-  if (!is_checksum_valid(message, wire::pseudo_header(delivery.source, delivery.destination, wire::ip_proto::icmp6, message.length()))) {
+  if (!is_checksum_valid(message, wire::pseudo_header(delivery.source, delivery.destination, wire::ip_proto::icmp6,
+                                                      message.length()))) {
     count.add(stats::Icmp6::InCsumErrors);
     return bad_v6(std::move(message), DropReason::icmp_bad_checksum);
   }
@@ -120,7 +122,8 @@ void Icmp::receive_v6(pkt::Packet message, const ip::Delivery& delivery) {
       break;
   }
   if (!icmp->is_neighbor_discovery()) return drop(env_, std::move(message), DropReason::icmp_unhandled);
-  ip_.neighbors().receive_nd(*delivery.interface, {delivery.source, delivery.destination, delivery.hop_limit}, std::move(message));
+  ip_.neighbors().receive_nd(*delivery.interface, {delivery.source, delivery.destination, delivery.hop_limit},
+                             std::move(message));
 }
 
 // RFC 4443 section 4.2: a request to a group is answered from an address of ours.
@@ -131,7 +134,8 @@ void Icmp::answer_echo_v6(pkt::Packet request, const ip::Delivery& delivery) {
     source = ip_.source_for(delivery.source).value_or(IpAddress{});
     std::uint8_t* sum = request.data().data() + 2;
     for (std::size_t at = 0; at < 16; at += 4)
-      store_be16(sum, wire::checksum_update32(load_be16(sum), load_be32(&delivery.destination.bytes[at]), load_be32(&source.bytes[at])));
+      store_be16(sum, wire::checksum_update32(load_be16(sum), load_be32(&delivery.destination.bytes[at]),
+                                              load_be32(&source.bytes[at])));
   }
   const auto verdict = ip_.send(std::move(request), {.source = source,
                                                      .destination = delivery.source,

@@ -11,7 +11,8 @@ namespace millrace::icmp {
 
 /// Linux's two limits on ICMP errors, RFC 1812 section 4.3.2.8 and RFC 4443 section 2.4(f): one for all
 /// (icmp_global_allow) and one for each destination (inet_peer_xrlim_allow). One per lcore, so a stack on n lcores
-/// may send n times as many. Packet-too-big is exempt, as in Linux (icmpv4_mask_allow). Destinations whose keyed hashes meet share a bucket.
+/// may send n times as many. Packet-too-big is exempt, as in Linux (icmpv4_mask_allow). Destinations whose keyed hashes
+/// meet share a bucket.
 class RateLimit {
  public:
   struct Options {

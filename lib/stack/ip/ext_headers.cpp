@@ -20,7 +20,8 @@ constexpr std::uint8_t option_padn = 1;
 constexpr std::uint8_t option_router_alert = 5;  // RFC 2711; nothing for a host to do
 
 // The options of one header, [at, end) of the packet. Null: go on.
-std::optional<ExtHeaders> judge_options(std::span<const std::uint8_t> packet, std::size_t at, std::size_t end, bool to_group) {
+std::optional<ExtHeaders> judge_options(std::span<const std::uint8_t> packet, std::size_t at, std::size_t end,
+                                        bool to_group) {
   while (at < end) {
     const std::uint8_t type = packet[at];
     if (type == option_pad1) {
@@ -69,7 +70,8 @@ ExtHeaders judge_ext_headers(std::span<const std::uint8_t> packet, bool to_group
     std::optional<ExtHeaders> verdict;
     if (is_fragment) {
       // RFC 6946: an atomic fragment is a whole packet.
-      if (!wire::Ipv6FragmentHeader::parse(packet.subspan(at))->is_atomic()) verdict = ExtHeaders{.verdict = Verdict::fragment};
+      if (!wire::Ipv6FragmentHeader::parse(packet.subspan(at))->is_atomic())
+        verdict = ExtHeaders{.verdict = Verdict::fragment};
     } else if (proto == ip_proto::routing) {
       verdict = judge_routing(packet, at);
     } else {

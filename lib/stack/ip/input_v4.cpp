@@ -25,7 +25,8 @@ Options judge_options(std::span<const std::uint8_t> options) {
       ++at;
       continue;
     }
-    if (at + 2 > options.size() || options[at + 1] < 2 || at + options[at + 1] > options.size()) return Options::malformed;
+    if (at + 2 > options.size() || options[at + 1] < 2 || at + options[at + 1] > options.size())
+      return Options::malformed;
     if (options[at] == loose_route || options[at] == strict_route) return Options::source_route;
     at += options[at + 1];
   }

@@ -22,7 +22,9 @@ class Output {
   /// True when `address` is one of this stack's own.
   [[nodiscard]] virtual bool is_local(const IpAddress& address) const = 0;
   /// True for the IPv4 broadcast addresses of this stack's links.
-  [[nodiscard]] virtual bool is_broadcast(const IpAddress& address) const { return address == IpAddress::v4(255, 255, 255, 255); }
+  [[nodiscard]] virtual bool is_broadcast(const IpAddress& address) const {
+    return address == IpAddress::v4(255, 255, 255, 255);
+  }
   /// Answers a received datagram (data() at its transport header) with an ICMP port unreachable, rate limited.
   virtual void send_port_unreachable(const pkt::Packet& datagram, const Delivery& delivery) = 0;
   /// Hears that `destination` really received something (RFC 4861 section 7.3.1): keeps its neighbour reachable.

@@ -33,7 +33,8 @@ void count(Env& env, bool v4, stats::Ip ip, stats::Ip6 ip6) {
 
 // Routes say nothing about these: they mean the link that they are sent on.
 bool stays_on_link(const IpAddress& destination) {
-  return destination.is_multicast() || destination.is_link_local() || (destination.is_v4() && destination.v4_number() == 0xffffffff);
+  return destination.is_multicast() || destination.is_link_local() ||
+         (destination.is_v4() && destination.v4_number() == 0xffffffff);
 }
 
 }  // namespace

@@ -30,8 +30,10 @@ Result<void> Stack::add_interface(neighbor::Interface& interface) {
   return {};
 }
 
-Result<void> Stack::add_route(const IpPrefix& prefix, const std::optional<IpAddress>& gateway, neighbor::Interface& interface) {
-  const std::string what = "route " + prefix.to_string() + (gateway ? " via " + gateway->to_string() : "") + " dev " + interface.name;
+Result<void> Stack::add_route(const IpPrefix& prefix, const std::optional<IpAddress>& gateway,
+                              neighbor::Interface& interface) {
+  const std::string what =
+      "route " + prefix.to_string() + (gateway ? " via " + gateway->to_string() : "") + " dev " + interface.name;
   if (gateway && gateway->is_v4() != prefix.address.is_v4())
     return failure(EINVAL, what + ": prefix and gateway are of different families; give both in one");
   if (routes_.all().size() >= Routes::capacity)
@@ -74,7 +76,8 @@ void Stack::input(pkt::Packet frame) {
 
 void Stack::hand_over(Transport& transport, pkt::Packet packet, std::uint16_t header_bytes, Delivery& delivery) {
   // A buffer that held nothing but headers is freed by the trim, and the headers with it.
-  delivery.header_bytes = packet.data().size() > header_bytes || packet.segments() == 1 ? header_bytes : std::uint16_t{0};
+  delivery.header_bytes =
+      packet.data().size() > header_bytes || packet.segments() == 1 ? header_bytes : std::uint16_t{0};
   packet.trim_front(header_bytes);
   transport.receive(std::move(packet), delivery);
 }

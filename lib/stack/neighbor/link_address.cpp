@@ -26,8 +26,8 @@ std::optional<MacAddress> group_mac(const Interface& interface, const IpAddress&
 
 std::optional<IpAddress> own_address_towards(const Interface& interface, const IpAddress& destination) {
   // ff02::/16 is of link-local scope (RFC 4291 section 2.7).
-  const bool wants_link_local =
-      destination.is_link_local() || (!destination.is_v4() && destination.is_multicast() && (destination.bytes[1] & 15) <= 2);
+  const bool wants_link_local = destination.is_link_local() || (!destination.is_v4() && destination.is_multicast() &&
+                                                                (destination.bytes[1] & 15) <= 2);
   const IpPrefix* best = nullptr;
   int best_rank = 0;
   for (const IpPrefix& own : interface.addresses) {

@@ -9,7 +9,8 @@ namespace millrace::neighbor {
 
 inline constexpr MacAddress broadcast_mac{{255, 255, 255, 255, 255, 255}};
 
-/// 255.255.255.255 or the broadcast address of one of the interface's IPv4 prefixes (RFC 919; none below /31, RFC 3021).
+/// 255.255.255.255 or the broadcast address of one of the interface's IPv4 prefixes (RFC 919; none below /31, RFC
+/// 3021).
 [[nodiscard]] bool is_broadcast(const Interface& interface, const IpAddress& address);
 
 /// The MAC that frames for a multicast (RFC 1112 section 6.4, RFC 2464 section 7) or broadcast address go to; null

@@ -109,12 +109,13 @@ void Neighbors::send_solicitation(Entry& e, bool unicast) {
   const auto source = own_address_towards(interface, e.address);
   if (!source) return;  // without an address of ours it would be duplicate address detection
   const IpAddress destination = unicast ? e.address : wire::solicited_node(e.address);
-  pkt::Packet packet =
-      make_packet(env_, *source, destination, wire::NeighborSolicitation{.target = e.address, .source_link = interface.mac});
+  pkt::Packet packet = make_packet(env_, *source, destination,
+                                   wire::NeighborSolicitation{.target = e.address, .source_link = interface.mac});
   if (!packet) return;
   env_.stats->icmp6.add(Icmp6::OutNeighborSolicits);
-  wire::emit(wire::EthernetHeader{unicast ? e.mac() : wire::multicast_mac(destination), interface.mac, wire::ethertype::ipv6},
-             packet.prepend(wire::ethernet_header_bytes));
+  wire::emit(
+      wire::EthernetHeader{unicast ? e.mac() : wire::multicast_mac(destination), interface.mac, wire::ethertype::ipv6},
+      packet.prepend(wire::ethernet_header_bytes));
   packet.meta().ethertype = wire::ethertype::ipv6;
   packet.meta().ifindex = interface.ifindex;
   interface.output->transmit(std::move(packet));
@@ -122,10 +123,12 @@ void Neighbors::send_solicitation(Entry& e, bool unicast) {
 
 // Section 7.2.4. The override flag is set, for none of our addresses is anycast or another's.
 void Neighbors::send_advertisement(Interface& interface, const IpAddress& to, const IpAddress& target, bool solicited) {
-  pkt::Packet packet = make_packet(
-      env_, target, to,
-      wire::NeighborAdvertisement{
-          .target = target, .target_link = interface.mac, .router = false, .solicited = solicited, .override_existing = true});
+  pkt::Packet packet = make_packet(env_, target, to,
+                                   wire::NeighborAdvertisement{.target = target,
+                                                               .target_link = interface.mac,
+                                                               .router = false,
+                                                               .solicited = solicited,
+                                                               .override_existing = true});
   if (!packet) return;
   env_.stats->icmp6.add(Icmp6::OutNeighborAdvertisements);
   send(interface, to, std::move(packet));

@@ -84,7 +84,8 @@ pkt::Packet Udp::check(pkt::Packet datagram, const ip::Delivery& delivery) {
     return pkt::Packet{};
   };
   const auto udp = wire::UdpView::parse(datagram.data());
-  if (!udp || udp->length() < wire::udp_header_bytes || udp->length() > datagram.length()) return bad(DropReason::udp_bad_length);
+  if (!udp || udp->length() < wire::udp_header_bytes || udp->length() > datagram.length())
+    return bad(DropReason::udp_bad_length);
   datagram.truncate(udp->length());
   if (!is_checksum_right(datagram, delivery, udp->checksum())) {
     counters(delivery.source).add(Counter::InCsumErrors);

@@ -106,11 +106,12 @@ std::int64_t Udp::transmit(Socket& socket, pkt::Packet payload, const Endpoint& 
   payload.meta().gso_size = 0;
   const IpAddress& own = socket.local_.address;
   const bool is_source = !own.is_unspecified() && !own.is_multicast() && !ip_.is_broadcast(own);
-  const auto verdict = ip_.send(std::move(payload), {.source = is_source ? own : IpAddress{},
-                                                     .destination = destination.address,
-                                                     .proto = wire::ip_proto::udp,
-                                                     .hop_limit = destination.address.is_multicast() ? std::uint8_t{1} : socket.hop_limit,
-                                                     .traffic_class = socket.traffic_class});
+  const auto verdict = ip_.send(std::move(payload),
+                                {.source = is_source ? own : IpAddress{},
+                                 .destination = destination.address,
+                                 .proto = wire::ip_proto::udp,
+                                 .hop_limit = destination.address.is_multicast() ? std::uint8_t{1} : socket.hop_limit,
+                                 .traffic_class = socket.traffic_class});
   if (verdict == ip::SendVerdict::sent) {
     counters(destination.address).add(Counter::OutDatagrams);
     return bytes;

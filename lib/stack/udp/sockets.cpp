@@ -25,7 +25,8 @@ int match(const Socket& socket, const Endpoint& local, const Endpoint& remote) {
   const bool exact = socket.local().address == local.address;
   if (!exact && !is_wildcard_for(socket, local.address)) return 0;
   if (socket.is_connected() && socket.remote() != remote) return 0;
-  return (socket.is_connected() ? 8 : 0) + (exact ? 4 : 0) + (socket.local().address.is_v4() == local.address.is_v4() ? 2 : 1);
+  return (socket.is_connected() ? 8 : 0) + (exact ? 4 : 0) +
+         (socket.local().address.is_v4() == local.address.is_v4() ? 2 : 1);
 }
 
 bool may_talk_to(const Socket& socket, const IpAddress& address) {
@@ -67,7 +68,8 @@ void Udp::close(Socket& socket) {
   socket.ready_.unlink();
   socket.by_port_.unlink();
   socket.rmem_ = 0;
-  while (pkt::Packet unread = socket.queue_.pop_front()) drop(env_, std::move(unread), stats::DropReason::socket_closed);
+  while (pkt::Packet unread = socket.queue_.pop_front())
+    drop(env_, std::move(unread), stats::DropReason::socket_closed);
   free_.push_back(socket);
   --open_count_;
 }

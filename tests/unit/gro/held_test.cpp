@@ -79,25 +79,41 @@ TEST_CASE("E12 packets go up in the order of their beginning") {
   for (std::uint16_t i = 0; i < 20; ++i) CHECK(load_be16(&lane.out[i].bytes[34]) == i + 1);
 }
 
-TEST_CASE("X18 a flow that shares the tag but not the ports is another flow") {
-  gro::HeldTable table(64, 4);
+TEST_CASE("X18 a flow is link, family, addresses and ports, whatever the tag says") {
   TestPool pool;
-  pkt::Packet packet = pool.packet(nth(0).bytes());
-  dissect_into_meta(packet);
-  gro::Segment segment;
-  REQUIRE(gro::read(packet, segment) == gro::Kind::candidate);
-  gro::Held* held = table.insert(5);
-  REQUIRE(held != nullptr);
-  held->frame = segment.frame;
-  held->link = segment.link;
-  held->family = 4;
-  held->l3_offset = 14;
-  held->l4_offset = 34;
-  CHECK(table.find(5, segment) == held);
-  Bytes other = nth(0, [](Frame& f) { f.source_port = 9; }).bytes();
-  segment.frame = other.data();
-  CHECK(table.find(5, segment) == nullptr);
-  table.erase(*held);
-  CHECK(table.empty());
-  pkt::consume(std::move(packet));
+  for (const int family : {4, 6}) {
+    const Bytes bytes = nth(0, [family](Frame& f) { f.family = family; }).bytes();
+    pkt::Packet packet = pool.packet(bytes);
+    dissect_into_meta(packet);
+    gro::Segment segment;
+    REQUIRE(gro::read(packet, segment) == gro::Kind::candidate);
+    gro::HeldTable table(64, 4);
+    gro::Held* held = table.insert(5);
+    REQUIRE(held != nullptr);
+    held->frame = bytes.data();
+    held->link = segment.link;
+    held->family = segment.family;
+    held->l3_offset = static_cast<std::uint8_t>(segment.l3_offset);
+    held->l4_offset = segment.l4_offset;
+    CHECK(table.find(5, segment) == held);
+    CHECK(table.find(5 + 64, segment) == held);  // the tag is of the upper half
+    CHECK(table.find(6, segment) == nullptr);
+
+    gro::Segment other = segment;
+    other.link ^= 1;
+    CHECK(table.find(5, other) == nullptr);
+    CHECK_FALSE(gro::same_addresses(*held, other));
+    const std::size_t first = 14u + (family == 4 ? 12 : 8);
+    for (std::size_t byte = first; byte < segment.l4_offset + 4u; ++byte) {
+      INFO("family " << family << " byte " << byte);
+      packet.data()[byte] ^= 1;
+      CHECK(table.find(5, segment) == nullptr);
+      CHECK(gro::same_addresses(*held, segment) == (byte >= segment.l4_offset));
+      packet.data()[byte] ^= 1;
+    }
+    table.erase(*held);
+    CHECK(table.find(5, segment) == nullptr);
+    CHECK(table.empty());
+    pkt::consume(std::move(packet));
+  }
 }

@@ -50,7 +50,7 @@ class OrderCheck {
   std::uint64_t merged_packets = 0;
 
  private:
-  using Pair = std::tuple<std::uint16_t, std::uint32_t, IpAddress, IpAddress>;  // interface, VLAN, addresses
+  using Pair = std::tuple<std::uint16_t, std::uint32_t, Bytes>;  // interface, VLAN, addresses
   struct Key {
     Pair pair;
     std::uint8_t proto = 0;
@@ -77,13 +77,28 @@ class OrderCheck {
     Key key;
     std::uint32_t vlan = layers.vlan_tags > 0 ? 0x10000u | (layers.vlan_tci & 0xfffu) : 0;
     if ((m.ol_flags & pkt::flag::rx_vlan) != 0) vlan = 0x10000u | (m.vlan_tci & 0xfffu);
-    const FlowKey flow = wire::flow_key(frame, layers);
-    key.pair = {m.meta.ifindex, vlan, flow.remote, flow.local};
+    key.pair = {m.meta.ifindex, vlan, addresses_of(frame, layers)};
     key.proto = layers.l4_proto;
-    key.is_tcp = layers.l4_proto == wire::ip_proto::tcp;
     key.is_readable = layers.l4_offset != 0;
+    key.is_tcp = is_tcp(layers);
     key.ports = layers.payload_offset != 0 ? load_be32(&frame[layers.l4_offset]) : 0;
     return key;
+  }
+
+  static Bytes addresses_of(std::span<const std::uint8_t> frame, const wire::Layers& layers) {
+    const bool v4 = layers.ethertype == wire::ethertype::ipv4;
+    if (!v4 && layers.ethertype != wire::ethertype::ipv6) return {};
+    const std::size_t at = layers.l3_offset + (v4 ? 12u : 8u);
+    const std::size_t end = at + (v4 ? 8 : 32);
+    return end <= frame.size() ? Bytes(frame.begin() + static_cast<std::ptrdiff_t>(at), frame.begin() + static_cast<std::ptrdiff_t>(end)) : Bytes{};
+  }
+
+  // TCP, or an IPv6 packet whose chain of headers breaks off before it can be told.
+  static bool is_tcp(const wire::Layers& layers) {
+    using namespace wire::ip_proto;
+    const std::uint8_t p = layers.l4_proto;
+    if (p == tcp) return true;
+    return layers.ethertype == wire::ethertype::ipv6 && (p == hop_by_hop || p == routing || p == fragment || p == destination_options);
   }
 
   // Whether something between these addresses that came before `serial` is still inside, and must not be.
@@ -100,8 +115,9 @@ class OrderCheck {
   static bool same(Bytes a, Bytes b, const pkt::Meta& meta) {
     if (meta.gso_segs > 1 && a.size() == b.size()) {
       for (Bytes* frame : {&a, &b}) {
-        std::uint8_t* tcp_sum = &(*frame)[meta.l4_offset + 16u];
-        if (load_be16(tcp_sum) == 0xffff) store_be16(tcp_sum, 0);
+        for (const std::size_t at : {meta.l3_offset + (meta.ethertype == wire::ethertype::ipv4 ? 10u : 4u), meta.l4_offset + 16u}) {
+          if (load_be16(&(*frame)[at]) == 0xffff) store_be16(&(*frame)[at], 0);
+        }
       }
     }
     return a == b;

@@ -44,6 +44,32 @@ TEST_CASE("E4 a source MAC that differs ends the batch") {
   CHECK(from_second6([](Frame& f) { f.source_mac = 8; }) == apart);
 }
 
+TEST_CASE("E4 every byte of layer 2 counts, with no tag, one and two") {
+  for (const std::size_t tags : {0u, 1u, 2u}) {
+    Bytes tag_bytes;
+    for (std::size_t i = 0; i < tags; ++i) append(tag_bytes, {0x81, 0, 0, 5});
+    const auto framed = [&tag_bytes](int n) {
+      Bytes bytes = nth(n).bytes();
+      bytes.insert(bytes.begin() + 12, tag_bytes.begin(), tag_bytes.end());
+      return bytes;
+    };
+    Lane same;
+    same.give(framed(0));
+    same.give(framed(1));
+    CHECK(same.sizes() == Sizes{200});
+    for (std::size_t byte = 0; byte < 12 + 4 * tags; ++byte) {
+      if (byte >= 12 && byte % 4 < 2) continue;  // the tag's type: then it is no tag
+      INFO("tags " << tags << " byte " << byte);
+      Bytes other = framed(1);
+      other[byte] ^= 0x10;
+      Lane lane;
+      lane.give(framed(0));
+      lane.give(other);
+      CHECK(lane.sizes() == Sizes{100, 100});
+    }
+  }
+}
+
 TEST_CASE("E4 a VLAN in the frame: equal tags merge, another tag or none does not") {
   const auto tagged = [](std::uint16_t tci) { return [tci](Frame& f) { f.vlan = tci; }; };
   CHECK(merged({nth(0, tagged(5)), nth(1, tagged(5)), nth(2, tagged(5))}) == joined);
@@ -65,6 +91,14 @@ TEST_CASE("E4 a VLAN tag that the device took off counts the same") {
   CHECK(from_second_packet(tag(5), tag(0x2005)) == apart);
   CHECK(from_second_packet(tag(5), {}) == apart);
   CHECK(from_second_packet({}, tag(0)) == apart);
+
+  // The outer tag taken off and an equal inner one left, against one tag left: the same VLAN and the same bytes.
+  Lane lane;
+  const auto tagged = [](Frame& f) { f.vlan = 5; };
+  lane.give(nth(0, tagged), tag(5));
+  lane.give(nth(1, tagged));
+  CHECK(lane.sizes() == Sizes{100, 100});
+  CHECK(lane.count(stats::Gro::closed_flow) == 1);
 }
 
 TEST_CASE("E4 the device's hash: equal, or no merge") {
@@ -76,7 +110,8 @@ TEST_CASE("E4 the device's hash: equal, or no merge") {
   };
   CHECK(from_second_packet(hash(7), hash(7)) == joined);
   CHECK(from_second_packet(hash(7), hash(8)) == apart);
-  CHECK(from_second_packet(hash(7), {}) == apart);
+  CHECK(from_second_packet(hash(0), {}) == apart);
+  CHECK(from_second_packet({}, hash(0)) == apart);
 }
 
 TEST_CASE("E4 another interface is another flow") {
@@ -297,6 +332,11 @@ TEST_CASE("E8 a frame that the device merged: same segment size, and its tail en
   untold.give(sized(2, 200), lro(100, 9));
   CHECK(untold.count(stats::Gro::held) == 0);
   CHECK(untold.sizes() == Sizes{200, 200});
+
+  Lane miscounted;
+  miscounted.give(nth(0));
+  miscounted.give(sized(1, 250), lro(100, 9));
+  CHECK(miscounted.sizes() == Sizes{100, 250});
 }
 
 TEST_CASE("E9 PSH and FIN end the batch at once, and are the merged packet's") {

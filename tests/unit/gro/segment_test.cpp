@@ -39,7 +39,9 @@ Frame fragment6(int n) {
 }  // namespace
 
 TEST_CASE("E5 X18 IP options: passes alone, behind its flow") {
-  check_passes_alone(nth(0), nth(1, [](Frame& f) { f.ip_options = {1, 1, 1, 0}; }));
+  const Frame odd = nth(1, [](Frame& f) { f.ip_options = {1, 1, 1, 0}; });
+  check_passes_alone(nth(0), odd);
+  check_passes_alone(nth(0), odd, [](pkt::Packet& p) { p.mbuf().ol_flags |= pkt::flag::rx_ip_good; });
 }
 
 TEST_CASE("E5 X18 the first fragment passes alone, behind its flow") {
@@ -118,6 +120,22 @@ TEST_CASE("E7 X18 IPv6 fragments pass alone, behind every flow between their add
   Frame atomic = fragment6(1);
   atomic.extensions[3] = 0;
   check_passes_alone(nth6(0), atomic);
+}
+
+TEST_CASE("E7 X18 extension headers whose end cannot be read may hide TCP: behind every flow between their addresses") {
+  using namespace wire::ip_proto;
+  for (const std::uint8_t first : {hop_by_hop, routing, destination_options}) {
+    Frame cut = nth6(1);
+    cut.first_extension = first;
+    cut.extensions = {wire::ip_proto::tcp, 200, 0, 0, 0, 0, 0, 0};
+    check_passes_alone(nth6(0), cut);
+  }
+  Lane lane;  // ESP hides what no socket lookup will see
+  lane.give(nth6(0));
+  Bytes esp = nth6(1).bytes();
+  esp[14 + 6] = 50;
+  lane.give(esp);
+  CHECK(lane.gro.held() == 1);
 }
 
 TEST_CASE("E7 X18 a TCP header that is not whole in the first buffer: behind every flow between its addresses") {

@@ -155,14 +155,14 @@ TEST_CASE("malformed options: what stood before them is kept, nothing is read pa
   CHECK(read("02 04 05 b4 08 01 03 03 07") == mss);              // length 1
   CHECK(read("02 04 05 b4 08 0a 00 00 00 64 00 00 00") == mss);  // past the end
   CHECK(read("02 04 05 b4 08 ff") == mss);
-  CHECK(read("02 04 05 b4 00 02 03 03 07") == mss);                 // behind the end of options
+  CHECK(read("02 04 05 b4 00 02 03 03 07") == mss);              // behind the end of options
   // Wrong lengths of known kinds are passed over; what follows still counts.
   CHECK(read("03 04 07 07 02 04 05 b4") == mss);
   CHECK(read("08 06 00 00 00 64 02 04 05 b4") == mss);
   CHECK(read("04 03 00 02 04 05 b4") == mss);
-  CHECK(read("05 02 02 04 05 b4") == mss);                       // SACK without a block
+  CHECK(read("05 02 02 04 05 b4") == mss);  // SACK without a block
   CHECK(read("05 0b 00 00 00 01 00 00 00 02 00 02 04 05 b4") == mss);  // and with a block and a bit
-  CHECK(read("fd 04 00 00 22 02 02 04 05 b4") == mss);           // unknown kinds
+  CHECK(read("fd 04 00 00 22 02 02 04 05 b4") == mss);  // unknown kinds
   CHECK(read("02 03 05 01") == TcpOptions{});
   CHECK(read("") == TcpOptions{});
   CHECK(read("01 01 01 01") == TcpOptions{});

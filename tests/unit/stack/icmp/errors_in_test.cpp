@@ -19,7 +19,8 @@ Bytes quote4(const Bytes& transport, const IpAddress& source = host4) {
   return behind(ipv4_frame({.source = source, .destination = addr("192.0.2.9"), .proto = test_proto}, transport), 14);
 }
 Bytes quote6(const Bytes& transport, const IpAddress& source = host6) {
-  return behind(ipv6_frame({.source = source, .destination = addr("2001:db8::9"), .next_header = test_proto}, transport), 14);
+  return behind(
+      ipv6_frame({.source = source, .destination = addr("2001:db8::9"), .next_header = test_proto}, transport), 14);
 }
 
 void error4(RecordingHost& host, std::uint8_t type, std::uint8_t code, std::uint32_t rest, const Bytes& quote) {
@@ -75,13 +76,14 @@ TEST_CASE("RFC 4443 2.4(d): an ICMPv6 error reaches the transport that sent what
     ErrorKind kind;
     stats::Icmp6 counter;
   };
-  for (const Case& c : {Case{type6::unreachable, 0, ErrorKind::net_unreachable, stats::Icmp6::InDestUnreachs},
-                        Case{type6::unreachable, 1, ErrorKind::prohibited, stats::Icmp6::InDestUnreachs},
-                        Case{type6::unreachable, 3, ErrorKind::host_unreachable, stats::Icmp6::InDestUnreachs},
-                        Case{type6::unreachable, 4, ErrorKind::port_unreachable, stats::Icmp6::InDestUnreachs},
-                        Case{type6::time_exceeded, 0, ErrorKind::time_exceeded, stats::Icmp6::InTimeExcds},
-                        Case{type6::parameter_problem, 0, ErrorKind::parameter_problem, stats::Icmp6::InParmProblems},
-                        Case{type6::parameter_problem, 1, ErrorKind::protocol_unreachable, stats::Icmp6::InParmProblems}}) {
+  for (const Case& c :
+       {Case{type6::unreachable, 0, ErrorKind::net_unreachable, stats::Icmp6::InDestUnreachs},
+        Case{type6::unreachable, 1, ErrorKind::prohibited, stats::Icmp6::InDestUnreachs},
+        Case{type6::unreachable, 3, ErrorKind::host_unreachable, stats::Icmp6::InDestUnreachs},
+        Case{type6::unreachable, 4, ErrorKind::port_unreachable, stats::Icmp6::InDestUnreachs},
+        Case{type6::time_exceeded, 0, ErrorKind::time_exceeded, stats::Icmp6::InTimeExcds},
+        Case{type6::parameter_problem, 0, ErrorKind::parameter_problem, stats::Icmp6::InParmProblems},
+        Case{type6::parameter_problem, 1, ErrorKind::protocol_unreachable, stats::Icmp6::InParmProblems}}) {
     RecordingHost host;
     error6(host, c.type, c.code, 0, quote6(counting(16)));
     REQUIRE(host.recorder.errors.size() == 1);
@@ -132,8 +134,11 @@ TEST_CASE("errors that quote too little, or what we did not send, end here") {
   error6(host, type6::unreachable, 4, 0, quote6(counting(16), addr("fd00:77::9")));
   error4(host, type4::unreachable, 77, 0, quote4(counting(16)));
   error4(host, type4::unreachable, 3, 0,
-         behind(ipv4_frame({.source = host4, .destination = peer4, .fragment_offset = 8, .proto = test_proto}, counting(16)), 14));
-  error4(host, type4::unreachable, 3, 0, behind(ipv4_frame({.source = host4, .destination = peer4, .proto = 254}, counting(16)), 14));
+         behind(ipv4_frame({.source = host4, .destination = peer4, .fragment_offset = 8, .proto = test_proto},
+                           counting(16)),
+                14));
+  error4(host, type4::unreachable, 3, 0,
+         behind(ipv4_frame({.source = host4, .destination = peer4, .proto = 254}, counting(16)), 14));
   CHECK(host.recorder.errors.empty());
   CHECK(host.drops(DropReason::icmp_invalid) == 7);
   CHECK(host.wire.take().empty());  // never an error about an error
@@ -141,7 +146,8 @@ TEST_CASE("errors that quote too little, or what we did not send, end here") {
 
 TEST_CASE("RFC 1122 3.2.2: an error sent to a group is not one") {
   RecordingHost host;
-  host.receives(ip_frame(wire::ip_proto::icmp, icmp4_message(type4::unreachable, 3, 0, quote4(counting(16))), peer4, addr("10.77.0.255")));
+  host.receives(ip_frame(wire::ip_proto::icmp, icmp4_message(type4::unreachable, 3, 0, quote4(counting(16))), peer4,
+                         addr("10.77.0.255")));
   CHECK(host.recorder.errors.empty());
   CHECK(host[stats::Icmp::InErrors] == 1);
 }

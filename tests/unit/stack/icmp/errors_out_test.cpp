@@ -14,7 +14,8 @@ namespace type6 = wire::icmp6_type;
 namespace {
 
 // Gives the ICMP sender a packet as IP input would have it: data() at the IP header of `frame`.
-void complain(ScriptedHost& host, const Bytes& frame, const ip::Problem& problem, pkt::PacketType type = pkt::PacketType::host) {
+void complain(ScriptedHost& host, const Bytes& frame, const ip::Problem& problem,
+              pkt::PacketType type = pkt::PacketType::host) {
   pkt::Packet packet = host.pool.packet(behind(frame, 14));
   packet.meta().type = type;
   host.icmp.send_error(packet, 0, problem);
@@ -65,14 +66,15 @@ TEST_CASE("RFC 4443 3: each problem has its type, code and second word") {
     stats::Icmp6 counter;
   };
   using C = stats::Icmp6;
-  for (const Case& c : {Case{{.kind = ErrorKind::net_unreachable}, 1, 0, 0, C::OutDestUnreachs},
-                        Case{{.kind = ErrorKind::prohibited}, 1, 1, 0, C::OutDestUnreachs},
-                        Case{{.kind = ErrorKind::host_unreachable}, 1, 3, 0, C::OutDestUnreachs},
-                        Case{{.kind = ErrorKind::port_unreachable}, 1, 4, 0, C::OutDestUnreachs},
-                        Case{{.kind = ErrorKind::packet_too_big, .info = 1400}, 2, 0, 1400, C::OutPktTooBigs},
-                        Case{{.kind = ErrorKind::time_exceeded}, 3, 0, 0, C::OutTimeExcds},
-                        Case{{.kind = ErrorKind::protocol_unreachable, .info = 6}, 4, 1, 6, C::OutParmProblems},
-                        Case{{.kind = ErrorKind::parameter_problem, .info = 42, .code = 2}, 4, 2, 42, C::OutParmProblems}}) {
+  for (const Case& c :
+       {Case{{.kind = ErrorKind::net_unreachable}, 1, 0, 0, C::OutDestUnreachs},
+        Case{{.kind = ErrorKind::prohibited}, 1, 1, 0, C::OutDestUnreachs},
+        Case{{.kind = ErrorKind::host_unreachable}, 1, 3, 0, C::OutDestUnreachs},
+        Case{{.kind = ErrorKind::port_unreachable}, 1, 4, 0, C::OutDestUnreachs},
+        Case{{.kind = ErrorKind::packet_too_big, .info = 1400}, 2, 0, 1400, C::OutPktTooBigs},
+        Case{{.kind = ErrorKind::time_exceeded}, 3, 0, 0, C::OutTimeExcds},
+        Case{{.kind = ErrorKind::protocol_unreachable, .info = 6}, 4, 1, 6, C::OutParmProblems},
+        Case{{.kind = ErrorKind::parameter_problem, .info = 42, .code = 2}, 4, 2, 42, C::OutParmProblems}}) {
     RecordingHost host;
     complain(host, about6(), c.problem);
     const Bytes frame = host.wire.take_one();
@@ -111,7 +113,9 @@ TEST_CASE("RFC 1122 3.2.2: never about an ICMP error, a group, a later fragment 
   complain(host, about4(), no_port, pkt::PacketType::multicast);
   complain(host, ip_frame(test_proto, counting(64), peer4, addr("10.77.0.255")), no_port);
   complain(host, ip_frame(test_proto, counting(64), peer4, addr("224.0.0.1")), no_port);
-  complain(host, ipv4_frame({.source = peer4, .destination = host4, .fragment_offset = 8, .proto = test_proto}, counting(64)), no_port);
+  complain(host,
+           ipv4_frame({.source = peer4, .destination = host4, .fragment_offset = 8, .proto = test_proto}, counting(64)),
+           no_port);
   for (const char* source : {"0.0.0.0", "127.0.0.1", "224.0.0.1", "10.77.0.255"})
     complain(host, ip_frame(test_proto, counting(64), addr(source)), no_port);
   for (const std::uint8_t type : {type4::unreachable, type4::redirect, type4::time_exceeded, type4::parameter_problem})
@@ -120,7 +124,10 @@ TEST_CASE("RFC 1122 3.2.2: never about an ICMP error, a group, a later fragment 
   CHECK(host[stats::Icmp::OutMsgs] == 0);
   // A query or a first fragment may be answered.
   complain(host, ip_frame(wire::ip_proto::icmp, icmp4_message(type4::echo_request, 0, 0, counting(32))), no_port);
-  complain(host, ipv4_frame({.source = peer4, .destination = host4, .proto = test_proto, .more_fragments = true}, counting(64)), no_port);
+  complain(
+      host,
+      ipv4_frame({.source = peer4, .destination = host4, .proto = test_proto, .more_fragments = true}, counting(64)),
+      no_port);
   CHECK(host.wire.take().size() == 2);
 }
 

@@ -116,7 +116,9 @@ TEST_CASE("messages too short for their header are errors") {
 
 TEST_CASE("types that nobody waits for are dropped with a reason; only unassigned ones are errors") {
   KnowingHost host;
-  const auto give4 = [&](std::uint8_t type) { host.receives(ip_frame(wire::ip_proto::icmp, icmp4_message(type, 0, 0, counting(8)))); };
+  const auto give4 = [&](std::uint8_t type) {
+    host.receives(ip_frame(wire::ip_proto::icmp, icmp4_message(type, 0, 0, counting(8))));
+  };
   const auto give6 = [&](std::uint8_t type) {
     host.receives(ip_frame(wire::ip_proto::icmp6, icmp6_message(type, 0, 0, counting(8)), peer6, host6));
   };

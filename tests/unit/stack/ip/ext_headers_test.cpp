@@ -18,7 +18,8 @@ namespace {
 // An IPv6 header, then `rest`.
 Bytes packet(std::uint8_t next_header, const Bytes& rest) {
   Bytes bytes(wire::ipv6_header_bytes + rest.size());
-  wire::emit(wire::Ipv6Header{.payload_length = static_cast<std::uint16_t>(rest.size()), .next_header = next_header}, bytes.data());
+  wire::emit(wire::Ipv6Header{.payload_length = static_cast<std::uint16_t>(rest.size()), .next_header = next_header},
+             bytes.data());
   std::copy(rest.begin(), rest.end(), bytes.begin() + wire::ipv6_header_bytes);
   return bytes;
 }

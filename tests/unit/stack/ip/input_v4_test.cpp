@@ -30,7 +30,8 @@ Bytes with_options(const Bytes& options) {
 }
 
 // One malformed packet: exactly these counters move, and nothing is delivered.
-void expect_drop(const Bytes& frame, DropReason reason, std::initializer_list<Counter> counters, const Arrival& arrival = {}) {
+void expect_drop(const Bytes& frame, DropReason reason, std::initializer_list<Counter> counters,
+                 const Arrival& arrival = {}) {
   RecordingHost host;
   host.receives(frame, arrival);
   CHECK(host.drops(reason) == 1);
@@ -38,7 +39,8 @@ void expect_drop(const Bytes& frame, DropReason reason, std::initializer_list<Co
   CHECK(host.wire.take().empty());
   for (unsigned c = 0; c < stats::CounterBlock<Counter>::size; ++c) {
     const auto counter = static_cast<Counter>(c);
-    const bool expected = counter == Counter::InReceives || std::find(counters.begin(), counters.end(), counter) != counters.end();
+    const bool expected =
+        counter == Counter::InReceives || std::find(counters.begin(), counters.end(), counter) != counters.end();
     CHECK(host[counter] == (expected ? 1 : 0));
   }
 }
@@ -47,7 +49,8 @@ void expect_drop(const Bytes& frame, DropReason reason, std::initializer_list<Co
 
 TEST_CASE("receive_path H1: a good datagram is delivered without its header and padding") {
   RecordingHost host;
-  host.receives(ipv4_frame({.source = peer4, .destination = host4, .tos = 0xb9, .ttl = 7, .proto = test_proto}, counting(5)));
+  host.receives(
+      ipv4_frame({.source = peer4, .destination = host4, .tos = 0xb9, .ttl = 7, .proto = test_proto}, counting(5)));
   REQUIRE(host.recorder.datagrams.size() == 1);
   const auto& [bytes, delivery] = host.recorder.datagrams[0];
   CHECK(bytes == counting(5));  // the frame was padded to 60 bytes
@@ -110,7 +113,8 @@ TEST_CASE("source routes are refused, malformed options are errors") {
 }
 
 TEST_CASE("RFC 1122 3.2.1.3: sources that cannot be") {
-  for (const char* source : {"224.0.0.1", "255.255.255.255", "10.77.0.255", "127.0.0.1", "0.0.0.0", "0.1.2.3", "10.77.0.2"})
+  for (const char* source :
+       {"224.0.0.1", "255.255.255.255", "10.77.0.255", "127.0.0.1", "0.0.0.0", "0.1.2.3", "10.77.0.2"})
     expect_drop(ip_frame(test_proto, counting(40), addr(source)), DropReason::ip_invalid_source, {});
 }
 
@@ -131,8 +135,9 @@ TEST_CASE("destinations: own, broadcast and all hosts are ours, others are InAdd
 }
 
 TEST_CASE("receive_path H7: fragments are counted and dropped, reassembly is not built") {
-  for (const wire::Ipv4Header header : {wire::Ipv4Header{.source = peer4, .destination = host4, .proto = test_proto, .more_fragments = true},
-                                        wire::Ipv4Header{.source = peer4, .destination = host4, .fragment_offset = 64, .proto = test_proto}})
+  for (const wire::Ipv4Header header :
+       {wire::Ipv4Header{.source = peer4, .destination = host4, .proto = test_proto, .more_fragments = true},
+        wire::Ipv4Header{.source = peer4, .destination = host4, .fragment_offset = 64, .proto = test_proto}})
     expect_drop(ipv4_frame(header, counting(40)), DropReason::ip_fragment, {Counter::ReasmReqds, Counter::ReasmFails});
 }
 

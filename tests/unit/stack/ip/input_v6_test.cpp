@@ -22,7 +22,8 @@ void expect_drop(const Bytes& frame, DropReason reason, std::initializer_list<Co
   CHECK(host.wire.take().empty());
   for (unsigned c = 0; c < stats::CounterBlock<Counter>::size; ++c) {
     const auto counter = static_cast<Counter>(c);
-    const bool expected = counter == Counter::InReceives || std::find(counters.begin(), counters.end(), counter) != counters.end();
+    const bool expected =
+        counter == Counter::InReceives || std::find(counters.begin(), counters.end(), counter) != counters.end();
     CHECK(host[counter] == (expected ? 1 : 0));
   }
 }
@@ -31,7 +32,9 @@ void expect_drop(const Bytes& frame, DropReason reason, std::initializer_list<Co
 
 TEST_CASE("receive_path H12: a good packet is delivered without its headers and padding") {
   RecordingHost host;
-  Bytes frame = ipv6_frame({.source = peer6, .destination = host6, .traffic_class = 0xb9, .next_header = test_proto, .hop_limit = 7}, counting(9));
+  Bytes frame = ipv6_frame(
+      {.source = peer6, .destination = host6, .traffic_class = 0xb9, .next_header = test_proto, .hop_limit = 7},
+      counting(9));
   frame.resize(frame.size() + 5);
   host.receives(frame);
   REQUIRE(host.recorder.datagrams.size() == 1);

@@ -27,7 +27,13 @@ TEST_CASE("IPv4 output: header, checksum, next hop") {
   const Bytes frame = host.wire.take_one();
   CHECK(wire::EthernetView::parse(frame)->destination() == peer_mac);
   const auto ip = v4_of(frame);
-  CHECK(ip.header() == wire::Ipv4Header{.source = host4, .destination = peer4, .total_length = 36, .tos = 0x10, .ttl = 9, .proto = test_proto, .dont_fragment = true});
+  CHECK(ip.header() == wire::Ipv4Header{.source = host4,
+                                        .destination = peer4,
+                                        .total_length = 36,
+                                        .tos = 0x10,
+                                        .ttl = 9,
+                                        .proto = test_proto,
+                                        .dont_fragment = true});
   CHECK(ip.checksum_valid());
   CHECK(behind(frame, 34) == counting(16));
   CHECK(host[stats::Ip::OutRequests] == 1);
@@ -38,7 +44,12 @@ TEST_CASE("IPv6 output: header, next hop") {
   RecordingHost host;
   CHECK(send(host, {.source = {}, .destination = peer6, .hop_limit = 9, .traffic_class = 0x10}) == SendVerdict::sent);
   const Bytes frame = host.wire.take_one();
-  CHECK(v6_of(frame).header() == wire::Ipv6Header{.source = host6, .destination = peer6, .payload_length = 16, .traffic_class = 0x10, .next_header = test_proto, .hop_limit = 9});
+  CHECK(v6_of(frame).header() == wire::Ipv6Header{.source = host6,
+                                                  .destination = peer6,
+                                                  .payload_length = 16,
+                                                  .traffic_class = 0x10,
+                                                  .next_header = test_proto,
+                                                  .hop_limit = 9});
   CHECK(behind(frame, 54) == counting(16));
   CHECK(host[stats::Ip6::OutRequests] == 1);
 }

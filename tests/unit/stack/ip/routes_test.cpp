@@ -11,7 +11,9 @@ namespace {
 
 IpAddress random_address(Rng& rng, bool v4) {
   // Few bits vary, so that prefixes overlap often.
-  if (v4) return IpAddress::v4(10, static_cast<std::uint8_t>(rng.below(4)), static_cast<std::uint8_t>(rng.below(4)), static_cast<std::uint8_t>(rng.next()));
+  if (v4)
+    return IpAddress::v4(10, static_cast<std::uint8_t>(rng.below(4)), static_cast<std::uint8_t>(rng.below(4)),
+                         static_cast<std::uint8_t>(rng.next()));
   IpAddress a = *IpAddress::parse("fd00::");
   for (std::size_t i : {3u, 7u, 15u}) a.bytes[i] = static_cast<std::uint8_t>(rng.below(4));
   return a;
@@ -27,13 +29,16 @@ TEST_CASE("receive_path H4: the longest prefix wins, as a linear search over uns
   while (plain.size() < 200) {
     const bool v4 = rng.chance(0.5);
     const IpPrefix prefix{random_address(rng, v4), static_cast<std::uint8_t>(rng.below(v4 ? 33 : 129))};
-    if (routes.add({prefix, std::nullopt, &interface})) plain.push_back({ip::network_of(prefix), std::nullopt, &interface});
+    if (routes.add({prefix, std::nullopt, &interface}))
+      plain.push_back({ip::network_of(prefix), std::nullopt, &interface});
   }
   for (int i = 0; i < 20000; ++i) {
     const IpAddress a = random_address(rng, rng.chance(0.5));
     const ip::Route* best = nullptr;
     for (const ip::Route& r : plain)
-      if (r.prefix.address.is_v4() == a.is_v4() && r.prefix.contains(a) && (best == nullptr || r.prefix.length > best->prefix.length)) best = &r;
+      if (r.prefix.address.is_v4() == a.is_v4() && r.prefix.contains(a) &&
+          (best == nullptr || r.prefix.length > best->prefix.length))
+        best = &r;
     const ip::Route* found = routes.lookup(a);
     REQUIRE((found != nullptr) == (best != nullptr));
     if (found != nullptr) REQUIRE(found->prefix == best->prefix);
@@ -52,7 +57,9 @@ TEST_CASE("host bits are cleared, and one prefix has one route") {
 TEST_CASE("the table is bounded") {
   ip::Routes routes;
   for (std::size_t i = 0; i < ip::Routes::capacity; ++i)
-    REQUIRE(routes.add({{IpAddress::v4(10, static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i), 0), 24}, std::nullopt, nullptr}));
+    REQUIRE(routes.add({{IpAddress::v4(10, static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i), 0), 24},
+                        std::nullopt,
+                        nullptr}));
   CHECK_FALSE(routes.add({{IpAddress::v4(11, 0, 0, 0), 24}, std::nullopt, nullptr}));
 }
 

@@ -23,7 +23,11 @@ TEST_CASE("routes that cannot be are refused with what to do") {
 
 TEST_CASE("two addresses of one prefix share its route") {
   ScriptedHost host;
-  neighbor::Interface other{.ifindex = 2, .name = "eth1", .mac = host_mac, .addresses = {{addr("192.0.2.2"), 24}, {addr("192.0.2.3"), 24}}, .output = &host.wire};
+  neighbor::Interface other{.ifindex = 2,
+                            .name = "eth1",
+                            .mac = host_mac,
+                            .addresses = {{addr("192.0.2.2"), 24}, {addr("192.0.2.3"), 24}},
+                            .output = &host.wire};
   CHECK(host.ip.add_interface(other));
   CHECK(host.ip.is_local(addr("192.0.2.3")));
   CHECK(host.ip.is_broadcast(addr("192.0.2.255")));
@@ -72,13 +76,15 @@ TEST_CASE("a transport may send again from its error call, even to the same neig
     explicit Stubborn(ScriptedHost& h) : host(h) {}
     void receive(pkt::Packet datagram, const ip::Delivery&) override { pkt::consume(std::move(datagram)); }
     void error(const ip::ErrorReport& report) override {
-      if (left-- > 0) host.ip.send(host.pool.packet(counting(16)), {.source = {}, .destination = report.remote, .proto = test_proto});
+      if (left-- > 0)
+        host.ip.send(host.pool.packet(counting(16)), {.source = {}, .destination = report.remote, .proto = test_proto});
     }
   };
   ScriptedHost host;
   Stubborn stubborn(host);
   host.ip.add_protocol(test_proto, stubborn);
-  for (int i = 0; i < 2; ++i) host.ip.send(host.pool.packet(counting(16)), {.source = {}, .destination = peer4, .proto = test_proto});
+  for (int i = 0; i < 2; ++i)
+    host.ip.send(host.pool.packet(counting(16)), {.source = {}, .destination = peer4, .proto = test_proto});
   host.advance(3s);
   CHECK(host.drops(DropReason::neighbor_failed) == 2);
   host.advance(3s);

@@ -136,7 +136,8 @@ TEST_CASE("ARP messages that no host may send are dropped") {
   auto bad_op = arp_request(host4);
   bad_op.op = 9;
   std::vector<Bytes> frames;
-  for (const auto& arp : {group_mac, group_sender, broadcast_sender, loopback_target, bad_op}) frames.push_back(arp_frame(arp));
+  for (const auto& arp : {group_mac, group_sender, broadcast_sender, loopback_target, bad_op})
+    frames.push_back(arp_frame(arp));
   frames.push_back(arp_frame(arp_request(host4)));
   frames.back()[14] = 9;  // another hardware type
   frames.push_back(arp_frame(arp_request(host4)));

@@ -19,7 +19,8 @@ neighbor::Interface interface_with(std::initializer_list<const char*> prefixes) 
 
 TEST_CASE("RFC 919, RFC 3021: what a broadcast address is depends on the prefix") {
   const auto interface = interface_with({"10.77.0.2/24", "192.0.2.5/30", "198.51.100.0/31", "fd00:77::2/64"});
-  for (const char* yes : {"255.255.255.255", "10.77.0.255", "192.0.2.7"}) CHECK(neighbor::is_broadcast(interface, addr(yes)));
+  for (const char* yes : {"255.255.255.255", "10.77.0.255", "192.0.2.7"})
+    CHECK(neighbor::is_broadcast(interface, addr(yes)));
   for (const char* no : {"10.77.0.254", "10.77.1.255", "198.51.100.1", "192.0.2.255", "ff02::1"})
     CHECK_FALSE(neighbor::is_broadcast(interface, addr(no)));
 }

@@ -128,7 +128,8 @@ TEST_CASE("RFC 4861 7.1: invalid ND messages change nothing") {
   wire::emit(answer(), body.data());
   body[25] = 0;
   wire::seal_icmp6(body, peer6, host6);
-  bad.push_back(ipv6_frame({.source = peer6, .destination = host6, .next_header = wire::ip_proto::icmp6, .hop_limit = 255}, body));
+  bad.push_back(ipv6_frame(
+      {.source = peer6, .destination = host6, .next_header = wire::ip_proto::icmp6, .hop_limit = 255}, body));
   for (const Bytes& frame : bad) host.receives(frame);
   CHECK(host.drops(DropReason::nd_invalid) == bad.size());
   CHECK(host.wire.take().empty());
@@ -174,6 +175,9 @@ TEST_CASE("RFC 4861 7.2.5 I: without O another address makes a reachable entry s
   host.receives(nd_frame(na, peer6, host6));  // in any other state it is ignored
   CHECK(mac_known(host) == peer_mac);
   CHECK(host.state_of(peer6) == State::stale);
+  send(host);
+  host.receives(nd_frame(na, peer6, host6));
+  CHECK(host.state_of(peer6) == State::delay);
 }
 
 TEST_CASE("RFC 4861 7.2.5 II: with O the address is taken; S says reachable, else stale if it changed") {
@@ -229,6 +233,7 @@ TEST_CASE("a copy for this lcore teaches but is never answered (ND)") {
 
 TEST_CASE("router discovery and redirects are ignored with a reason") {
   ScriptedHost host;
-  host.receives(nd_frame(wire::RouterAdvertisement{.hop_limit = 64, .router_lifetime_s = 1800}, peer_link, addr("ff02::1")));
+  host.receives(
+      nd_frame(wire::RouterAdvertisement{.hop_limit = 64, .router_lifetime_s = 1800}, peer_link, addr("ff02::1")));
   CHECK(host.drops(DropReason::nd_ignored) == 1);
 }

@@ -34,6 +34,9 @@ TEST_CASE("gc_thresh3: a full table gives up the entry unused for longest") {
   for (int n : {10, 12, 13}) CHECK(host.state_of(on_link(n)) == State::incomplete);
   CHECK(host.ip.neighbors().size() == 3);
   CHECK(host.drops(DropReason::neighbor_removed) == 1);  // what waited for .11
+  for (int n : {14, 15}) send(host, on_link(n));
+  CHECK(host.state_of(on_link(10)) == State::none);
+  CHECK(host.state_of(on_link(13)) == State::incomplete);
 }
 
 TEST_CASE("permanent entries never make room") {
@@ -68,6 +71,7 @@ TEST_CASE("a removed entry drops what waits and stops its timer") {
   CHECK(host.ip.neighbors().remove(host.interface, peer4));
   CHECK_FALSE(host.ip.neighbors().remove(host.interface, peer4));
   CHECK(host.drops(DropReason::neighbor_removed) == 1);
+  CHECK(host.wheel.next_expiry() == never);
   host.advance(10s);
   CHECK(host.wire.take().empty());
   CHECK(host.ip.neighbors().size() == 0);
@@ -78,7 +82,8 @@ TEST_CASE("packets that still wait at the end are dropped with a reason") {
   ScriptedHost host;
   stats = &host.stats;
   {
-    neighbor::Interface other{.ifindex = 2, .name = "eth1", .mac = host_mac, .addresses = {{addr("192.0.2.2"), 24}}, .output = &host.wire};
+    neighbor::Interface other{
+        .ifindex = 2, .name = "eth1", .mac = host_mac, .addresses = {{addr("192.0.2.2"), 24}}, .output = &host.wire};
     ip::Stack second(host.env);
     REQUIRE(second.add_interface(other));
     second.send(host.pool.packet(counting(8)), {.source = {}, .destination = addr("192.0.2.1"), .proto = 253});
@@ -99,8 +104,9 @@ TEST_CASE("a thousand neighbours stay distinct") {
   ScriptedHost host;
   host.interface.addresses[0].length = 16;
   for (int n = 0; n < 1000; ++n)
-    REQUIRE(host.ip.neighbors().add_permanent(host.interface, IpAddress::v4(10, 77, static_cast<std::uint8_t>(n >> 8), static_cast<std::uint8_t>(n)),
-                                              MacAddress{{2, 1, 0, 0, static_cast<std::uint8_t>(n >> 8), static_cast<std::uint8_t>(n)}}));
+    REQUIRE(host.ip.neighbors().add_permanent(
+        host.interface, IpAddress::v4(10, 77, static_cast<std::uint8_t>(n >> 8), static_cast<std::uint8_t>(n)),
+        MacAddress{{2, 1, 0, 0, static_cast<std::uint8_t>(n >> 8), static_cast<std::uint8_t>(n)}}));
   for (const auto& row : host.ip.neighbors().rows()) {
     CHECK(row.mac.bytes[4] == row.address.bytes[14]);
     CHECK(row.mac.bytes[5] == row.address.bytes[15]);

@@ -15,7 +15,7 @@ TEST_CASE("RFC 9293 3.7.1: the segment size is the peer's option or the path's, 
 
 TEST_CASE("RFC 9293 3.7.1, MUST-15: without the option, 536 for IPv4 and 1220 for IPv6") {
   CHECK(Established(Opening{.mss = 0}).connection->info().mss == 536);
-  CHECK(Established(Opening{.mss = 0, .ipv6 = true}).connection->info().mss == 1220);
+  CHECK(Established(Opening{.ipv6 = true, .mss = 0}).connection->info().mss == 1220);
 }
 
 TEST_CASE("RFC 7323 2: with scaling the window field counts units of 64, without it is cut at 65535") {

@@ -235,6 +235,27 @@ TEST_CASE("a user may close any socket from its callback") {
   CHECK(host.drops(DropReason::socket_closed) == 2);
 }
 
+TEST_CASE("a slot that was closed and opened again in a callback hears nothing of its former life") {
+  Host host;
+  udp::Udp small(host.env, host.ip, {.sockets = 2});
+  host.ip.add_protocol(wire::ip_proto::udp, small);
+  const auto open = [&] {
+    udp::Socket* socket = small.open(&host.ear);
+    REQUIRE(socket != nullptr);
+    socket->reuse_address = true;
+    REQUIRE(small.bind(*socket, {any4, 7}) == 0);
+    return socket;
+  };
+  udp::Socket* one = open();
+  udp::Socket* two = open();
+  host.ear.then = [&](udp::Socket&) {
+    for (udp::Socket* s : {one, two}) small.close(*s);
+    for (int i = 0; i < 2; ++i) open();
+  };
+  host.datagram(to_port_7(4, peer4, addr("224.0.0.1")), {}, addr("224.0.0.1"));
+  CHECK(host.ear.readable == 1);
+}
+
 TEST_CASE("RFC 1122 4.1.3.3: port unreachable reaches the connected socket as ECONNREFUSED, once") {
   for (const bool v4 : {true, false}) {
     Host host;
@@ -243,7 +264,8 @@ TEST_CASE("RFC 1122 4.1.3.3: port unreachable reaches the connected socket as EC
     REQUIRE(host.udp.connect(socket, peer) == 0);
     REQUIRE(host.udp.send_to(socket, counting(4)) == 4);
     const Bytes sent = behind(host.wire.take_one(), 14);
-    host.receives(v4 ? ip_frame(1, icmp4_message(3, 3, 0, sent)) : ip_frame(58, icmp6_message(1, 4, 0, sent), peer6, host6));
+    host.receives(v4 ? ip_frame(1, icmp4_message(3, 3, 0, sent))
+                     : ip_frame(58, icmp6_message(1, 4, 0, sent), peer6, host6));
     CHECK(host.ear.error == ECONNREFUSED);
     CHECK(host.udp.recv_from(socket, {}) == -ECONNREFUSED);
     CHECK(host.udp.recv_from(socket, {}) == -EAGAIN);

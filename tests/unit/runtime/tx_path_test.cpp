@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <millrace/runtime/tx_path.hpp>
+
+#include "tests/support/catch.hpp"
+#include "tests/support/lcore_env.hpp"
+
+using namespace millrace;
+using runtime::TxPath;
+
+namespace {
+
+// A device that takes `room` more frames.
+class Device final : public port::TxQueue {
+ public:
+  std::uint16_t transmit(Env&, pkt::Burst& burst) override {
+    const auto n = static_cast<std::uint16_t>(std::min<std::size_t>(burst.size(), room));
+    for (std::uint16_t i = 0; i < n; ++i) {
+      sent.push_back(burst[i].data()[0]);
+      pkt::consume(pkt::Packet::adopt(burst.slots()[i]));
+    }
+    burst.drop_front(n);
+    room -= n;
+    return n;
+  }
+  std::size_t room = 1'000'000;
+  std::vector<std::uint8_t> sent;
+};
+
+pkt::Packet frame(test::LcoreEnv& lcore, int number) {
+  return lcore.pool.packet(std::array{static_cast<std::uint8_t>(number)});
+}
+
+}  // namespace
+
+TEST_CASE("the owner of a tx queue sends in order; what the device does not take goes with a later flush") {
+  test::LcoreEnv lcore;
+  runtime::WorkerRings rings(2, 8);
+  runtime::Waker waker;
+  Device device;
+  {
+    TxPath path(lcore.env, {.queue = &device, .owner = 0, .rings = rings, .owner_waker = waker, .ifindex = 1, .capture = {}});
+    device.room = 3;
+    for (int i = 0; i < 100; ++i) path.transmit(frame(lcore, i));
+    path.flush();
+    CHECK(device.sent.size() == 3);
+    device.room = 1000;
+    path.flush();
+    REQUIRE(device.sent.size() == 100);
+    for (int i = 0; i < 100; ++i) CHECK(device.sent[static_cast<std::size_t>(i)] == i);
+  }
+  CHECK(lcore.stats.drop[stats::DropReason::tx_ring_full] == 0);
+}
+
+TEST_CASE("I4: txqueuelen bounds the queue of a device that takes nothing; the rest is dropped by name") {
+  test::LcoreEnv lcore;
+  runtime::WorkerRings rings(2, 8);
+  runtime::Waker waker;
+  Device device;
+  device.room = 0;
+  {
+    TxPath path(lcore.env, {.queue = &device, .owner = 0, .rings = rings, .owner_waker = waker, .ifindex = 1, .capture = {}});
+    for (int i = 0; i < 1200; ++i) path.transmit(frame(lcore, i));
+    CHECK(lcore.stats.drop[stats::DropReason::tx_ring_full] == 200 - pkt::Burst::capacity);
+  }
+  CHECK(lcore.stats.drop[stats::DropReason::shutdown] == 1000 + pkt::Burst::capacity);
+}
+
+TEST_CASE("F23: an lcore that does not own the queue hands over by ring and wakes the owner once a burst") {
+  test::LcoreEnv lcore(1);
+  runtime::WorkerRings rings(2, 8);
+  runtime::Waker waker;
+  TxPath path(lcore.env, {.queue = nullptr, .owner = 0, .rings = rings, .owner_waker = waker, .ifindex = 3, .capture = {}});
+  for (int i = 0; i < 10; ++i) path.transmit(frame(lcore, i));
+  CHECK(rings.waiting(0) == 8);
+  CHECK(lcore.stats.steer[stats::Steer::tx_handoff] == 8);
+  CHECK(lcore.stats.drop[stats::DropReason::tx_ring_full] == 2);
+  waker.announce();
+  path.flush();
+  path.flush();
+  CHECK(lcore.stats.steer[stats::Steer::wakes] == 1);
+  pkt::Mbuf* m = nullptr;
+  while (rings.dequeue(1, 0, &m, 1) == 1) {
+    CHECK(m->meta.ifindex == 3);
+    pkt::consume(pkt::Packet::adopt(m));
+  }
+}

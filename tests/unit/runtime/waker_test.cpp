@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <millrace/runtime/waker.hpp>
+
+#include "tests/support/catch.hpp"
+
+#include <poll.h>
+
+using namespace millrace;
+
+namespace {
+
+bool readable(int fd) {
+  pollfd p{fd, POLLIN, 0};
+  return ::poll(&p, 1, 0) == 1;
+}
+
+}  // namespace
+
+TEST_CASE("X20: nobody asleep costs no write") {
+  runtime::Waker waker;
+  CHECK_FALSE(waker.wake_if_asleep());
+  CHECK_FALSE(readable(waker.fd()));
+}
+
+TEST_CASE("X20: who has announced itself is woken, and retracting ends that") {
+  runtime::Waker waker;
+  waker.announce();
+  CHECK(waker.wake_if_asleep());
+  CHECK(readable(waker.fd()));
+  CHECK(waker.sleep(1s));  // returns at once: the event is there
+  CHECK_FALSE(readable(waker.fd()));
+  CHECK_FALSE(waker.wake_if_asleep());
+  waker.announce();
+  waker.retract();
+  CHECK_FALSE(waker.wake_if_asleep());
+}
+
+TEST_CASE("a sleep without a wake-up ends with its time") {
+  runtime::Waker waker;
+  waker.announce();
+  CHECK_FALSE(waker.sleep(1ms));
+}
