@@ -10,6 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+sys.dont_write_bytecode = True
+
 import judge
 import page
 import udp_burst
@@ -167,5 +169,5 @@ def main():
 if __name__ == "__main__":
     try:
         main()
-    except Failed as failure:
+    except (Failed, judge.Bad) as failure:
         sys.exit(f"demo: {failure}")

@@ -58,11 +58,12 @@ int serve(const Options& options) {
   if (!engine) return fail(engine.error());
   if (auto opened = open_sockets(**engine, options); !opened) return fail(opened.error());
   if (auto started = (*engine)->start(); !started) return fail(started.error());
-  std::printf("ready, seed %llu\n", static_cast<unsigned long long>((*engine)->seed()));
+  std::printf("ready, seed %llu, %u packet buffers in use\n", static_cast<unsigned long long>((*engine)->seed()), (*engine)->packets_in_use());
   std::fflush(stdout);
   int signal;
   sigwait(&stop_signals, &signal);
   (*engine)->stop();
+  std::printf("stopped, %u packet buffers in use\n", (*engine)->packets_in_use());
   return 0;
 }
 

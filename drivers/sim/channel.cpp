@@ -67,6 +67,7 @@ ChannelStats Channel::stats() const {
 void Channel::send(Instant now, const Frame& frame) {
   const std::lock_guard lock(mutex_);
   ++stats_.sent;
+  if (watch_) watch_(now, false, frame.bytes);
   if (rng_.chance(impairments_.loss)) {
     ++stats_.lost;
     return;
@@ -147,6 +148,7 @@ bool Channel::pop(Instant now, Heap& heap, Frame& frame) {
   std::swap(frame, slots_[slot]);
   free_.push_back(slot);
   ++stats_.delivered;
+  if (watch_) watch_(now, true, frame.bytes);
   return true;
 }
 

@@ -5,9 +5,11 @@
 #include <millrace/base/time.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace millrace::sim {
@@ -58,6 +60,10 @@ class Channel {
   Channel(std::uint64_t seed, const Impairments& impairments, std::uint16_t queues);
 
   void set_impairments(const Impairments& impairments);
+  /// Is told of each frame: when it is sent (whatever then happens to it), and when it is taken at the far end. It must
+  /// not call the channel. Before the first frame.
+  using Watch = std::function<void(Instant now, bool arrived, std::span<const std::uint8_t> frame)>;
+  void watch(Watch watch) { watch_ = std::move(watch); }
   /// Receive queues of the end that this channel leads to; while no frame is on the way.
   void set_queues(std::uint16_t queues);
   /// Copies the frame. `now` must not run backwards.
@@ -105,6 +111,7 @@ class Channel {
   Instant line_free_{};
   Instant last_arrival_{};
   ChannelStats stats_;
+  Watch watch_;
 };
 
 /// Which of `queues` receive queues a frame belongs to: the same for all frames of a flow, 0 for what is not IP.

@@ -67,6 +67,8 @@ class Link {
 
   /// For frames sent from now on.
   void set_impairments(End from, const Impairments& impairments);
+  /// Has `watch` see the frames that `from` sends: see Channel::watch.
+  void watch(End from, Channel::Watch watch) { out_of(from).watch(std::move(watch)); }
   /// A pulled cable: what is sent is dropped with link_down; what is on the way arrives.
   void set_up(bool up) { up_.store(up, std::memory_order_relaxed); }
   [[nodiscard]] bool is_up() const { return up_.load(std::memory_order_relaxed); }

@@ -4,6 +4,7 @@
 #include <millrace/gro/rules.hpp>
 
 #include <millrace/gro/words.hpp>
+#include <millrace/wire/dissect.hpp>
 #include <millrace/wire/ethernet.hpp>
 #include <millrace/wire/ipv4.hpp>
 #include <millrace/wire/ipv6.hpp>
@@ -38,6 +39,7 @@ std::uint32_t device_differs(const pkt::Mbuf& a, const pkt::Mbuf& b) {
 }
 
 // E4: the Ethernet header with up to two tags, 14 to 22 bytes, in three words that overlap.
+static_assert(wire::ethernet_header_bytes + wire::max_vlan_tags * wire::vlan_tag_bytes <= 22);
 std::uint64_t link_differs(const std::uint8_t* a, const std::uint8_t* b, std::uint16_t bytes) {
   return (load64(a) ^ load64(b)) | (load64(a + 6) ^ load64(b + 6)) | (load64(a + bytes - 8) ^ load64(b + bytes - 8));
 }

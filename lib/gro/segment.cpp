@@ -4,7 +4,6 @@
 #include <millrace/gro/segment.hpp>
 
 #include <millrace/gro/words.hpp>
-#include <millrace/wire/dissect.hpp>
 #include <millrace/wire/ethernet.hpp>
 #include <millrace/wire/ipv4.hpp>
 #include <millrace/wire/ipv6.hpp>
@@ -46,16 +45,13 @@ bool read_tcp(const pkt::Mbuf& m, Segment& s) {
   return true;
 }
 
-// What both families ask for. A frame that the device merged brings the size and number of its segments (E10, E17);
-// when they do not fit its payload, or layer 2 is none that the comparison of headers knows, it cannot be merged.
+// A frame that the device merged brings the size and number of its segments (E10, E17); when they do not fit its
+// payload it cannot be merged.
 bool may_merge(const pkt::Mbuf& m, Segment& s) {
-  if ((m.ol_flags & pkt::flag::rx_lro) != 0 || m.meta.gso_segs > 1) {
-    s.count = m.meta.gso_segs;
-    s.mss = m.meta.gso_size;
-    if (s.mss == 0 || (s.payload + s.mss - 1) / s.mss != s.count) return false;
-  }
-  return s.l3_offset >= wire::ethernet_header_bytes &&
-         s.l3_offset <= wire::ethernet_header_bytes + wire::max_vlan_tags * wire::vlan_tag_bytes;
+  if ((m.ol_flags & pkt::flag::rx_lro) == 0 && m.meta.gso_segs <= 1) return true;
+  s.count = m.meta.gso_segs;
+  s.mss = m.meta.gso_size;
+  return s.mss != 0 && (s.payload + s.mss - 1) / s.mss == s.count;
 }
 
 Kind read_ipv4(const pkt::Mbuf& m, Segment& s) {

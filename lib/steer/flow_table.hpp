@@ -10,6 +10,12 @@
 
 namespace millrace::steer {
 
+/// The entry of an lcore that has a socket bound to `local`: it takes what comes from anywhere to that address, or to
+/// every own address of its family when it is unspecified. No packet's flow equals such a key.
+[[nodiscard]] inline FlowKey bound_key(const Endpoint& local, std::uint8_t proto, std::uint16_t stack) {
+  return {.local = local.address, .remote = {}, .local_port = local.port, .stack = stack, .proto = proto, .bound = 1};
+}
+
 /// The exact-match table of the flows that one lcore owns (receive_path F22): that lcore's connection lookup, and at
 /// the same time what other lcores ask before they steer a packet by hash. The owner alone writes; any thread may
 /// call contains(), which never waits and never sees half an entry: an entry keeps its place for as long as it is in

@@ -120,6 +120,17 @@ std::optional<LcoreId> Directory::other_owner(const FlowKey& key, LcoreId self, 
   return std::nullopt;
 }
 
+std::optional<LcoreId> Directory::bound(const FlowKey& flow, LcoreId first) const {
+  const FlowKey exact = bound_key({flow.local, flow.local_port}, flow.proto, flow.stack);
+  FlowKey wildcard = exact;
+  wildcard.local = flow.local.is_v4() ? IpAddress::v4(0, 0, 0, 0) : IpAddress{};
+  for (LcoreId step = 0; step < size(); ++step) {
+    const auto lcore = static_cast<LcoreId>((first + step) % size());
+    if (is_online(lcore) && (tables_[lcore]->contains(wildcard) || tables_[lcore]->contains(exact))) return lcore;
+  }
+  return std::nullopt;
+}
+
 Steer::Interface& Steer::interface(std::uint16_t ifindex) {
   if (ifindex >= interfaces_.size()) interfaces_.resize(std::size_t{ifindex} + 1);
   return interfaces_[ifindex];
@@ -146,27 +157,28 @@ LcoreId Steer::suggest(Env& env, const pkt::Packet& packet, const std::optional<
   return rps_lcore(map, hash, directory_, env.lcore);
 }
 
+// The flow is not this lcore's own.
+Steer::Choice Steer::without_own(Env& env, const pkt::Packet& packet, const std::optional<Flow>& flow) const {
+  const LcoreId suggested = suggest(env, packet, flow);
+  if (!flow || !flow->is_exact) return {suggested, stats::Steer::rps};
+  if (const auto owner = directory_.other_owner(flow->key, env.lcore, suggested)) return {*owner, stats::Steer::owner};
+  if (flow->is_quoted) return {suggested, stats::Steer::rps};
+  // Where nobody listens the packet would be answered by RST or port unreachable, though another lcore has the socket.
+  const LcoreId bound = directory_.bound(flow->key, suggested).value_or(suggested);
+  return {bound, bound == suggested ? stats::Steer::rps : stats::Steer::bound};
+}
+
 LcoreId Steer::choose(Env& env, const pkt::Packet& packet) const {
-  auto& counters = env.stats->steer;
   const LcoreId local = env.lcore;
-  LcoreId chosen = local;
-  stats::Steer why = stats::Steer::rps;
+  Choice choice{local, stats::Steer::local};
   if (directory_.size() > 1) {
     const std::uint16_t ifindex = packet.meta().ifindex;
     const std::optional<Flow> flow = read_flow(packet, ifindex < interfaces_.size() ? interfaces_[ifindex].stack : 0);
-    const bool exact = flow && flow->is_exact;
-    const bool own = exact && directory_.is_online(local) && directory_.table(local)->find(flow->key) != nullptr;
-    if (!own) {
-      chosen = suggest(env, packet, flow);
-      const auto owner = exact ? directory_.other_owner(flow->key, local, chosen) : std::nullopt;
-      if (owner) {
-        chosen = *owner;
-        why = stats::Steer::owner;
-      }
-    }
+    const bool own = flow && flow->is_exact && directory_.is_online(local) && directory_.table(local)->find(flow->key) != nullptr;
+    if (!own) choice = without_own(env, packet, flow);
   }
-  counters.add(chosen == local ? stats::Steer::local : why);
-  return chosen;
+  env.stats->steer.add(choice.lcore == local ? stats::Steer::local : choice.why);
+  return choice.lcore;
 }
 
 }  // namespace millrace::steer

@@ -23,6 +23,9 @@ class Directory {
   [[nodiscard]] const FlowTable* table(LcoreId lcore) const { return tables_[lcore]; }
   /// Any thread: the lcore other than `self` that owns the flow, asking `first` first (which may be `self` or offline).
   [[nodiscard]] std::optional<LcoreId> other_owner(const FlowKey& key, LcoreId self, LcoreId first) const;
+  /// Any thread: an lcore on which a socket is bound (bound_key) to the flow's local endpoint; `first` if it has one,
+  /// else the next in turn.
+  [[nodiscard]] std::optional<LcoreId> bound(const FlowKey& flow, LcoreId first) const;
 
  private:
   std::vector<FlowTable*> tables_;
@@ -46,7 +49,8 @@ struct Flow {
 /// F5, get_rps_cpu() of net/core/dev.c: the lcore that rps_cpus chooses, `local` when it chooses none.
 [[nodiscard]] LcoreId rps_lcore(const RpsMap& map, std::uint32_t hash, const Directory& directory, LcoreId local);
 
-/// Decides which lcore processes a packet (F22): the owner of its flow, else whom RPS says, else the receiving one.
+/// Decides which lcore processes a packet (F22): the owner of its flow; else whom RPS says, or the receiving one, unless
+/// only other lcores have a socket bound to its local endpoint.
 /// One per lcore, touched by that lcore only.
 class Steer {
  public:
@@ -59,7 +63,7 @@ class Steer {
   void set_rps(std::uint16_t ifindex, std::uint16_t rx_queue, const RpsMap& map);
 
   /// For a packet that env.lcore received, dissected, with Meta's offsets, ifindex and rx_queue set. Counts local,
-  /// owner or rps, and the kind of hash when one was needed.
+  /// owner, bound or rps, and the kind of hash when one was needed.
   [[nodiscard]] LcoreId choose(Env& env, const pkt::Packet& packet) const;
 
  private:
@@ -68,6 +72,11 @@ class Steer {
     std::vector<RpsMap> rps;  ///< by rx queue
   };
   Interface& interface(std::uint16_t ifindex);
+  struct Choice {
+    LcoreId lcore;
+    stats::Steer why;
+  };
+  [[nodiscard]] Choice without_own(Env& env, const pkt::Packet& packet, const std::optional<Flow>& flow) const;
   [[nodiscard]] LcoreId suggest(Env& env, const pkt::Packet& packet, const std::optional<Flow>& flow) const;
 
   const Directory& directory_;

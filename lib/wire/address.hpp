@@ -93,7 +93,7 @@ struct FlowKey {
   std::uint16_t remote_port = 0;
   std::uint16_t stack = 0;
   std::uint8_t proto = 0;
-  std::uint8_t zero = 0;
+  std::uint8_t bound = 0;  ///< 1: not a packet's flow but a bound endpoint, steer::bound_key()
   auto operator<=>(const FlowKey&) const = default;
 };
 static_assert(sizeof(FlowKey) == 40);

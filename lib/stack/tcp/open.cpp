@@ -123,7 +123,6 @@ void Tcp::enter_established(Connection& c, const Segment& s) {
   c.state = c.fin_queued ? State::fin_wait_1 : State::established;
   update_recent_timestamp(c, s);
   c.ack.timeout = config_.delack_min;
-  c.ack.last_data = env_.now;
   if (!c.passive) {
     c.pending.connected = true;
   } else {

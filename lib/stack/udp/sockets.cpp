@@ -92,11 +92,14 @@ std::uint16_t Udp::choose_port(const Socket& socket, const IpAddress& local, con
   std::array<std::uint8_t, 32> pair;
   std::copy(local.bytes.begin(), local.bytes.end(), pair.begin());
   std::copy(remote.bytes.begin(), remote.bytes.end(), pair.begin() + 16);
-  const std::uint32_t count = options_.port_last - options_.port_first + 1u;
+  const std::uint32_t stride = options_.port_stride;
+  const std::uint32_t first = options_.port_first + (options_.port_phase + stride - options_.port_first % stride) % stride;
+  if (first > options_.port_last) return 0;
+  const std::uint32_t count = (options_.port_last - first) / stride + 1;
   const std::uint32_t offset = static_cast<std::uint32_t>(siphash(env_.secret, pair)) % count;
   for (std::uint32_t tried = 0; tried < count; ++tried) {
     const std::uint32_t step = next_port_++ % count;
-    const auto port = static_cast<std::uint16_t>(options_.port_first + (offset + step) % count);
+    const auto port = static_cast<std::uint16_t>(first + (offset + step) % count * stride);
     if (!conflicts(socket, {local, port})) return port;
   }
   return 0;

@@ -191,6 +191,18 @@ TEST_CASE("X19 each flow has its own activity") {
   CHECK(lane.gro.held() == 0);
 }
 
+TEST_CASE("X19 next_flush is the earliest of what is left") {
+  Lane lane;
+  for (std::uint16_t port = 1; port <= 3; ++port) {
+    lane.give(of_flow(port));
+    lane.env.now += 3us;
+  }
+  lane.env.now += 1us;  // flow 1 is 10 us idle, 2 is 7, 3 is 4
+  lane.complete();
+  CHECK(lane.gro.held() == 2);
+  CHECK(lane.gro.next_flush() == lane.env.now + 3us);
+}
+
 TEST_CASE("X19 an active flow's packet goes up when its tick is over") {
   Lane lane;
   int n = 0;

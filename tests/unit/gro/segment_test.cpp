@@ -107,6 +107,21 @@ TEST_CASE("E5 other protocols pass at once and end nothing") {
   CHECK(lane.gro.held() == 1);
 }
 
+TEST_CASE("E5 E7 an IP header that is not whole names no flow") {
+  TestPool pool;
+  for (const int family : {4, 6}) {
+    const Bytes cut = nth(0, [family](Frame& f) { f.family = family; }).bytes();
+    const std::size_t whole = 14u + (family == 4 ? 20 : 40);
+    for (const std::size_t size : {whole - 1, whole}) {
+      pkt::Packet packet = pool.packet(Bytes(cut.begin(), cut.begin() + static_cast<std::ptrdiff_t>(size)));
+      dissect_into_meta(packet);
+      gro::Segment segment;
+      CHECK(gro::read(packet, segment) == (size == whole ? gro::Kind::unreadable : gro::Kind::other));
+      pkt::consume(std::move(packet));
+    }
+  }
+}
+
 TEST_CASE("E7 X18 a payload length that is not that of the bytes: passes alone, behind its flow") {
   check_passes_alone(nth6(0), nth6(1, [](Frame& f) { f.ip_length_error = 10; }));
   check_passes_alone(nth6(0), nth6(1, [](Frame& f) { f.trailer = Bytes(4, 0); }));

@@ -299,6 +299,61 @@ TEST_CASE("F22: changing rps_cpus moves no flow that has an owner") {
   CHECK(w.choose(ip(there4, here4, 17, udp(5000, 80))) == 1);
 }
 
+TEST_CASE("F22: a flow without owner goes to an lcore that has its local endpoint bound") {
+  for (const char* mask : {"0", "1", "2", "8", "b", "4"}) {
+    for (LcoreId binder : {0, 1, 3}) {
+      World w;
+      INFO("mask " << mask << " bound on " << binder);
+      w.steer.set_rps(1, 0, rps(mask));
+      w.tables[binder]->insert(bound_key({here4, 80}, 17, 0), &w.object);
+      w.tables[binder]->insert(bound_key({IpAddress{}, 80}, 6, 0), &w.object);
+      for (std::uint16_t port = 1; port <= 20; ++port) {
+        CHECK(w.choose(ip(there4, here4, 17, udp(port, 80))) == binder);
+        CHECK(w.choose(ip(there6, here6, 6, udp(port, 80))) == binder);  // of TCP, too, the ports are all that is read
+      }
+      // Another family, address, port, protocol or stack is not what it is bound to.
+      const auto by_rps = [&](const IpAddress& to, std::uint16_t port, const IpAddress& from, std::uint8_t proto) {
+        return rps_lcore(rps(mask), flow_hash(flow(to, port, from, 9, proto), w.toeplitz), w.directory, 0);
+      };
+      CHECK(w.choose(ip(there6, here6, 17, udp(9, 80))) == by_rps(here6, 80, there6, 17));
+      CHECK(w.choose(ip(there4, router4, 17, udp(9, 80))) == by_rps(router4, 80, there4, 17));
+      CHECK(w.choose(ip(there4, here4, 17, udp(9, 81))) == by_rps(here4, 81, there4, 17));
+      CHECK(w.choose(ip(there4, here4, 6, udp(9, 80))) == by_rps(here4, 80, there4, 6));
+      w.steer.set_stack(1, 5);
+      CHECK(w.choose(ip(there4, here4, 17, udp(9, 80))) == by_rps(here4, 80, there4, 17));
+    }
+  }
+}
+
+TEST_CASE("F22: where several lcores have the endpoint bound, rps_cpus chooses; an owner goes first") {
+  World w;
+  w.steer.set_rps(1, 0, rps("b"));
+  for (LcoreId lcore : {0, 1, 3}) w.tables[lcore]->insert(bound_key({IpAddress::v4(0, 0, 0, 0), 80}, 17, 0), &w.object);
+  for (std::uint16_t port = 1; port <= 50; ++port)
+    CHECK(w.choose(ip(there4, here4, 17, udp(port, 80))) ==
+          rps_lcore(rps("b"), flow_hash(flow(here4, 80, there4, port), w.toeplitz), w.directory, 0));
+  CHECK(w.counted(stats::Steer::bound) == 0);
+  w.steer.set_rps(1, 0, rps("2"));
+  w.tables[3]->insert(flow(here4, 80, there4, 7), &w.object);
+  CHECK(w.choose(ip(there4, here4, 17, udp(7, 80))) == 3);
+  CHECK(w.counted(stats::Steer::owner) == 1);
+  CHECK(w.choose(ip(there4, here4, 17, udp(8, 80))) == 1);
+  w.tables[1]->erase(bound_key({IpAddress::v4(0, 0, 0, 0), 80}, 17, 0));
+  CHECK(w.choose(ip(there4, here4, 17, udp(8, 80))) == 3);
+  CHECK(w.counted(stats::Steer::bound) == 1);
+}
+
+TEST_CASE("no packet is taken for a bound endpoint") {
+  World w;
+  w.tables[1]->insert(bound_key({here4, 80}, 17, 0), &w.object);
+  // Its flow key would equal the endpoint's, had the sender chosen 0.0.0.0 port 0, but for FlowKey::bound.
+  const FlowKey forged = flow(here4, 80, IpAddress{}, 0);
+  CHECK_FALSE(w.tables[1]->contains(forged));
+  CHECK(w.directory.bound(forged, 0) == LcoreId{1});
+  // An ICMP error concerns whoever sent what it quotes, not whoever listens there.
+  CHECK(w.choose(ip(router4, here4, 1, icmp(3, ip(here4, there4, 17, udp(80, 5000))))) == 0);
+}
+
 TEST_CASE("a fragment has no flow of its own, so no owner") {
   World w;
   w.tables[1]->insert(flow(here4, 80, there4, 5000), &w.object);

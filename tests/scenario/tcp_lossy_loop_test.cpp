@@ -116,7 +116,8 @@ class Endpoint : public tcp::Events, public tcp::AcceptEvents {
     if (connection == nullptr) return;
     read_some();
     write_some();
-    if (at_end && sent == total_ && (closed || rng_.chance(0.5))) std::exchange(connection, nullptr)->close();
+    const bool done = at_end && sent == total_ && rng_.chance(0.5);
+    if (done || closed) std::exchange(connection, nullptr)->close();
   }
   tcp::Connection* connection = nullptr;
   std::uint32_t sent = 0;
@@ -126,7 +127,7 @@ class Endpoint : public tcp::Events, public tcp::AcceptEvents {
 
  private:
   void read_some() {
-    if (rng_.chance(0.3)) return;
+    if (!closed && rng_.chance(0.3)) return;
     bytes_.resize(1 + rng_.below(9000));
     for (std::int64_t n; (n = connection->read(bytes_)) >= 0;) {
       if (n == 0) {
@@ -134,7 +135,7 @@ class Endpoint : public tcp::Events, public tcp::AcceptEvents {
         return;
       }
       for (std::int64_t i = 0; i < n; ++i) intact &= bytes_[static_cast<std::size_t>(i)] == pattern(++received);
-      if (rng_.chance(0.2)) return;
+      if (!closed && rng_.chance(0.2)) return;
     }
   }
   void write_some() {
@@ -170,7 +171,9 @@ tcp::Config drawn_config(Rng& rng) {
   config.window_scaling = rng.chance(0.5);
   config.moderate_rcvbuf = rng.chance(0.5);
   config.rmem.initial = 8192u << rng.below(5);
-  config.syn_retries = config.synack_retries = 12;  // the question is what happens to the data
+  // The question is what happens to the data, not when to give up.
+  config.syn_retries = config.synack_retries = 12;
+  config.retries2 = config.orphan_retries = 60;
   return config;
 }
 
