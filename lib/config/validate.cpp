@@ -79,14 +79,6 @@ void validate_sysctl(const Config& config, Findings& findings) {
     findings.add("sysctl." + std::string(key.name), get_sysctl(config.sysctl, key.name).value_or(""),
                  "must be " + key.valid());
   }
-  const auto at_most = [&](std::string_view low, std::int64_t low_value, std::string_view high,
-                           std::int64_t high_value) {
-    if (low_value > high_value)
-      findings.add("sysctl." + std::string(low), std::to_string(low_value),
-                   "must not exceed " + std::string(high) + ", which is " + std::to_string(high_value));
-  };
-  at_most("net.core.rmem_default", sysctl.rmem_default, "net.core.rmem_max", sysctl.rmem_max);
-  at_most("net.core.wmem_default", sysctl.wmem_default, "net.core.wmem_max", sysctl.wmem_max);
 }
 
 void validate_capture(const Config& config, Findings& findings) {

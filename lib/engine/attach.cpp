@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <future>
+#include <thread>
 
 namespace millrace {
 
@@ -19,12 +20,12 @@ Result<std::unique_ptr<ThreadQueue>> Engine::attach_thread(std::size_t stack) {
   queue->pool = std::move(*pool);
   queue->is_running = [impl = impl_.get()] { return impl->is_running(); };
   for (auto& lcore : impl_->lcores) {
-    queue->lcores.push_back(lcore.get());
-    queue->ports.push_back(std::make_unique<ThreadPort>(lcore->env(), lcore->parts.stacks[stack]->sockets(), lcore->waker(), queue->waker));
+    auto port = std::make_unique<ThreadPort>(lcore->env(), lcore->parts.stacks[stack]->sockets(), lcore->waker(), queue->waker);
+    queue->lanes.push_back({.lcore = lcore.get(), .port = std::move(port)});
   }
   for (std::uint16_t id = 0; id < lcores(); ++id) {
-    Result<void> added = queue->on_lcore(id, [&queue, id] {
-      queue->lcores[id]->add_source(*queue->ports[id]);
+    Result<void> added = queue->on_lcore(id, [&lane = queue->lanes[id]] {
+      lane.lcore->add_source(*lane.port);
       return Result<void>{};
     });
     if (!added) return tl::unexpected(added.error());
@@ -32,19 +33,41 @@ Result<std::unique_ptr<ThreadQueue>> Engine::attach_thread(std::size_t stack) {
   return std::make_unique<ThreadQueue>(std::move(queue));
 }
 
+ThreadQueue::Impl::~Impl() {
+  for (auto& [socket, slot] : slots) close(socket, slot);
+  for (std::uint16_t id = 0; id < lanes.size(); ++id) {
+    const auto leave = [&lane = lanes[id]] {
+      lane.port->close_all();
+      lane.lcore->remove_source(*lane.port);
+      return Result<void>{};
+    };
+    while (!on_lcore(id, leave)) std::this_thread::yield();  // a full inbox: the port must not go while the lcore looks at it
+  }
+}
+
 // Calls f on the lcore and waits for it; here, when the lcore has no thread.
 Result<void> ThreadQueue::Impl::on_lcore(std::uint16_t lcore, const std::function<Result<void>()>& f) {
   if (!is_running()) return f();
   std::promise<Result<void>> done;
-  if (!lcores[lcore]->inbox().post([&] { done.set_value(f()); }))
+  if (!lanes[lcore].lcore->inbox().post([&] { done.set_value(f()); }))
     return failure(EAGAIN, "the inbox of lcore " + std::to_string(lcore) + " is full; try again");
   return done.get_future().get();
 }
 
-void ThreadQueue::Impl::detach(std::uint16_t lcore) { lcores[lcore]->remove_source(*ports[lcore]); }
+// On every lcore or, when one fails, on none.
+Result<void> ThreadQueue::Impl::on_each_lcore(const std::function<Result<void>(ThreadPort&)>& f, const std::function<void(ThreadPort&)>& undo) {
+  for (std::uint16_t id = 0; id < lanes.size(); ++id) {
+    Result<void> done = on_lcore(id, [&] { return f(*lanes[id].port); });
+    if (done) continue;
+    for (std::uint16_t before = 0; before < id; ++before)
+      (void)on_lcore(before, [&] { return undo(*lanes[before].port), Result<void>{}; });
+    return done;
+  }
+  return {};
+}
 
-void ThreadQueue::Impl::close_later(std::uint16_t lcore, std::uint32_t id) {
-  lcores[lcore]->inbox().post([port = ports[lcore].get(), id] { port->close(id); });
+void ThreadQueue::Impl::want_room(Lane& lane) {
+  if (!lane.room_wanted) lane.room_wanted = lane.lcore->inbox().post([port = lane.port.get()] { port->announce_room(); });
 }
 
 }  // namespace millrace

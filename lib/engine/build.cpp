@@ -175,6 +175,8 @@ Result<void> Engine::Impl::make_stack(std::uint16_t id, std::size_t index) {
   options.id = static_cast<std::uint16_t>(index);
   options.tcp.port_stride = static_cast<std::uint16_t>(lcores.size());
   options.tcp.port_phase = id;
+  options.udp.port_stride = options.tcp.port_stride;
+  options.udp.port_phase = id;
   auto stack = std::make_unique<socket::Stack>(lcores[id]->env(), *flow_tables[id], options);
   std::map<std::string, neighbor::Interface*> by_name;
   for (const config::StackInterface& wanted_interface : wanted.interfaces) {

@@ -42,9 +42,13 @@ Result<std::unique_ptr<Engine>> Engine::create(const Config& config, const std::
   return std::unique_ptr<Engine>(new Engine(std::move(impl)));
 }
 
-// Packets go home before the pools do: stacks and pollers first, then rings, then the devices.
+// Packets go home before the pools do: stacks and pollers first, then rings, then the devices. The first lcores own the
+// tx queues, so they go last: the others' farewells leave through them.
 Engine::Impl::~Impl() {
-  for (auto& lcore : lcores) lcore->shut_down();
+  ending.store(true);
+  executor.reset();
+  for (auto& lcore : lcores) lcore->inbox().clear();
+  for (auto lcore = lcores.rbegin(); lcore != lcores.rend(); ++lcore) (*lcore)->shut_down();
   if (tx_rings) tx_rings->drain([&](pkt::Packet p) { drop(lcores[0]->env(), std::move(p), stats::DropReason::shutdown); });
   if (worker_rings) worker_rings->drain([&](pkt::Packet p) { drop(lcores[0]->env(), std::move(p), stats::DropReason::shutdown); });
   for (auto& lcore : lcores) lcore->parts = {};
@@ -87,6 +91,7 @@ void Engine::stop() {
 }
 
 bool Engine::post(std::uint16_t lcore, std::function<void(Sockets&)> f, std::size_t stack) {
+  MR_ASSERT(lcore < lcores() && stack < impl_->config.stacks.size());
   runtime::Lcore& target = *impl_->lcores[lcore];
   return target.inbox().post([&target, stack, f = std::move(f)] { f(target.parts.stacks[stack]->sockets()); });
 }
@@ -103,7 +108,9 @@ Result<void> Engine::on_each_lcore(const std::function<Result<void>(Sockets&)>& 
         return failure(EAGAIN, "the inbox of lcore " + std::to_string(id) + " is full; try again");
       result = done.get_future().get();
     } else {
-      result = f(impl_->lcores[id]->parts.stacks[stack]->sockets());
+      runtime::Lcore& lcore = *impl_->lcores[id];
+      lcore.env().now = now();  // it may have stood still since the last pass
+      result = f(lcore.parts.stacks[stack]->sockets());
     }
     if (!result && first) first = std::move(result);
   }
@@ -111,23 +118,43 @@ Result<void> Engine::on_each_lcore(const std::function<Result<void>(Sockets&)>& 
 }
 
 Result<void> Engine::listen(const Endpoint& local, Sockets::Accept on_accept, int backlog) {
-  return on_each_lcore([&](Sockets& sockets) { return sockets.listen(local, backlog, on_accept); });
+  if (local.port == 0) return failure(EINVAL, "cannot listen on " + local.to_string() + ": name a port, or each lcore would choose another");
+  std::vector<bool> listening(lcores());
+  Result<void> all = on_each_lcore([&](Sockets& sockets) {
+    Result<void> begun = sockets.listen(local, backlog, on_accept);
+    listening[sockets.lcore()] = begun.has_value();
+    return begun;
+  });
+  if (all) return all;
+  (void)on_each_lcore([&](Sockets& sockets) {
+    if (listening[sockets.lcore()]) sockets.stop_listening(local);
+    return Result<void>{};
+  });
+  return all;
 }
 
 Result<void> Engine::bind_udp(const Endpoint& local, std::function<void(UdpSocket&)> set_up) {
-  return on_each_lcore([&](Sockets& sockets) -> Result<void> {
+  std::vector<UdpSocket*> bound(lcores());
+  Result<void> all = on_each_lcore([&](Sockets& sockets) -> Result<void> {
     Result<UdpSocket*> socket = sockets.bind_udp(local);
     if (!socket) return tl::unexpected(socket.error());
+    bound[sockets.lcore()] = *socket;
     set_up(**socket);
     return {};
   });
+  if (all) return all;
+  (void)on_each_lcore([&](Sockets& sockets) {
+    if (UdpSocket* socket = bound[sockets.lcore()]) socket->close();
+    return Result<void>{};
+  });
+  return all;
 }
 
 void Engine::offload(Sockets& sockets, std::function<void()> work, std::function<void()> done) {
   runtime::Inbox& home = impl_->lcores[sockets.lcore()]->inbox();
-  impl_->executor.run([&home, work = std::move(work), done = std::move(done)] {
+  impl_->executor->run([&home, &ending = impl_->ending, work = std::move(work), done = std::move(done)] {
     work();
-    while (!home.post(done)) std::this_thread::yield();
+    while (!home.post(done) && !ending.load(std::memory_order_relaxed)) std::this_thread::yield();
   });
 }
 
@@ -138,8 +165,10 @@ bool Engine::run_once() {
 }
 
 bool Engine::run_once(std::uint16_t lcore) {
-  MR_ASSERT(!impl_->is_running());
-  return impl_->lcores[lcore]->run_once();
+  MR_ASSERT(!impl_->is_running() && lcore < lcores());
+  const bool worked = impl_->lcores[lcore]->run_once();
+  if (impl_->capturing && impl_->is_manual()) impl_->capturing->write();
+  return worked;
 }
 
 Instant Engine::next_deadline() {

@@ -40,16 +40,22 @@ class Engine {
   [[nodiscard]] std::uint16_t lcores() const;
 
   /// Runs `f` once for each lcore, with its sockets of stack `stack` (its place in the configuration), and waits for
-  /// all: on their threads when started, else here. Returns the first failure.
+  /// all: on their threads when started, else here. A failure on one does not keep it from the others, and undoes
+  /// nothing; the first is returned. Not from an lcore.
   [[nodiscard]] Result<void> on_each_lcore(const std::function<Result<void>(Sockets&)>& f, std::size_t stack = 0);
-  /// Has `f` run on `lcore`, soon; from any thread. False when the lcore's inbox is full.
+  /// Has `f` run on `lcore`, soon; from any thread. False when the lcore's inbox is full. What has not run when the
+  /// engine ends never does.
   bool post(std::uint16_t lcore, std::function<void(Sockets&)> f, std::size_t stack = 0);
-  /// Accepts TCP connections on every lcore: each is accepted where its packets arrive.
+  /// Accepts TCP connections on every lcore: each is accepted where its packets arrive. On every lcore or, when it
+  /// fails, on none. EINVAL: `local` names no port.
   [[nodiscard]] Result<void> listen(const Endpoint& local, Sockets::Accept on_accept, int backlog = 4096);
-  /// Binds a UDP socket on every lcore, each for the flows that arrive there; `set_up` sets its callbacks.
+  /// Binds a UDP socket on every lcore, each for the flows that arrive there; `set_up` sets its callbacks. On every lcore
+  /// or, when it fails, on none. With port 0 each lcore chooses a port of its own.
   [[nodiscard]] Result<void> bind_udp(const Endpoint& local, std::function<void(UdpSocket&)> set_up);
   /// Runs `work` on the application's threads (a TBB task arena), then `done` back on the lcore of `sockets`: for what
-  /// would hold up a poll lcore. From that lcore.
+  /// would hold up a poll lcore. From that lcore. A stream may be gone when `done` runs: let it hold a weak_ptr to the
+  /// stream's context, which goes with the stream. `work` must not throw. The engine's end waits for every `work`, but
+  /// `done` is then not called.
   void offload(Sockets& sockets, std::function<void()> work, std::function<void()> done);
 
   /// Starts a thread for each lcore, pinned where the configuration says. Not with the manual clock.

@@ -42,7 +42,8 @@ struct Engine::Impl {
   std::unique_ptr<Capturing> capturing;                           ///< null: no capture
   std::vector<std::thread> threads;
   std::atomic<bool> stopping{false};
-  Executor executor;                                              ///< first to go: its tasks post to the lcores
+  std::atomic<bool> ending{false};                                ///< no lcore will read its inbox again
+  std::optional<Executor> executor{std::in_place};                ///< first to go: its tasks post to the lcores
 
   [[nodiscard]] bool is_manual() const { return config.clock == config::ClockSource::manual; }
   [[nodiscard]] runtime::Clock& clock() { return is_manual() ? static_cast<runtime::Clock&>(manual) : monotonic; }

@@ -68,6 +68,8 @@ socket::Stack::Options stack_options(const config::Sysctl& sysctl) {
   options.icmp.ratelimit = milliseconds(sysctl.icmp_ratelimit);
   options.icmp.msgs_per_sec = static_cast<std::uint32_t>(sysctl.icmp_msgs_per_sec);
   options.icmp.msgs_burst = static_cast<std::uint32_t>(sysctl.icmp_msgs_burst);
+  options.default_hop_limit = static_cast<std::uint8_t>(sysctl.ip_default_ttl);
+  options.udp.rcvbuf = static_cast<std::uint32_t>(sysctl.rmem_default);
   options.udp.port_first = static_cast<std::uint16_t>(sysctl.ip_local_port_range[0]);
   options.udp.port_last = static_cast<std::uint16_t>(sysctl.ip_local_port_range[1]);
   tcp::Config& tcp = options.tcp;

@@ -15,8 +15,9 @@ namespace millrace {
 /// Sockets for one thread outside the lcores: rings to and from every lcore, and one eventfd that fits the thread's own
 /// epoll. Made by Engine::attach_thread; every call by that one thread. Calls never block and give POSIX's results.
 ///
-/// Take events until next_event() has none, then wait for fd() to become readable: it is written only when the thread
-/// has seen its rings empty, and never for an event already taken.
+/// Take events until next_event() has none, then wait for fd() to become readable: it is written only after that, once
+/// there is something. The queue ends before its engine does, and, as listen() and bind_udp(), not while another thread
+/// starts or stops it.
 class ThreadQueue {
  public:
   /// Names a socket of this queue.
@@ -24,9 +25,9 @@ class ThreadQueue {
   enum class What : std::uint8_t {
     accepted,   ///< a listener of this queue has a new connection: `socket`
     connected,  ///< an active open succeeded
-    readable,   ///< something can be read: bytes, a datagram, or the end of the stream
-    writable,   ///< after -EAGAIN: write() takes bytes again
-    closed,     ///< the connection has ended, or a call could not be carried out: `error`. What came before can be read
+    readable,   ///< something came: bytes, a datagram, or the end of the stream. Again only when more has come
+    writable,   ///< after a short write or -EAGAIN: write() or send_to() may take bytes again
+    closed,     ///< the connection has ended, or connect() failed: `error`. What came before can be read; close() is due
   };
   struct Event {
     What what;
@@ -34,6 +35,8 @@ class ThreadQueue {
     int error = 0;
   };
 
+  /// Closes every socket. What the send buffers have not taken by then is lost, and the peer gets a reset: to be sure,
+  /// shutdown_write() and wait for `closed`.
   ~ThreadQueue();
   ThreadQueue(const ThreadQueue&) = delete;
   ThreadQueue& operator=(const ThreadQueue&) = delete;
@@ -43,24 +46,27 @@ class ThreadQueue {
   /// For threads without an epoll of their own: waits until there may be an event, or for `timeout`.
   void wait(Duration timeout);
 
-  /// Accepts connections to `local` on every lcore and brings them here. Waits for the lcores; EADDRINUSE...
+  /// Accepts connections to `local` on every lcore, or on none, and brings them here. Waits for the lcores; EADDRINUSE,
+  /// EADDRNOTAVAIL, EINVAL (no port is named)...
   [[nodiscard]] Result<void> listen(const Endpoint& local, int backlog = 4096);
   /// Begins an active open; `connected` or `closed` follows. ENOBUFS: the rings are full.
   [[nodiscard]] Result<Socket> connect(const Endpoint& remote);
-  /// A UDP socket on every lcore. Waits for the lcores. `local` must name a port.
+  /// A UDP socket on every lcore, or on none. Waits for the lcores. `local` must name a port.
   [[nodiscard]] Result<Socket> bind_udp(const Endpoint& local);
 
-  /// A count; 0: the peer has closed its side; -EAGAIN; -EBADF: no such socket.
+  /// A count; 0: the peer has closed its side; -EAGAIN; the error of `closed`; -EBADF: no such socket; -EOPNOTSUPP: of the
+  /// other kind, here as below.
   std::int64_t read(Socket socket, std::span<std::uint8_t> into);
-  /// A count, perhaps fewer than given; -EAGAIN; -EBADF.
+  /// A count, perhaps fewer than given; -EAGAIN; -EPIPE: this side is closed; the error of `closed`; -EBADF.
   std::int64_t write(Socket socket, std::span<const std::uint8_t> bytes);
   /// One datagram: its whole length; -EAGAIN; -EBADF.
   std::int64_t receive_from(Socket socket, std::span<std::uint8_t> into, Endpoint& from);
   /// One datagram of at most max_datagram bytes; -EMSGSIZE; -EAGAIN; -EBADF. What the lcore cannot send is counted there.
   std::int64_t send_to(Socket socket, std::span<const std::uint8_t> bytes, const Endpoint& to);
-  /// Ends this side after what was written. 0, -EAGAIN, -EBADF.
+  /// Ends this side after what was written. 0, -EBADF.
   int shutdown_write(Socket socket);
-  /// Lets go of the socket; what was written is still sent. 0, -EBADF.
+  /// Lets go of the socket; what was written is still sent. When something received is unread, the connection is reset
+  /// instead, as by Linux. 0, -EBADF.
   int close(Socket socket);
 
   static constexpr std::size_t max_datagram = 2048;

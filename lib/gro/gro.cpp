@@ -120,9 +120,10 @@ Verdict Gro::join(Env& env, Held& held, pkt::Packet packet, const Segment& segme
   held.length += segment.payload;
   held.fixed_id = held.family == 4 && segment.id == held.id;
   held.count = static_cast<std::uint16_t>(held.count + segment.count);
-  // FIN and PSH of the last segment are the whole packet's (E9).
-  held.packet.data()[held.l4_offset + 13u] |= segment.flags & (wire::tcp_flag::fin | wire::tcp_flag::psh);
   const bool last = is_last(segment, held.mss);
+  // FIN and PSH of the last segment are the whole packet's (E9). Only then: a byte stored here stalls the comparison
+  // of the next segment, which loads it as part of a word.
+  if (last) held.packet.data()[held.l4_offset + 13u] |= segment.flags & (wire::tcp_flag::fin | wire::tcp_flag::psh);
   const std::uint16_t buffers = packet.segments();
   packet.trim_front(segment.payload_offset());
   const bool freed = packet.segments() != buffers;

@@ -27,4 +27,11 @@ bool Inbox::run() {
   return true;
 }
 
+void Inbox::clear() {
+  std::vector<std::function<void()>> calls;  // what they hold goes without the lock
+  const std::lock_guard lock(mutex_);
+  calls.swap(calls_);
+  has_calls_.store(false, std::memory_order_relaxed);
+}
+
 }  // namespace millrace::runtime

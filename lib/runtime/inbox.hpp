@@ -21,6 +21,8 @@ class Inbox {
   bool post(std::function<void()> call);
   /// The lcore: makes every waiting call, in order. Returns whether there was one.
   bool run();
+  /// Forgets every waiting call; the lcore has stopped.
+  void clear();
   [[nodiscard]] bool empty() const { return !has_calls_.load(std::memory_order_acquire); }
 
  private:

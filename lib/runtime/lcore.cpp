@@ -141,6 +141,7 @@ void Lcore::remove_source(Source& source) { std::erase(sources_, &source); }
 void Lcore::shut_down() {
   for (auto& poller : parts.pollers) poller->drain(env_);
   for (auto& stack : parts.stacks) stack->shut_down();
+  net_tx_action();
   for (auto& path : parts.tx_paths)
     if (path) path->flush();
   parts.pollers.clear();

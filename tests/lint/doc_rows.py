@@ -4,7 +4,8 @@
 
 A code span that looks like a file is one of the tree, given by its path or the end of it. On a line that names a file
 of tests/, straight double quotes hold the name, or its beginning, of a test of that file, and meson builds the file.
-`group.name` is a counter of lib/stats or a tunable, `Class::member` stands in the C++.
+`group.name` is a counter of lib/stats or a tunable, `Class::member` stands in the C++. doc/tcp.md names functions, (file)
+and tests of lib/stack/tcp in short.
 """
 
 import fnmatch
@@ -13,10 +14,11 @@ import re
 import tree
 
 PAGES = ("doc/architecture.md", "doc/receive_path.md", "doc/tcp.md")
+TCP, TCP_SOURCES, TCP_TESTS = "doc/tcp.md", "lib/stack/tcp/", "tests/unit/stack/tcp/"
 TUNABLES = "lib/config/sysctl.def"
 
 SPAN = re.compile(r"`([^`]+)`")
-FILE = re.compile(r"[\w.*/-]*\w\.(?:cpp|hpp|def|py|md|yaml|txt|build)\b|(?:lib|drivers|apps|examples|tests|config|doc)/[\w/-]*/(?![\w*])")
+FILE = re.compile(r"(?<![>\w.*/-])[\w.*/-]*\w\.(?:cpp|hpp|def|py|md|yaml|txt|build)\b|(?:lib|drivers|apps|examples|tests|config|doc)/[\w/-]*/(?![\w*])")
 QUOTED = re.compile(r'"([^"]+)"')
 DOTTED = re.compile(r"(\w+)\.(\w+)")
 MEMBER = re.compile(r"\b([A-Z]\w*)::(\w+)")
@@ -67,6 +69,23 @@ def check_names(span, files):
             yield f"no C++ file has {owner} and {member}"
 
 
+def check_tcp_row(line, files):
+    """| clause | what | `function`, `function` (file) | test, test |"""
+    cells = line.strip("|").split("|")
+    if len(cells) != 4 or cells[0].strip() in ("clause", "---"):
+        return
+    sources = "".join(text for path, text in files.items() if path.startswith(TCP_SOURCES))
+    for function in re.findall(r"`(\w+)`", cells[2]):
+        if not re.search(rf"\b{function}\b", sources):
+            yield f"{TCP_SOURCES} has no {function}"
+    for file in re.findall(r"\((\w+)(?:\.hpp)?\)", cells[2]):
+        if not any(f"{TCP_SOURCES}{file}.{end}" in files for end in ("cpp", "hpp")):
+            yield f"{TCP_SOURCES} has no file {file}"
+    for test in re.findall(r"\w+", cells[3]):
+        if f"{TCP_TESTS}{test}_test.cpp" not in files:
+            yield f"{TCP_TESTS} has no {test}_test.cpp"
+
+
 def check(files):
     for page in PAGES:
         for number, line in tree.lines(files.get(page, "")):
@@ -80,6 +99,8 @@ def check(files):
                     yield page, number, message
             for message in check_tests(line, tests, files):
                 yield page, number, message
+            for message in check_tcp_row(line, files) if page == TCP else ():
+                yield page, number, message
 
 
 PAGE = PAGES[0]
@@ -89,6 +110,8 @@ BASE = {
     TUNABLES: 'MR_SYSCTL(y, "tcp.y", 1, 0, 1, "a y")',
     "tests/unit/a/b_test.cpp": 'TEST_CASE("C4: one \\"pass\\"") {}\nTEST_CASE(\n    "long "\n    "name") {}',
     "tests/unit/a/meson.build": "files('b_test.cpp')",
+    "lib/stack/tcp/d.cpp": "void e() {}",
+    "tests/unit/stack/tcp/d_test.cpp": "",
 }
 PLANTED = [
     BASE | {PAGE: "`lib/a/c.cpp`"},
@@ -99,10 +122,14 @@ PLANTED = [
     BASE | {PAGE: "`b_test.cpp`", "tests/unit/a/meson.build": ""},
     BASE | {PAGE: "`tcp.z`"},
     BASE | {PAGE: "`Way::in()`"},
+    BASE | {TCP: "| RFC 1 | x | `f` (d) | d |"},
+    BASE | {TCP: "| RFC 1 | x | `e` (f) | d |"},
+    BASE | {TCP: "| RFC 1 | x | `e` (d) | f |"},
 ]
 CLEAN = [
     BASE | {PAGE: '| `Way::out()` of `lib/a/b.cpp`, `a/b.cpp` | `b_test.cpp` "C4: one", "long name" | `tcp.x`, `tcp.y` |'},
     BASE | {PAGE: '`lib/a/`, `lib/stats/*.def`, `<millrace/a/b.cpp>`; "this is no test"; `tcp_ack()`, `net.core.somaxconn`'},
+    BASE | {TCP: "| clause | what | function (file) | test |\n|---|---|---|---|\n| RFC 1 | x | `e` (d) | d |\n`a/<source>_test.cpp`"},
     {"doc/other.md": "`lib/a/c.cpp`"},
 ]
 

@@ -116,7 +116,7 @@ void Stack::write_v4(pkt::Packet& datagram, const IpAddress& source, const SendH
                               .total_length = total,
                               .id = next_id(source, header),
                               .tos = header.traffic_class,
-                              .ttl = header.hop_limit,
+                              .ttl = hop_limit_of(header),
                               .proto = header.proto,
                               .dont_fragment = header.dont_fragment},
              datagram.prepend(wire::ipv4_header_bytes));
@@ -130,7 +130,7 @@ void Stack::write_v6(pkt::Packet& datagram, const IpAddress& source, const SendH
                               .payload_length = payload,
                               .traffic_class = header.traffic_class,
                               .next_header = header.proto,
-                              .hop_limit = header.hop_limit},
+                              .hop_limit = hop_limit_of(header)},
              datagram.prepend(wire::ipv6_header_bytes));
 }
 

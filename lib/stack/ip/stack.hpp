@@ -32,6 +32,8 @@ class Stack final : public Output, private neighbor::Unreachable {
   /// inet_add_protocol(): `transport` takes what carries this protocol number, in IPv4 and IPv6.
   void add_protocol(std::uint8_t proto, Transport& transport) { protocols_[proto] = &transport; }
   void set_error_sender(ErrorSender& sender) { error_sender_ = &sender; }
+  /// net.ipv4.ip_default_ttl, for both versions; 64 when never called.
+  void set_default_hop_limit(std::uint8_t hop_limit) { default_hop_limit_ = hop_limit; }
 
   /// A received frame with an IPv4 or IPv6 packet at Meta::l3_offset; Meta::ifindex says where it came in.
   void input(pkt::Packet frame);
@@ -71,7 +73,12 @@ class Stack final : public Output, private neighbor::Unreachable {
   void write_v6(pkt::Packet& datagram, const IpAddress& source, const SendHeader& header);
   [[nodiscard]] std::uint16_t next_id(const IpAddress& source, const SendHeader& header);
 
+  [[nodiscard]] std::uint8_t hop_limit_of(const SendHeader& header) const {
+    return header.hop_limit != 0 ? header.hop_limit : default_hop_limit_;
+  }
+
   Env& env_;
+  std::uint8_t default_hop_limit_ = 64;
   neighbor::Neighbors neighbors_;
   Routes routes_;
   std::vector<neighbor::Interface*> interfaces_;

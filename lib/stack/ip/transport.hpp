@@ -51,7 +51,7 @@ struct SendHeader {
   IpAddress source;
   IpAddress destination;
   std::uint8_t proto = 0;
-  std::uint8_t hop_limit = 64;
+  std::uint8_t hop_limit = 0;  ///< 0: the stack's default
   std::uint8_t traffic_class = 0;
   bool dont_fragment = true;  ///< IPv4 DF
 };

@@ -7,8 +7,11 @@
 #include <millrace/stack/socket/stream_events.hpp>
 #include <millrace/stack/tcp/tcp.hpp>
 #include <millrace/stack/udp/udp.hpp>
+#include <millrace/steer/flow_table.hpp>
 #include <millrace/timer/wheel.hpp>
+#include <millrace/wire/protocol.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -33,11 +36,21 @@ std::unique_ptr<T> take_out(std::vector<std::unique_ptr<T>>& table, std::size_t 
 struct Sockets::Listening final : tcp::AcceptEvents {
   Listening(Sockets& owner, Accept callback) : sockets(owner), accept(std::move(callback)) {}
   void on_accept(tcp::Listener& ready) override {
-    while (tcp::Connection* connection = ready.accept()) accept(sockets.adopt(*connection));
+    while (listener != nullptr) {  // the callback may stop listening
+      tcp::Connection* connection = ready.accept();
+      if (connection == nullptr) return;
+      accept(sockets.adopt(*connection));
+    }
+  }
+  void end() {
+    sockets.flows_.erase(key);
+    listener->close();
+    listener = nullptr;
   }
   Sockets& sockets;
   Accept accept;
   tcp::Listener* listener = nullptr;
+  FlowKey key{};
 };
 
 struct Sockets::Delayed {
@@ -53,7 +66,8 @@ struct Sockets::Delayed {
   std::size_t index = 0;
 };
 
-Sockets::Sockets(Env& env, tcp::Tcp& tcp, udp::Udp& udp) : env_(env), tcp_(tcp), udp_(udp) {}
+Sockets::Sockets(Env& env, tcp::Tcp& tcp, udp::Udp& udp, steer::FlowTable& flows, std::uint16_t stack)
+    : env_(env), tcp_(tcp), udp_(udp), flows_(flows), stack_(stack) {}
 
 Sockets::~Sockets() = default;
 
@@ -61,17 +75,22 @@ Result<void> Sockets::listen(const Endpoint& local, int backlog, Accept on_accep
   auto listening = std::make_unique<Listening>(*this, std::move(on_accept));
   Result<tcp::Listener*> listener = tcp_.listen(local, backlog, *listening);
   if (!listener) return tl::unexpected(listener.error());
+  listening->key = steer::bound_key((*listener)->local(), wire::ip_proto::tcp, stack_);
+  if (!flows_.insert(listening->key, listening.get())) {
+    (*listener)->close();
+    return failure(ENOBUFS, "cannot listen on " + local.to_string() + ": the flow table of this lcore is full");
+  }
   listening->listener = *listener;
   listening_.push_back(std::move(listening));
   return {};
 }
 
 void Sockets::stop_listening(const Endpoint& local) {
-  std::erase_if(listening_, [&](const std::unique_ptr<Listening>& listening) {
-    if (listening->listener->local() != local) return false;
-    listening->listener->close();
-    return true;
-  });
+  const auto at = std::find_if(listening_.begin(), listening_.end(), [&](const auto& l) { return l->listener->local() == local; });
+  if (at == listening_.end()) return;
+  (*at)->end();
+  dead_listening_.push_back(std::move(*at));
+  listening_.erase(at);
 }
 
 Result<Stream*> Sockets::connect(const Endpoint& remote) {
@@ -88,6 +107,11 @@ Result<UdpSocket*> Sockets::bind_udp(const Endpoint& local) {
   if (const int result = udp_.bind(*socket->socket_, local); result < 0) {
     udp_.close(*socket->socket_);
     return failure(-result, "cannot bind " + local.to_string() + ": " + std::strerror(-result));
+  }
+  socket->key_ = steer::bound_key(socket->socket_->local(), wire::ip_proto::udp, stack_);
+  if (!flows_.insert(socket->key_, socket.get())) {
+    udp_.close(*socket->socket_);
+    return failure(ENOBUFS, "cannot bind " + local.to_string() + ": the flow table of this lcore is full");
   }
   socket->index_ = udp_sockets_.size();
   udp_sockets_.push_back(std::move(socket));
@@ -123,19 +147,32 @@ void Sockets::bury(Stream& stream) { dead_streams_.push_back(take_out(streams_, 
 void Sockets::bury(UdpSocket& socket) { dead_udp_sockets_.push_back(take_out(udp_sockets_, &UdpSocket::index_, socket)); }
 
 void Sockets::sweep() {
-  // What dies may hold, in its callbacks, the last reference to something that closes another socket.
-  while (!dead_streams_.empty() || !dead_udp_sockets_.empty()) {
-    const auto streams = std::exchange(dead_streams_, {});
-    const auto sockets = std::exchange(dead_udp_sockets_, {});
+  // First what the application hung on them, while all still exist: it may hold the last reference to something that
+  // closes another socket, dead or alive.
+  std::vector<std::unique_ptr<Stream>> streams;
+  std::vector<std::unique_ptr<UdpSocket>> sockets;
+  while (!dead_streams_.empty() || !dead_udp_sockets_.empty() || !dead_listening_.empty()) {
+    const auto listening = std::exchange(dead_listening_, {});
+    for (auto& stream : std::exchange(dead_streams_, {})) {
+      stream->forget();
+      streams.push_back(std::move(stream));
+    }
+    for (auto& socket : std::exchange(dead_udp_sockets_, {})) {
+      socket->forget();
+      sockets.push_back(std::move(socket));
+    }
   }
 }
 
 void Sockets::shut_down() {
-  for (auto& listening : listening_) listening->listener->close();
+  while (!listening_.empty()) {
+    listening_.back()->end();
+    dead_listening_.push_back(std::move(listening_.back()));
+    listening_.pop_back();
+  }
   while (!streams_.empty()) streams_.back()->abort();
   while (!udp_sockets_.empty()) udp_sockets_.back()->close();
-  delayed_.clear();
-  listening_.clear();
+  std::exchange(delayed_, {}).clear();
   sweep();
 }
 

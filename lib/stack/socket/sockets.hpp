@@ -14,6 +14,9 @@
 namespace millrace {
 struct Env;
 }
+namespace millrace::steer {
+class FlowTable;
+}
 namespace millrace::tcp {
 class Tcp;
 }
@@ -30,14 +33,16 @@ class Sockets {
   using Accept = std::function<void(Stream&)>;
 
   /// Accepts connections that arrive on this lcore; `on_accept` sets the callbacks of each. An unspecified address means
-  /// every own address of its family. Fails with EADDRINUSE, EADDRNOTAVAIL.
+  /// every own address of its family. What other lcores receive for it comes here unless they listen, too. Fails with
+  /// EADDRINUSE, EADDRNOTAVAIL, ENOBUFS (the flow table is full).
   [[nodiscard]] Result<void> listen(const Endpoint& local, int backlog, Accept on_accept);
-  /// Ends what listen() began; connections that were accepted stay.
+  /// Ends what listen() began; connections that were accepted stay. Also from inside `on_accept`.
   void stop_listening(const Endpoint& local);
   /// Begins an active open; the result's on_connected or on_closed tells how it went. Fails with EHOSTUNREACH,
   /// EADDRNOTAVAIL (no port is free), ENOBUFS (no room for a connection).
   [[nodiscard]] Result<Stream*> connect(const Endpoint& remote);
-  /// A UDP socket bound to `local`; port 0 chooses one. Fails with EADDRINUSE, EADDRNOTAVAIL, ENOBUFS.
+  /// A UDP socket bound to `local`; port 0 chooses one that no other lcore chooses. What other lcores receive for it
+  /// comes here unless they have it bound, too. Fails with EADDRINUSE, EADDRNOTAVAIL, ENOBUFS.
   [[nodiscard]] Result<UdpSocket*> bind_udp(const Endpoint& local);
   /// Calls `f` once, on this lcore, not before `delay` has passed.
   void after(Duration delay, std::function<void()> f);
@@ -47,7 +52,7 @@ class Sockets {
   [[nodiscard]] std::uint16_t lcore() const;
 
   /// Made by Stack only.
-  Sockets(Env& env, tcp::Tcp& tcp, udp::Udp& udp);
+  Sockets(Env& env, tcp::Tcp& tcp, udp::Udp& udp, steer::FlowTable& flows, std::uint16_t stack);
   ~Sockets();
   Sockets(const Sockets&) = delete;
   Sockets& operator=(const Sockets&) = delete;
@@ -71,11 +76,15 @@ class Sockets {
   Env& env_;
   tcp::Tcp& tcp_;
   udp::Udp& udp_;
+  steer::FlowTable& flows_;   ///< tells other lcores what is bound here (receive_path F22)
+  const std::uint16_t stack_;
   std::vector<std::unique_ptr<Listening>> listening_;
   std::vector<std::unique_ptr<Stream>> streams_;
   std::vector<std::unique_ptr<UdpSocket>> udp_sockets_;
   std::vector<std::unique_ptr<Delayed>> delayed_;
-  std::vector<std::unique_ptr<Stream>> dead_streams_;       ///< closed inside a callback of their own, perhaps
+  // Closed inside a callback of their own, perhaps: they live until sweep().
+  std::vector<std::unique_ptr<Listening>> dead_listening_;
+  std::vector<std::unique_ptr<Stream>> dead_streams_;
   std::vector<std::unique_ptr<UdpSocket>> dead_udp_sockets_;
 };
 

@@ -9,7 +9,8 @@ namespace millrace::socket {
 
 Stack::Stack(Env& env, steer::FlowTable& flows, const Options& options)
     : env_(env), id_(options.id), ip_(env, options.neighbor), icmp_(env, ip_, options.icmp), udp_(env, ip_, options.udp),
-      tcp_(env, ip_, flows, options.id, options.tcp), sockets_(env, tcp_, udp_) {
+      tcp_(env, ip_, flows, options.id, options.tcp), sockets_(env, tcp_, udp_, flows, options.id) {
+  ip_.set_default_hop_limit(options.default_hop_limit);
   ip_.add_protocol(wire::ip_proto::udp, udp_);
   ip_.add_protocol(wire::ip_proto::tcp, tcp_);
 }

@@ -19,6 +19,7 @@ class Stack {
  public:
   struct Options {
     std::uint16_t id = 0;
+    std::uint8_t default_hop_limit = 64;
     neighbor::Options neighbor;
     icmp::RateLimit::Options icmp;
     udp::Options udp;

@@ -2,9 +2,12 @@
 // Stream: the application's face of tcp::Connection. Called by applications, and by TCP through tcp::Events.
 #include <millrace/stack/socket/stream_events.hpp>
 
+#include <millrace/pkt/packet.hpp>
 #include <millrace/stack/socket/sockets.hpp>
 
 #include <cerrno>
+#include <tuple>
+#include <utility>
 
 namespace millrace::socket {
 
@@ -12,13 +15,20 @@ Stream::Stream(Sockets& sockets) : sockets_(sockets), events_(std::make_unique<E
 
 Stream::~Stream() = default;
 
-void Stream::on_readable(Callback callback) { on_readable_ = std::move(callback); }
+void Stream::on_readable(Callback callback) {
+  on_readable_ = std::move(callback);
+  // Not from inside, or a callback that sets itself again without reading would keep the lcore for ever.
+  const bool waiting = connection_ != nullptr && (connection_->readable() > 0 || connection_->at_end());
+  if (on_readable_ && waiting && !events_->in_readable) connection_->set_events(events_.get());
+}
 
 std::int64_t Stream::read(std::span<std::uint8_t> into) { return connection_ != nullptr ? connection_->read(into) : -EBADF; }
 
 std::int64_t Stream::write(std::span<const std::uint8_t> bytes) {
   return connection_ != nullptr ? connection_->write(bytes) : -EBADF;
 }
+
+pkt::Packet Stream::read_packet() { return connection_ != nullptr ? connection_->read_packet() : pkt::Packet{}; }
 
 std::size_t Stream::readable() const { return connection_ != nullptr ? connection_->readable() : 0; }
 
@@ -54,6 +64,13 @@ Endpoint Stream::remote() const { return connection_ != nullptr ? connection_->r
 void Stream::let_go() {
   connection_ = nullptr;
   sockets_.bury(*this);
+}
+
+void Stream::forget() {
+  // Each is moved out first: what it holds may come back here when it goes.
+  const auto callbacks = std::make_tuple(std::exchange(on_readable_, {}), std::exchange(on_writable_, {}),
+                                         std::exchange(on_connected_, {}), std::exchange(on_closed_, {}));
+  const auto context = std::exchange(context_, {});
 }
 
 }  // namespace millrace::socket

@@ -8,6 +8,9 @@
 #include <memory>
 #include <span>
 
+namespace millrace::pkt {
+class Packet;
+}
 namespace millrace::tcp {
 class Connection;
 }
@@ -24,7 +27,8 @@ class Stream {
   using Callback = std::function<void(Stream&)>;
   using Closed = std::function<void(Stream&, int error)>;
 
-  /// Called when there is something to read, or the end of the stream. Edge: again only after more has come.
+  /// Called when there is something to read, or the end of the stream. Edge: again only after more has come. A callback
+  /// that is set while something waits to be read is told of it, unless it is set from inside the one it replaces.
   void on_readable(Callback callback);
   /// Called when write() can take more after it took less than it was given.
   void on_writable(Callback callback) { on_writable_ = std::move(callback); }
@@ -36,6 +40,9 @@ class Stream {
 
   /// Copies out what has arrived, in order. 0: the peer has closed its side; -EAGAIN: nothing now.
   std::int64_t read(std::span<std::uint8_t> into);
+  /// The next bytes without a copy, in the buffers that they came in: what one packet brought, or null when nothing has
+  /// come. The caller ends it with pkt::consume.
+  [[nodiscard]] pkt::Packet read_packet();
   /// Queues bytes for sending and returns how many were taken; -EAGAIN: the send buffer is full; -EPIPE: this side
   /// is closed.
   std::int64_t write(std::span<const std::uint8_t> bytes);
@@ -75,6 +82,7 @@ class Stream {
   friend class Sockets;
   class Events;
   void let_go();
+  void forget();
 
   Sockets& sockets_;
   tcp::Connection* connection_ = nullptr;

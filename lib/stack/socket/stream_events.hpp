@@ -11,13 +11,19 @@ class Stream::Events final : public tcp::Events {
  public:
   explicit Events(Stream& stream) : stream_(stream) {}
   void on_connected(tcp::Connection&) override { call(stream_.on_connected_); }
-  void on_readable(tcp::Connection&) override { call(stream_.on_readable_); }
+  void on_readable(tcp::Connection&) override {
+    in_readable = true;
+    call(stream_.on_readable_);
+    in_readable = false;
+  }
   void on_writable(tcp::Connection&) override { call(stream_.on_writable_); }
   void on_closed(tcp::Connection&, int error) override {
     const Closed closed = stream_.on_closed_;
     if (closed) closed(stream_, error);
     if (stream_.connection_ != nullptr) stream_.close();
   }
+
+  bool in_readable = false;  ///< its callback is running
 
  private:
   // A copy is called: the callback may replace itself.

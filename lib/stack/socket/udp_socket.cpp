@@ -4,8 +4,11 @@
 
 #include <millrace/stack/socket/sockets.hpp>
 #include <millrace/stack/udp/udp.hpp>
+#include <millrace/steer/flow_table.hpp>
+#include <millrace/wire/protocol.hpp>
 
 #include <cerrno>
+#include <utility>
 
 namespace millrace::socket {
 
@@ -40,13 +43,34 @@ std::int64_t UdpSocket::send_to(std::span<const std::uint8_t> bytes, const Endpo
   return socket_ != nullptr ? udp_.send_to(*socket_, bytes, &to) : -EBADF;
 }
 
-int UdpSocket::connect(const Endpoint& to) { return socket_ != nullptr ? udp_.connect(*socket_, to) : -EBADF; }
+pkt::Packet UdpSocket::receive_packet(Endpoint& from) {
+  return socket_ != nullptr ? udp_.take(*socket_, &from) : pkt::Packet{};
+}
+
+int UdpSocket::connect(const Endpoint& to) {
+  if (socket_ == nullptr) return -EBADF;
+  if (const int result = udp_.connect(*socket_, to); result < 0) return result;
+  // Now it owns one flow. The new entry first, where there is room, so that no datagram falls between the two.
+  const Endpoint local = socket_->local();
+  const FlowKey flow{local.address, to.address, local.port, to.port, sockets_.stack_, wire::ip_proto::udp};
+  const bool is_in = sockets_.flows_.insert(flow, this);
+  sockets_.flows_.erase(key_);
+  key_ = flow;
+  if (!is_in) sockets_.flows_.insert(flow, this);
+  return 0;
+}
 
 void UdpSocket::close() {
   if (socket_ == nullptr) return;
+  sockets_.flows_.erase(key_);
   udp_.close(*socket_);
   socket_ = nullptr;
   sockets_.bury(*this);
+}
+
+void UdpSocket::forget() {
+  const auto on_readable = std::exchange(on_readable_, {});
+  const auto on_error = std::exchange(on_error_, {});
 }
 
 Endpoint UdpSocket::local() const { return socket_ != nullptr ? socket_->local() : Endpoint{}; }

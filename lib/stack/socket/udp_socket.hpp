@@ -8,6 +8,9 @@
 #include <memory>
 #include <span>
 
+namespace millrace::pkt {
+class Packet;
+}
 namespace millrace::udp {
 class Socket;
 class Udp;
@@ -28,6 +31,8 @@ class UdpSocket {
   /// The next datagram: copies up to into.size() bytes, sets `from`, returns the datagram's whole length (which may
   /// be larger: it was cut). -EAGAIN: none waiting.
   std::int64_t receive_from(std::span<std::uint8_t> into, Endpoint& from);
+  /// The next datagram in the buffers that it came in, or null: none waiting. The caller ends it with pkt::consume.
+  [[nodiscard]] pkt::Packet receive_packet(Endpoint& from);
   /// Sends one datagram; the count, or -EMSGSIZE, -EHOSTUNREACH, -ENOBUFS.
   std::int64_t send_to(std::span<const std::uint8_t> bytes, const Endpoint& to);
   /// Sets the peer: only its datagrams arrive, and ICMP errors about it are reported.
@@ -45,12 +50,15 @@ class UdpSocket {
  private:
   friend class Sockets;
   class Events;
+  void forget();
+
   Sockets& sockets_;
   udp::Udp& udp_;
   udp::Socket* socket_ = nullptr;
   std::unique_ptr<Events> events_;
   std::function<void(UdpSocket&)> on_readable_;
   std::function<void(UdpSocket&, int)> on_error_;
+  FlowKey key_{};  ///< by which other lcores know it
   std::size_t index_ = 0;
 };
 

@@ -44,7 +44,7 @@ class Socket {
   bool reuse_address = false;             ///< SO_REUSEADDR: others that set it, too, may bind the same; before bind
   bool v6_only = false;                   ///< IPV6_V6ONLY: bound to ::, it does not take IPv4; before bind
   bool broadcast = false;                 ///< SO_BROADCAST: may send to a broadcast address
-  std::uint8_t hop_limit = 64;
+  std::uint8_t hop_limit = 0;             ///< 0: the stack's default
   std::uint8_t traffic_class = 0;
 
  private:

@@ -48,9 +48,9 @@ Udp::~Udp() {
 Socket* Udp::open(Events* events) {
   Socket* socket = free_.pop_front();
   if (socket == nullptr) return nullptr;
-  socket->rcvbuf = default_rcvbuf;
+  socket->rcvbuf = options_.rcvbuf;
   socket->reuse_address = socket->v6_only = socket->broadcast = false;
-  socket->hop_limit = 64;
+  socket->hop_limit = 0;
   socket->traffic_class = 0;
   socket->open_ = true;
   socket->error_ = 0;

@@ -16,6 +16,7 @@ struct Options {
   std::uint32_t sockets = 1024;          ///< at most, per lcore and stack
   std::uint16_t port_first = 32768;      ///< net.ipv4.ip_local_port_range
   std::uint16_t port_last = 60999;
+  std::uint32_t rcvbuf = default_rcvbuf; ///< net.core.rmem_default
   std::uint16_t port_stride = 1;         ///< lcores of one stack take turns, as in tcp::Config: only ports that are
   std::uint16_t port_phase = 0;          ///< port_phase modulo port_stride are chosen here
 };

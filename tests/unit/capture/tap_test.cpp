@@ -63,6 +63,20 @@ TEST_CASE("a received frame keeps the checksum that it came with, right or wrong
   }
 }
 
+TEST_CASE("a right TCP checksum of 0xffff, zero's other form, is written as RFC 1624 has it; a wrong one stays") {
+  test::TestPool pool;
+  Tap tap(buffer_bytes);
+  auto f = test::frame(true, 6, 100);
+  const std::size_t field = 14 + 20 + 16;
+  store_be16(&f[field], 0xffff);
+  for (const auto verdict : {pkt::ChecksumVerdict::good, pkt::ChecksumVerdict::bad, pkt::ChecksumVerdict::unknown}) {
+    pkt::Packet p = test::packet_of(pool, f);
+    p.meta().checksum = verdict;
+    CHECK(load_be16(&kept_of(tap, p, Direction::in)[field]) == (verdict == pkt::ChecksumVerdict::good ? 0 : 0xffff));
+    pkt::consume(std::move(p));
+  }
+}
+
 TEST_CASE("partial and merged frames get their checksum finished in the copy") {
   test::TestPool pool;
   Tap tap(buffer_bytes);

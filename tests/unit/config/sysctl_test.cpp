@@ -30,7 +30,7 @@ TEST_CASE("defaults are those of the kernel") {
   CHECK(s.netdev_budget_usecs == 2000);
   CHECK(s.dev_weight == 64);
   CHECK(s.netdev_max_backlog == 1000);
-  CHECK(s.rmem_max == 4194304);
+  CHECK(s.rmem_default == 212992);
   CHECK(s.tcp_rmem == std::array<std::int64_t, 3>{4096, 131072, 33554432});
   CHECK(s.tcp_wmem == std::array<std::int64_t, 3>{4096, 16384, 4194304});
   CHECK(s.ip_local_port_range == std::array<std::int64_t, 2>{32768, 60999});
