@@ -20,7 +20,7 @@ Result<std::unique_ptr<ThreadQueue>> Engine::attach_thread(std::size_t stack) {
   queue->pool = std::move(*pool);
   queue->is_running = [impl = impl_.get()] { return impl->is_running(); };
   for (auto& lcore : impl_->lcores) {
-    auto port = std::make_unique<ThreadPort>(lcore->env(), lcore->parts.stacks[stack]->sockets(), lcore->waker(), queue->waker);
+    auto port = std::make_shared<ThreadPort>(lcore->env(), lcore->parts.stacks[stack]->sockets(), lcore->waker(), queue->waker);
     queue->lanes.push_back({.lcore = lcore.get(), .port = std::move(port)});
   }
   for (std::uint16_t id = 0; id < lcores(); ++id) {
@@ -67,7 +67,10 @@ Result<void> ThreadQueue::Impl::on_each_lcore(const std::function<Result<void>(T
 }
 
 void ThreadQueue::Impl::want_room(Lane& lane) {
-  if (!lane.room_wanted) lane.room_wanted = lane.lcore->inbox().post([port = lane.port.get()] { port->announce_room(); });
+  if (lane.room_wanted) return;
+  lane.room_wanted = lane.lcore->inbox().post([weak = std::weak_ptr(lane.port)] {
+    if (const auto port = weak.lock()) port->announce_room();  // else the queue ended while no lcore was running
+  });
 }
 
 }  // namespace millrace

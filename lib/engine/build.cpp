@@ -49,7 +49,7 @@ Result<void> Engine::Impl::make_lcores() {
   const std::array<std::uint64_t, 2> secret{root.next(), root.next()};
   std::vector<steer::FlowTable*> tables;
   worker_rings = std::make_unique<runtime::WorkerRings>(count, 2 * (limits.netdev_max_backlog + 2));
-  tx_rings = std::make_unique<runtime::WorkerRings>(count, 1024);
+  tx_rings = std::make_unique<runtime::WorkerRings>(count, 4096);
   for (std::uint16_t id = 0; id < count; ++id) {
     const auto& cpu = config.lcores[id].cpu;
     if (cpu && !runtime::may_run_on(*cpu)) {

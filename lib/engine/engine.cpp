@@ -21,6 +21,13 @@ std::uint64_t drawn_seed() {
   return seed;
 }
 
+void check_link(const Config& config, const std::string& port, const LinkEnd& end, std::vector<config::Problem>& problems) {
+  const auto at = std::find_if(config.ports.begin(), config.ports.end(), [&](const config::Port& p) { return p.name == port; });
+  if (at == config.ports.end() || at->driver != config::PortDriver::sim)
+    problems.push_back({.key = "links", .value = port, .message = "must be the name of a sim port"});
+  if (end.link == nullptr) problems.push_back({.key = "links", .value = port, .message = "must have an end of make_link()"});
+}
+
 Error all_problems(const std::vector<config::Problem>& problems) {
   std::string text;
   for (const config::Problem& problem : problems) text += (text.empty() ? "" : "\n") + problem.to_string();
@@ -34,7 +41,9 @@ Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Engine::~Engine() { stop(); }
 
 Result<std::unique_ptr<Engine>> Engine::create(const Config& config, const std::map<std::string, LinkEnd>& links) {
-  if (const auto problems = config::validate(config); !problems.empty()) return tl::unexpected(all_problems(problems));
+  std::vector<config::Problem> problems = config::validate(config);
+  for (const auto& [port, end] : links) check_link(config, port, end, problems);
+  if (!problems.empty()) return tl::unexpected(all_problems(problems));
   auto impl = std::make_unique<Impl>();
   impl->config = config;
   impl->seed = config.seed != 0 ? config.seed : drawn_seed();
@@ -173,7 +182,10 @@ bool Engine::run_once(std::uint16_t lcore) {
 
 Instant Engine::next_deadline() {
   Instant next = never;
-  for (auto& lcore : impl_->lcores) next = std::min(next, lcore->next_deadline());
+  for (auto& lcore : impl_->lcores) {
+    if (lcore->has_work()) return now();  // handed over by another lcore after this one had its pass
+    next = std::min(next, lcore->next_deadline());
+  }
   for (auto& port : impl_->ports) next = std::min(next, port->next_arrival());
   return next;
 }

@@ -70,8 +70,8 @@ class Engine {
   bool run_once();
   /// One pass of one lcore.
   bool run_once(std::uint16_t lcore);
-  /// The earliest moment at which a pass would have something to do that time alone brings: a timer, or a packet on its
-  /// way on a sim port. `never` when there is none.
+  /// The earliest moment at which a pass would have something to do: now, when an lcore has handed work to another; else
+  /// what time alone brings, a timer or a packet on its way on a sim port. `never` when there is none.
   [[nodiscard]] Instant next_deadline();
   [[nodiscard]] Instant now() const;
   /// Manual clock only: sets the time, which must not run backwards.

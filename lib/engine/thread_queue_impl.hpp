@@ -37,7 +37,7 @@ struct ThreadQueue::Impl {
   /// The way to one lcore.
   struct Lane {
     runtime::Lcore* lcore;
-    std::unique_ptr<ThreadPort> port;
+    std::shared_ptr<ThreadPort> port;
     std::deque<ThreadMessage> waiting;               ///< credits and closes that found the ring full: none is lost
     bool room_wanted = false;                        ///< the lcore is asked to say when there is room
   };

@@ -26,40 +26,29 @@ bool same_flow(const Held& held, const Segment& segment) {
 }
 
 void HeldTable::reshape(std::uint16_t sets, std::uint16_t ways) {
-  MR_ASSERT(empty() && std::has_single_bit(sets) && ways > 0 && ways % 4 == 0 && ways <= 32 && sets * ways <= capacity);
+  MR_ASSERT(empty() && std::has_single_bit(sets) && ways > 0 && sets * ways <= capacity);
   set_mask_ = static_cast<std::uint16_t>(sets - 1);
   ways_ = ways;
 }
 
-// One bit for each way of the set that bears the tag, without a branch on where it is: that cannot be predicted.
-std::uint32_t HeldTable::ways_with(std::size_t first, std::uint32_t tag) const {
-  std::uint32_t found = 0;
-  for (std::uint32_t way = 0; way < ways_; way += 4) {
-    const std::uint32_t* t = &tags_[first + way];
-    const std::uint32_t four = std::uint32_t{t[0] == tag} | std::uint32_t{t[1] == tag} << 1 | std::uint32_t{t[2] == tag} << 2 |
-                               std::uint32_t{t[3] == tag} << 3;
-    found |= four << way;
-  }
-  return found;
-}
-
 Held* HeldTable::find(std::uint64_t hash, const Segment& segment) {
   const std::size_t first = first_way(hash);
-  for (std::uint32_t found = ways_with(first, tag_of(hash)); found != 0; found &= found - 1) {
-    Held& held = entries_[first + static_cast<std::size_t>(std::countr_zero(found))];
-    if (same_flow(held, segment)) return &held;
+  const std::uint32_t tag = tag_of(hash);
+  for (std::size_t i = first; i < first + ways_; ++i) {
+    if (tags_[i] == tag && same_flow(entries_[i], segment)) return &entries_[i];
   }
   return nullptr;
 }
 
 Held* HeldTable::insert(std::uint64_t hash) {
-  const std::size_t first = first_way(hash);
-  const std::uint32_t free = ways_with(first, 0);
-  if (free == 0) return nullptr;
-  const auto index = static_cast<std::uint16_t>(first + static_cast<std::size_t>(std::countr_zero(free)));
-  tags_[index] = tag_of(hash);
-  serials_[index] = serial_++;
-  Held& held = entries_[index];
+  std::size_t i = first_way(hash);
+  for (const std::size_t end = i + ways_; tags_[i] != 0;) {
+    if (++i == end) return nullptr;
+  }
+  const auto index = static_cast<std::uint16_t>(i);
+  tags_[i] = tag_of(hash);
+  serials_[i] = serial_++;
+  Held& held = entries_[i];
   held.older = newest_;
   held.newer = none;
   (newest_ == none ? oldest_ : entries_[newest_].newer) = index;

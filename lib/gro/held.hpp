@@ -37,7 +37,7 @@ struct alignas(64) Held {
 };
 static_assert(sizeof(Held) == 64);
 
-/// The packets that one Gro holds: sets of a few ways (at most 32), and a list in the order of beginning. At most one of a flow.
+/// The packets that one Gro holds: sets of a few ways, and a list in the order of beginning. At most one of a flow.
 /// Nothing is allocated and nothing cleared in bulk: a zero tag is a free way.
 class HeldTable {
  public:
@@ -67,7 +67,6 @@ class HeldTable {
   static constexpr std::uint16_t none = 0xffff;
 
   [[nodiscard]] std::size_t first_way(std::uint64_t hash) const { return (hash & set_mask_) * ways_; }
-  [[nodiscard]] std::uint32_t ways_with(std::size_t first, std::uint32_t tag) const;
   static std::uint32_t tag_of(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32) | 1; }
   [[nodiscard]] Held* at(std::uint16_t index) { return index == none ? nullptr : &entries_[index]; }
 

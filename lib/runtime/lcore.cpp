@@ -59,7 +59,7 @@ bool Lcore::do_softirq() {
           worked = true;
           break;
         case Vector::net_tx:
-          net_tx_action();
+          worked |= net_tx_action();
           break;
         case Vector::net_rx:
           net_rx_action(softnet_, env_, clock_, [](void* self) { static_cast<Lcore*>(self)->end_of_burst(); }, this);
@@ -78,19 +78,28 @@ void Lcore::run_timers() {
   end_of_burst();
 }
 
-// Takes over frames that other lcores handed to a tx queue of this one, as many as its queue has room for.
-void Lcore::net_tx_action() {
+// Takes over frames that other lcores handed to a tx queue of this one, as many as its queues have room for: what does
+// not fit waits on the rings. Returns whether there were any.
+bool Lcore::net_tx_action() {
+  std::uint32_t room = pkt::Burst::capacity;
+  for (auto& path : parts.tx_paths) {
+    if (!path) continue;
+    path->flush();
+    if (path->owns_queue()) room = std::min(room, path->room());
+  }
+  bool worked = false;
   for (std::uint16_t source = 0; source < tx_rings_.lcores(); ++source) {
     if (source == env_.lcore) continue;
     std::array<pkt::Mbuf*, pkt::Burst::capacity> batch;
-    const std::uint32_t n = tx_rings_.dequeue(source, env_.lcore, batch.data(), batch.size());
+    const std::uint32_t n = tx_rings_.dequeue(source, env_.lcore, batch.data(), room);
+    room -= n;
+    worked |= n != 0;
     for (std::uint32_t i = 0; i < n; ++i) {
       const std::uint16_t ifindex = batch[i]->meta.ifindex;
       parts.tx_paths[ifindex]->transmit(pkt::Packet::adopt(batch[i]));
     }
   }
-  for (auto& path : parts.tx_paths)
-    if (path) path->flush();
+  return worked;
 }
 
 void Lcore::end_of_burst() {
@@ -109,6 +118,8 @@ Instant Lcore::next_deadline() {
 bool Lcore::has_work() const {
   for (const Source* source : sources_)
     if (source->has_work()) return true;
+  for (const auto& path : parts.tx_paths)
+    if (path && path->has_queued()) return true;
   return !inbox_.empty() || parts.backlog->has_work() || tx_rings_.waiting(env_.lcore) != 0;
 }
 

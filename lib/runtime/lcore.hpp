@@ -49,6 +49,8 @@ class Lcore {
   void run(const std::atomic<bool>& stop);
   /// When time alone gives this lcore something to do: a timer, or packets that GRO holds. `never` when nothing.
   [[nodiscard]] Instant next_deadline();
+  /// Whether the next pass has something to do whatever the time is: calls, packets on rings, frames a device refused.
+  [[nodiscard]] bool has_work() const;
   /// On the lcore, or while it is stopped.
   void add_source(Source& source) { sources_.push_back(&source); }
   void remove_source(Source& source);
@@ -66,9 +68,8 @@ class Lcore {
  private:
   bool do_softirq();
   void run_timers();
-  void net_tx_action();
+  bool net_tx_action();
   void end_of_burst();
-  [[nodiscard]] bool has_work() const;
   void sleep(Duration at_most);
 
   stats::LcoreStats stats_;

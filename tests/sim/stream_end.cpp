@@ -108,6 +108,9 @@ void Traffic::StreamEnd::close_if_finished() {
 }
 
 void Traffic::StreamEnd::closed(int error) {
+  // What was received can be read now or never.
+  reading_paused_ = false;
+  read();
   stream_ = nullptr;
   done_ = true;
   ++traffic_.progress_;

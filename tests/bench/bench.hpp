@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "tests/bench/compare.hpp"
+#include "tests/bench/load.hpp"
+#include "tests/bench/report.hpp"
+
+#include <cstdint>
+#include <string>
+
+namespace millrace::bench {
+
+/// What a benchmark works with; made by main.
+struct Bench {
+  Control& control;
+  Report& report;
+  Load& load;
+  std::string program;      ///< path of this program, which callgrind runs
+  unsigned cpu = 0;         ///< the CPU that this thread is pinned to
+  int other_cpu = -1;       ///< another one that may be used; -1: there is none
+  bool huge_pages = false;  ///< EAL's memory is
+};
+
+// One for each id; performance figures with the goals of doc/benchmarks.md.
+void run_gro(Bench& bench);   ///< B2
+void run_port(Bench& bench);  ///< B5
+
+/// What callgrind watches (callgrind.py): each loop of B5 once, over `packets` packets.
+void run_under_callgrind(std::uint64_t packets);
+
+}  // namespace millrace::bench
