@@ -30,7 +30,7 @@ void check_link(const Config& config, const std::string& port, const LinkEnd& en
 
 Error all_problems(const std::vector<config::Problem>& problems) {
   std::string text;
-  for (const config::Problem& problem : problems) text += (text.empty() ? "" : "\n") + problem.to_string();
+  for (const config::Problem& problem : problems) text.append(text.empty() ? "" : "\n").append(problem.to_string());
   return Error{EINVAL, text};
 }
 

@@ -24,7 +24,7 @@ namespace {
 std::string allowed_cpus(const cpu_set_t& set) {
   std::string cpus;
   for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
-    if (CPU_ISSET(cpu, &set)) cpus += (cpus.empty() ? "" : ",") + std::to_string(cpu);
+    if (CPU_ISSET(cpu, &set)) cpus.append(cpus.empty() ? "" : ",").append(std::to_string(cpu));
   return cpus;
 }
 

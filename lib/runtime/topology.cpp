@@ -14,7 +14,7 @@ namespace {
 std::string allowed_cpus(const cpu_set_t& set) {
   std::string text;
   for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
-    if (CPU_ISSET(cpu, &set)) text += (text.empty() ? "" : ",") + std::to_string(cpu);
+    if (CPU_ISSET(cpu, &set)) text.append(text.empty() ? "" : ",").append(std::to_string(cpu));
   return text;
 }
 

@@ -15,7 +15,6 @@ struct Bench {
   Control& control;
   Report& report;
   Load& load;
-  std::string program;      ///< path of this program, which callgrind runs
   unsigned cpu = 0;         ///< the CPU that this thread is pinned to
   int other_cpu = -1;       ///< another one that may be used; -1: there is none
   bool huge_pages = false;  ///< EAL's memory is

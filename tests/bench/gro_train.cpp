@@ -60,12 +60,12 @@ Train::~Train() {
   for (pkt::Mbuf* m : packets_) pkt::consume(pkt::Packet::adopt(m));
 }
 
-void Train::restore() {
+void Train::restore(std::uint32_t first, std::uint32_t count) {
   pkt::Meta meta{};
   meta.gso_segs = 1;
   meta.ifindex = 1;
   meta.checksum = pkt::ChecksumVerdict::good;
-  for (std::size_t i = 0; i < packets_.size(); ++i) {
+  for (std::size_t i = first; i < first + std::size_t{count}; ++i) {
     pkt::Mbuf& m = *packets_[i];
     m.data_off = pkt::headroom;
     m.data_len = fresh_[i].length;

@@ -37,8 +37,9 @@ class Train {
   /// In order of arrival; the buffers remain the train's, whatever is done to them.
   [[nodiscard]] std::span<pkt::Mbuf* const> packets() const { return packets_; }
   [[nodiscard]] std::uint32_t size() const { return static_cast<std::uint32_t>(packets_.size()); }
-  /// Buffers, headers and Meta are again those of fresh frames from a port.
-  void restore();
+  /// Buffers, headers and Meta are again those of fresh frames from a port: all, or `count` of them from `first` on.
+  void restore() { restore(0, size()); }
+  void restore(std::uint32_t first, std::uint32_t count);
 
   /// What is wrong with `out`, into which a side has made these packets; "" when it holds every byte of every flow
   /// exactly once. Chains are followed, headers read, payloads compared byte by byte.

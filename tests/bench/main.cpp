@@ -134,7 +134,7 @@ int main(int argc, char** argv) {
   if (load.is_shared()) std::printf("%s", shared_warning);
   Control control(huge_pages);
   Report report(load);
-  Bench bench{.control = control, .report = report, .load = load, .program = "/proc/self/exe", .huge_pages = huge_pages};
+  Bench bench{.control = control, .report = report, .load = load, .huge_pages = huge_pages};
   pin(bench);
   print(measure_machine(huge_pages));
   std::printf("memory    %s, for both sides alike\n", huge_pages ? "2 MB pages" : "4 KB pages (EAL --no-huge)");

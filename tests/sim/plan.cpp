@@ -67,7 +67,7 @@ config::Sysctl draw_sysctl(Rng& rng) {
   return sysctl;
 }
 
-Config draw_host(Rng& rng, std::size_t number, std::uint16_t mtu) {
+Config draw_host(Rng& rng, std::size_t number, bool v6, std::uint16_t mtu) {
   Config config;
   config.clock = config::ClockSource::manual;
   config.seed = rng.next() | 1;
@@ -77,10 +77,15 @@ Config draw_host(Rng& rng, std::size_t number, std::uint16_t mtu) {
   config.ports.push_back(draw_port(rng, config.lcores.size(), mtu));
   config.sysctl = draw_sysctl(rng);
   const auto last = static_cast<std::uint8_t>(number + 1);
-  IpAddress v6 = *IpAddress::parse("fd00:77::");
-  v6.bytes[15] = last;
+  std::uint8_t prefix = 24;
+  IpAddress address = IpAddress::v4(10, 77, 0, last);
+  if (v6) {
+    address = *IpAddress::parse("fd00:77::");
+    address.bytes[15] = last;
+    prefix = 64;
+  }
   config.stacks.push_back({.name = "host",
-                           .interfaces = {{.port = "p0", .name = "eth0", .addresses = {{IpAddress::v4(10, 77, 0, last), 24}, {v6, 64}}}},
+                           .interfaces = {{.port = "p0", .name = "eth0", .addresses = {{address, prefix}}}},
                            .routes = {}});
   return config;
 }
@@ -122,13 +127,13 @@ Plan draw_plan(std::uint64_t seed) {
   for (Impairment& impairment : plan.impairments) impairment = draw_impairment(rng);
   // RFC 8200 section 5: no link with a smaller MTU carries IPv6.
   const std::uint32_t mtu = rng.chance(0.3) ? 1500 : logarithmic(rng, plan.v6 ? 1280 : 576, 9001);
-  for (std::size_t i = 0; i < 2; ++i) plan.hosts[i] = draw_host(rng, i, static_cast<std::uint16_t>(mtu));
+  for (std::size_t i = 0; i < 2; ++i) plan.hosts[i] = draw_host(rng, i, plan.v6, static_cast<std::uint16_t>(mtu));
   draw_streams(rng, plan);
   draw_datagrams(rng, plan);
   return plan;
 }
 
-IpAddress Plan::address(std::size_t host) const { return hosts[host].stacks[0].interfaces[0].addresses[v6 ? 1 : 0].address; }
+IpAddress Plan::address(std::size_t host) const { return hosts[host].stacks[0].interfaces[0].addresses[0].address; }
 
 std::string Plan::to_string() const {
   std::string text;

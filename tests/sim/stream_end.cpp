@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace millrace::test {
 
@@ -109,8 +110,7 @@ void Traffic::StreamEnd::close_if_finished() {
 
 void Traffic::StreamEnd::closed(int error) {
   // What was received can be read now or never.
-  reading_paused_ = false;
-  read();
+  while (std::exchange(reading_paused_, false)) read();
   stream_ = nullptr;
   done_ = true;
   ++traffic_.progress_;

@@ -33,7 +33,7 @@ class Stream {
   /// Called when write() can take more after it took less than it was given.
   void on_writable(Callback callback) { on_writable_ = std::move(callback); }
   /// Called once, when the connection has ended: error 0 after an orderly close by both sides, else an errno
-  /// (ECONNRESET, ETIMEDOUT, ECONNREFUSED...).
+  /// (ECONNRESET, ETIMEDOUT, ECONNREFUSED...). What was received and not yet read can be read in this callback, not after.
   void on_closed(Closed callback) { on_closed_ = std::move(callback); }
   /// Called once an active open has succeeded.
   void on_connected(Callback callback) { on_connected_ = std::move(callback); }

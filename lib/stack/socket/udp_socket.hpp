@@ -33,7 +33,7 @@ class UdpSocket {
   std::int64_t receive_from(std::span<std::uint8_t> into, Endpoint& from);
   /// The next datagram in the buffers that it came in, or null: none waiting. The caller ends it with pkt::consume.
   [[nodiscard]] pkt::Packet receive_packet(Endpoint& from);
-  /// Sends one datagram; the count, or -EMSGSIZE, -EHOSTUNREACH, -ENOBUFS.
+  /// Sends one datagram; the count, or -EMSGSIZE, -ENETUNREACH, -ENOBUFS, or an error that ICMP brought.
   std::int64_t send_to(std::span<const std::uint8_t> bytes, const Endpoint& to);
   /// Sets the peer: only its datagrams arrive, and ICMP errors about it are reported.
   int connect(const Endpoint& to);

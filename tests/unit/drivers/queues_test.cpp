@@ -4,10 +4,14 @@
 #include <millrace/base/byte_order.hpp>
 
 #include "tests/support/catch.hpp"
-#include "tests/support/eal.hpp"
+#include "tests/support/lcore_env.hpp"
 #include "tests/support/raw_frame.hpp"
 
+#include <algorithm>
+#include <array>
+#include <rte_ethdev.h>
 #include <rte_mbuf.h>
+#include <vector>
 
 using namespace millrace;
 using test::RawFrame;
@@ -54,4 +58,51 @@ TEST_CASE("a packet that asks for nothing goes without the flags that another po
   CHECK(packet.mbuf().ol_flags == RTE_MBUF_F_RX_RSS_HASH);
   CHECK(test::bytes_of(packet) == RawFrame{}.bytes());
   pkt::consume(std::move(packet));
+}
+
+namespace {
+
+// What stands behind a port id that no device has: refuses packets of one byte value, sends all others.
+constexpr std::uint16_t fake_port = RTE_MAX_ETHPORTS - 1;
+constexpr std::uint8_t refused = 0xee;
+
+std::uint16_t fake_prepare(void*, rte_mbuf** packets, std::uint16_t count) {
+  for (std::uint16_t i = 0; i < count; ++i)
+    if (*rte_pktmbuf_mtod(packets[i], std::uint8_t*) == refused) return i;
+  return count;
+}
+
+std::uint16_t fake_burst(void*, rte_mbuf** packets, std::uint16_t count) {
+  rte_pktmbuf_free_bulk(packets, count);
+  return count;
+}
+
+struct FakeDevice {
+  FakeDevice() {
+    rte_eth_fp_ops[fake_port].tx_pkt_prepare = fake_prepare;
+    rte_eth_fp_ops[fake_port].tx_pkt_burst = fake_burst;
+    rte_eth_fp_ops[fake_port].txq.data = queues.data();
+  }
+  ~FakeDevice() { rte_eth_fp_ops[fake_port] = {}; }
+  std::array<void*, 1> queues{};
+};
+
+}  // namespace
+
+TEST_CASE("what the driver refuses is dropped by name, wherever it stands, and the rest is sent") {
+  test::LcoreEnv lcore;
+  const FakeDevice device;
+  const port::Info info{.mtu = 1500, .offloads = {.tx_multi_segment = true}};
+  ethdev::EthdevTx queue(fake_port, 0, info);
+  for (const auto& bytes : {std::vector<std::uint8_t>{1, refused, 2}, {refused, refused, 3}, {4, refused}, {refused}, {5, 6}}) {
+    const auto wanted = static_cast<std::uint64_t>(std::count(bytes.begin(), bytes.end(), refused));
+    const auto refused_before = lcore.stats.drop[stats::DropReason::tx_refused];
+    const auto sent_before = lcore.stats.port[stats::Port::tx_packets];
+    pkt::Burst burst;
+    for (const std::uint8_t byte : bytes) burst.push(lcore.pool.packet(std::vector<std::uint8_t>(60, byte)));
+    queue.transmit(lcore.env, burst);
+    CHECK(burst.empty());
+    CHECK(lcore.stats.drop[stats::DropReason::tx_refused] - refused_before == wanted);
+    CHECK(lcore.stats.port[stats::Port::tx_packets] - sent_before == bytes.size() - wanted);
+  }
 }

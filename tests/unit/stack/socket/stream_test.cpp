@@ -269,7 +269,7 @@ TEST_CASE("on_readable set while something waits is told of it, but does not cal
 TEST_CASE("a context dies with its stream, and may then close others, dead or alive") {
   struct Pair {
     std::vector<Stream*> streams;
-    int* destroyed;
+    int* destroyed = nullptr;
     ~Pair() {
       for (Stream* stream : streams) stream->close();
       ++*destroyed;
@@ -281,13 +281,15 @@ TEST_CASE("a context dies with its stream, and may then close others, dead or al
   REQUIRE(c.world.run_until([&] { return c.accepted.size() == 2; }));
   int destroyed = 0;
   {
-    const auto pair = std::make_shared<Pair>(Pair{{c.client.stream, other.stream}, nullptr});
+    const auto pair = std::make_shared<Pair>();
+    pair->streams = {c.client.stream, other.stream};
     pair->destroyed = &destroyed;
     c.client.stream->set_context(pair);
     other.stream->on_closed([pair](Stream&, int) {});
     CHECK(c.client.stream->context<Pair>().streams.size() == 2);
   }
   SECTION("one after the other") {
+    c.client.stream->context<Pair>().streams = {other.stream};
     c.client.stream->close();
     c.world.run_for(1s);
     CHECK(destroyed == 0);

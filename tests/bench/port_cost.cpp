@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// B5: what port and poll loop add to a bare rx_burst/tx_burst loop on net_ring, in time and in instructions. Called by
+// main; calls port_loops.cpp, bare_loop.cpp and callgrind.py.
+#include "tests/bench/bare_loop.hpp"
+#include "tests/bench/bench.hpp"
+#include "tests/bench/port_idle.hpp"
+#include "tests/bench/port_loops.hpp"
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <map>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace millrace::bench {
+namespace {
+
+constexpr std::uint64_t packets_of_a_section = 20'000 - 20'000 % PortRing::frames;
+constexpr double most_ns = 2;
+constexpr double most_instructions = 25;
+
+using Loop = std::function<std::uint64_t(std::uint64_t)>;
+
+/// Runs a loop once; what is wrong with the ring after it, or "".
+std::string verify(PortRing& ring, const Loop& loop) {
+  const std::uint64_t moved = loop(packets_of_a_section);
+  if (moved != packets_of_a_section) return "moved " + std::to_string(moved) + " packets, not " + std::to_string(packets_of_a_section);
+  return ring.fault();
+}
+
+void beside_bare(Bench& bench, PortRing& ring, const std::string& name, const Loop& ours) {
+  bench.load.look();
+  const Loop bare = [&](std::uint64_t packets) { return peer::bare_loop(ring.port_id(), packets); };
+  if (const std::string fault = verify(ring, ours); !fault.empty()) return bench.report.failure("B5", name, "ours: " + fault);
+  if (const std::string fault = verify(ring, bare); !fault.empty()) return bench.report.failure("B5", name, "peer: " + fault);
+  const Comparison result = compare(bench.control, {.sections = 4, .units = static_cast<double>(packets_of_a_section)},
+                                    {.run = [&] { ours(packets_of_a_section); }}, {.run = [&] { bare(packets_of_a_section); }});
+  if (const std::string fault = ring.fault(); !fault.empty()) return bench.report.failure("B5", name, "after the rounds: " + fault);
+  bench.report.comparison({.id = "B5", .name = name, .peer_name = "bare_loop", .goal = Goal::added_at_most(most_ns)}, result);
+}
+
+struct Counts {
+  std::map<std::string, double> instructions;  ///< per packet, by loop
+  std::string fault;                           ///< why there are none
+};
+
+/// The path of this program, for callgrind to start it again.
+std::string own_path() {
+  std::array<char, 4096> path{};
+  const ssize_t n = readlink("/proc/self/exe", path.data(), path.size() - 1);
+  return n > 0 ? path.data() : "";
+}
+
+Counts count_instructions() {
+  const std::string command = std::string("python3 '") + MR_CALLGRIND_SCRIPT + "' '" + own_path() + "' 2>&1";
+  Counts counts;
+  std::FILE* const pipe = popen(command.c_str(), "r");
+  if (pipe == nullptr) return {.instructions = {}, .fault = "python3 could not be started"};
+  std::array<char, 256> line;
+  std::string last;
+  while (std::fgets(line.data(), line.size(), pipe) != nullptr) {
+    char name[64];
+    double number = 0;
+    last = line.data();
+    if (std::sscanf(line.data(), "%63s %lf", name, &number) == 2) counts.instructions[name] = number;
+  }
+  if (pclose(pipe) != 0 || counts.instructions.size() != 3) counts.fault = "no count of instructions: " + last.substr(0, last.find('\n'));
+  return counts;
+}
+
+void instructions(Bench& bench) {
+  Counts counts = count_instructions();
+  const double bare = counts.instructions["mr_count_bare"];
+  bench.report.note("");
+  for (const auto& [layer, loop] : {std::pair{"port", "mr_count_port"}, std::pair{"poll_loop", "mr_count_poll_loop"}}) {
+    Figure figure{.id = "B5", .name = std::string("layer:") + layer + ",medium:net_ring,burst:32", .unit = "instr",
+                  .peer_name = "bare_loop", .goal = Goal::added_at_most(most_instructions), .skip = counts.fault};
+    if (counts.fault.empty()) {
+      figure.ours = counts.instructions[loop];
+      figure.peer = bare;
+      figure.ratio = figure.peer / figure.ours;
+      figure.added = figure.ours - figure.peer;
+    }
+    bench.report.figure(figure);
+  }
+}
+
+}  // namespace
+
+void run_port(Bench& bench) {
+  {
+    PortRing ring;
+    PollLoop loop(ring);
+    beside_bare(bench, ring, "layer:port,medium:net_ring,burst:32", [&](std::uint64_t packets) { return port_loop(ring, packets); });
+    beside_bare(bench, ring, "layer:poll_loop,medium:net_ring,burst:32", [&](std::uint64_t packets) { return loop.run(packets); });
+  }
+  instructions(bench);
+  run_idle(bench);
+}
+
+}  // namespace millrace::bench

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// B5, the idle engine: its share of a core, and the time from a call or a packet to the lcore that handles it, beside
+// the bare machine's busy loop and eventfd. Called by port_cost.cpp; calls Engine.
+#include "tests/bench/port_idle.hpp"
+
+#include "tests/bench/bare_loop.hpp"
+#include "tests/bench/port_ring.hpp"
+#include "tests/bench/statistics.hpp"
+#include "tests/bench/timing.hpp"
+#include "tests/support/raw_frame.hpp"
+
+#include <millrace/engine/engine.hpp>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <poll.h>
+#include <pthread.h>
+#include <stdexcept>
+#include <sys/eventfd.h>
+#include <thread>
+#include <time.h>
+#include <unistd.h>
+
+namespace millrace::bench {
+namespace {
+
+constexpr auto idle_time = std::chrono::seconds(2);
+constexpr auto busy_time = std::chrono::milliseconds(300);
+constexpr int wakes = 500;
+constexpr auto patience = std::chrono::seconds(1);
+constexpr double most_percent = 1;
+constexpr double most_ns = 50'000;
+constexpr std::uint16_t udp_port = 2000;
+constexpr MacAddress mac{{2, 0, 0, 0, 0, 2}};
+
+std::unique_ptr<Engine> make_engine(unsigned cpu) {
+  Config config;
+  config.seed = 1;
+  config.eal.pool_packets = 2048;
+  config.lcores[0].cpu = cpu;
+  config.ports.push_back({.name = "ring", .driver = config::PortDriver::vdev, .device = "net_ring1"});
+  config.ports.push_back({.name = "sim", .mac = mac});
+  config.stacks.push_back({.name = "bench",
+                           .interfaces = {{.port = "sim", .name = "eth0", .addresses = {{IpAddress::v4(10, 77, 0, 2), 24}}}},
+                           .routes = {}});
+  auto engine = Engine::create(config);
+  if (!engine) throw std::runtime_error(engine.error().message);
+  return std::move(*engine);
+}
+
+double cpu_seconds(clockid_t clock) {
+  timespec t{};
+  clock_gettime(clock, &t);
+  return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) / 1e9;
+}
+
+/// CPU time per wall time of f(), percent of a core.
+template <class F>
+double percent_of_core(clockid_t clock, F&& f) {
+  const auto start = std::chrono::steady_clock::now();
+  const double cpu_start = cpu_seconds(clock);
+  f();
+  const double cpu = cpu_seconds(clock) - cpu_start;
+  return 100 * cpu / std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+void idle_cost(Bench& bench) {
+  // The whole process is looked at: this thread sleeps, so what is used is the lcore's.
+  const double ours = percent_of_core(CLOCK_PROCESS_CPUTIME_ID, [] { std::this_thread::sleep_for(idle_time); });
+  PortRing ring;
+  const double ticks = std::chrono::duration<double>(busy_time).count() * static_cast<double>(rte_get_tsc_hz());
+  const double busy = percent_of_core(CLOCK_THREAD_CPUTIME_ID,
+                                      [&] { peer::bare_poll(ring.port_id(), static_cast<std::uint64_t>(ticks)); });
+  bench.report.figure({.id = "B5", .name = "idle:engine,lcores:1,ports:2", .unit = "pct", .ours = ours, .peer = busy,
+                       .peer_name = "bare_busy_loop", .ratio = busy / ours, .added = ours - busy, .goal = Goal::ours_at_most(most_percent)});
+}
+
+/// Latencies, in ns, of something that `cause` brings about and `happened_at` tells the TSC of: 0 until it happened.
+std::vector<double> latencies(std::atomic<std::uint64_t>& happened_at, const std::function<void()>& cause) {
+  std::vector<double> all;
+  for (int i = 0; i < wakes; ++i) {
+    happened_at.store(0);
+    // Long enough for the other side to fall asleep, and not in step with its sleeps.
+    std::this_thread::sleep_for(std::chrono::microseconds(2000 + i * 37 % 200));
+    const auto give_up = std::chrono::steady_clock::now() + patience;
+    const std::uint64_t start = tsc();
+    cause();
+    while (happened_at.load(std::memory_order_acquire) == 0)
+      if (std::chrono::steady_clock::now() > give_up) return {};
+    all.push_back(ns_of(happened_at.load() - start));
+  }
+  return all;
+}
+
+std::vector<double> through_inbox(Engine& engine) {
+  std::atomic<std::uint64_t> ran_at{0};
+  return latencies(ran_at, [&] {
+    if (!engine.post(0, [&](Sockets&) { ran_at.store(tsc(), std::memory_order_release); })) throw std::runtime_error("the inbox is full");
+  });
+}
+
+std::vector<double> through_port(Engine& engine) {
+  static std::atomic<std::uint64_t> read_at{0};
+  const auto bound = engine.bind_udp({IpAddress::v4(10, 77, 0, 2), udp_port}, [](UdpSocket& socket) {
+    socket.on_readable([](UdpSocket& readable) {
+      read_at.store(tsc(), std::memory_order_release);
+      std::array<std::uint8_t, 64> bytes;
+      Endpoint from;
+      while (readable.receive_from(bytes, from) >= 0) {
+      }
+    });
+  });
+  if (!bound) throw std::runtime_error(bound.error().message);
+  const std::vector<std::uint8_t> frame = test::RawFrame{.destination_port = udp_port, .destination = mac}.bytes();
+  return latencies(read_at, [&] { engine.inject("sim", frame); });
+}
+
+/// A thread on `cpu` that sleeps on an eventfd and does nothing else: what the machine itself takes.
+std::vector<double> through_eventfd(unsigned cpu) {
+  const int fd = eventfd(0, EFD_CLOEXEC);
+  std::atomic<std::uint64_t> awake_at{0};
+  std::atomic<bool> stop{false};
+  std::thread sleeper([&] {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    pthread_setaffinity_np(pthread_self(), sizeof set, &set);
+    pollfd p{fd, POLLIN, 0};
+    std::uint64_t count = 0;
+    while (!stop.load()) {
+      if (poll(&p, 1, 100) <= 0) continue;
+      awake_at.store(tsc(), std::memory_order_release);
+      if (read(fd, &count, sizeof count) < 0) break;
+    }
+  });
+  const std::uint64_t one = 1;
+  std::vector<double> all = latencies(awake_at, [&] {
+    if (write(fd, &one, sizeof one) < 0) throw std::runtime_error("eventfd");
+  });
+  stop.store(true);
+  sleeper.join();
+  close(fd);
+  return all;
+}
+
+void figures(Bench& bench, const std::string& what, const std::vector<double>& ours, const std::vector<double>& peer) {
+  if (ours.empty() || peer.empty()) return bench.report.failure("B5", what, "a wake-up did not come within a second");
+  for (const auto& [name, q] : {std::pair{"p50", 0.5}, std::pair{"p99", 0.99}}) {
+    const double our_ns = quantile(ours, q);
+    const double peer_ns = quantile(peer, q);
+    bench.report.figure({.id = "B5", .name = what + ",at:" + name, .ours = our_ns, .peer = peer_ns, .peer_name = "bare_eventfd",
+                         .ratio = peer_ns / our_ns, .added = our_ns - peer_ns, .goal = Goal::ours_at_most(most_ns)});
+  }
+}
+
+}  // namespace
+
+void run_idle(Bench& bench) {
+  bench.load.look();
+  bench.report.note("");
+  if (bench.other_cpu < 0) {
+    for (const char* name : {"idle:engine,lcores:1,ports:2", "wake:inbox,at:p50", "wake:inbox,at:p99", "wake:port,at:p50", "wake:port,at:p99"})
+      bench.report.figure({.id = "B5", .name = name, .goal = Goal::ours_at_most(name[0] == 'i' ? most_percent : most_ns),
+                           .skip = "the lcore needs a CPU of its own, and this process may use one only"});
+    return;
+  }
+  const auto cpu = static_cast<unsigned>(bench.other_cpu);
+  const std::vector<double> bare = through_eventfd(cpu);
+  const std::unique_ptr<Engine> engine = make_engine(cpu);
+  if (const auto started = engine->start(); !started) throw std::runtime_error(started.error().message);
+  idle_cost(bench);
+  figures(bench, "wake:inbox", through_inbox(*engine), bare);
+  figures(bench, "wake:port", through_port(*engine), bare);
+  bench.report.note("ns from the call to the lcore's handler; wake:port is a frame on a sim port, which wakes nobody: the lcore's next look finds it");
+  engine->stop();
+}
+
+}  // namespace millrace::bench

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <millrace/pkt/packet.hpp>
+#include <millrace/stack/socket/udp_socket.hpp>
+
+#include "tests/support/catch.hpp"
+#include "tests/support/two_engines.hpp"
+
+#include <array>
+#include <cerrno>
+#include <set>
+
+using namespace millrace;
+using test::bytes;
+using test::endpoint;
+using test::TwoEngines;
+
+namespace {
+
+const Endpoint server = endpoint("10.77.0.2:7");
+
+void echo(UdpSocket& socket) {
+  std::array<std::uint8_t, 2048> datagram;
+  Endpoint from;
+  for (std::int64_t n; (n = socket.receive_from(datagram, from)) >= 0;) socket.send_to({datagram.data(), static_cast<std::size_t>(n)}, from);
+}
+
+UdpSocket& bound(Engine& engine, const Endpoint& local, std::uint16_t lcore = 0) {
+  auto socket = TwoEngines::sockets(engine, lcore).bind_udp(local);
+  if (!socket) FAIL(socket.error().message);
+  return **socket;
+}
+
+/// A socket that keeps what it gets.
+struct Client {
+  Client(Engine& engine, const Endpoint& local, std::uint16_t lcore = 0) : socket(bound(engine, local, lcore)) {
+    socket.on_readable([this](UdpSocket& s) {
+      std::array<std::uint8_t, 2048> datagram;
+      for (std::int64_t n; (n = s.receive_from(datagram, from)) >= 0;) received.emplace_back(datagram.begin(), datagram.begin() + n);
+    });
+    socket.on_error([this](UdpSocket&, int e) { error = e; });
+  }
+  UdpSocket& socket;
+  std::vector<std::string> received;
+  Endpoint from;
+  int error = 0;
+};
+
+}  // namespace
+
+TEST_CASE("datagrams are echoed over both versions, the empty one too") {
+  TwoEngines world;
+  bound(*world.b, endpoint("0.0.0.0:7")).on_readable(echo);
+  bound(*world.b, endpoint("[::]:7")).on_readable(echo);
+  for (const char* text : {"10.77.0.2:7", "[fd00:77::2]:7"}) {
+    const Endpoint to = endpoint(text);
+    Client client(*world.a, {to.address.is_v4() ? IpAddress::v4(0, 0, 0, 0) : IpAddress{}, 0});
+    CHECK(client.socket.local().port != 0);
+    CHECK(client.socket.send_to(bytes("one"), to) == 3);
+    CHECK(client.socket.send_to({}, to) == 0);
+    CHECK(client.socket.send_to(bytes("three"), to) == 5);
+    world.run_for(1s);
+    CHECK(client.received == std::vector<std::string>{"one", "", "three"});
+    CHECK(client.from == to);
+    client.socket.close();
+  }
+  world.check_pools();
+}
+
+TEST_CASE("what cannot be is refused") {
+  TwoEngines world;
+  Sockets& sockets = TwoEngines::sockets(*world.b);
+  bound(*world.b, server);
+  const auto error_of = [&](const char* local) {
+    const auto refused = sockets.bind_udp(endpoint(local));
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().message.find(local) != std::string::npos);
+    return refused.error().code;
+  };
+  CHECK(error_of("10.77.0.2:7") == EADDRINUSE);
+  CHECK(error_of("0.0.0.0:7") == EADDRINUSE);
+  CHECK(error_of("10.77.0.3:7") == EADDRNOTAVAIL);
+  UdpSocket& socket = bound(*world.b, endpoint("0.0.0.0:0"));
+  CHECK(socket.send_to(bytes("x"), endpoint("192.0.2.1:7")) == -ENETUNREACH);
+  CHECK(socket.send_to(std::vector<std::uint8_t>(65508), endpoint("10.77.0.1:7")) == -EMSGSIZE);
+  CHECK(socket.connect(endpoint("192.0.2.1:7")) == -ENETUNREACH);
+  int more = 0;
+  while (sockets.bind_udp(endpoint("0.0.0.0:0"))) ++more;
+  CHECK(more == 1022);
+  CHECK(sockets.bind_udp(endpoint("0.0.0.0:0")).error().code == ENOBUFS);
+  socket.close();
+  CHECK(sockets.bind_udp(endpoint("0.0.0.0:0")).has_value());
+}
+
+TEST_CASE("a datagram longer than the reader's space is cut, its length told; receive_packet gives it whole") {
+  TwoEngines world;
+  UdpSocket& receiver = bound(*world.b, server);
+  const std::string text = test::pattern(1400);
+  Client client(*world.a, endpoint("10.77.0.1:9"));
+  client.socket.send_to(bytes(text), server);
+  client.socket.send_to(bytes(text), server);
+  world.run_for(1s);
+  std::array<std::uint8_t, 100> part;
+  Endpoint from;
+  CHECK(receiver.receive_from(part, from) == 1400);
+  CHECK(std::string(part.begin(), part.end()) == text.substr(0, 100));
+  CHECK(from == endpoint("10.77.0.1:9"));
+  from = {};
+  pkt::Packet packet = receiver.receive_packet(from);
+  REQUIRE(packet);
+  CHECK(packet.length() == 1400);
+  CHECK(from == endpoint("10.77.0.1:9"));
+  pkt::consume(std::move(packet));
+  CHECK_FALSE(receiver.receive_packet(from));
+  CHECK(receiver.receive_from(part, from) == -EAGAIN);
+}
+
+TEST_CASE("callbacks may close and replace; a closed socket says EBADF") {
+  TwoEngines world;
+  Client client(*world.a, endpoint("10.77.0.1:9"));
+  UdpSocket& receiver = bound(*world.b, server);
+  std::string seen;
+  receiver.on_readable([&](UdpSocket& socket) {
+    seen += "first ";
+    socket.on_readable([&](UdpSocket& s) {
+      seen += "second";
+      s.close();
+      Endpoint from;
+      std::array<std::uint8_t, 8> part{};
+      CHECK(s.receive_from(part, from) == -EBADF);
+      CHECK(s.send_to(part, server) == -EBADF);
+      CHECK(s.connect(server) == -EBADF);
+      CHECK(s.local() == Endpoint{});
+      CHECK_FALSE(s.receive_packet(from));
+      s.close();
+    });
+  });
+  for (int i = 0; i < 3; ++i) {
+    client.socket.send_to(bytes("x"), server);
+    world.run_for(100ms);
+  }
+  CHECK(seen == "first second");
+  CHECK(world.b->stats().total("drop", "socket_closed") == 2);
+  CHECK(world.b->stats().total("drop", "udp_no_port") == 1);
+  world.check_pools();
+}
+
+TEST_CASE("a connected socket hears its peer alone, and of ICMP errors") {
+  TwoEngines world;
+  Client peer(*world.a, endpoint("10.77.0.1:9"));
+  Client other(*world.a, endpoint("10.77.0.1:10"));
+  Client connected(*world.b, endpoint("0.0.0.0:7"));
+  CHECK(connected.socket.connect(endpoint("10.77.0.1:0")) == -EINVAL);
+  REQUIRE(connected.socket.connect(endpoint("10.77.0.1:9")) == 0);
+  REQUIRE(connected.socket.connect(endpoint("10.77.0.1:9")) == 0);
+  CHECK(connected.socket.local() == server);
+  peer.socket.send_to(bytes("peer"), server);
+  other.socket.send_to(bytes("other"), server);
+  world.run_for(1s);
+  CHECK(connected.received == std::vector<std::string>{"peer"});
+  peer.socket.close();
+  connected.socket.send_to(bytes("anyone?"), endpoint("10.77.0.1:9"));
+  world.run_for(1s);
+  CHECK(connected.error == ECONNREFUSED);
+}
+
+TEST_CASE("bound on every lcore, each serves the flows that arrive there") {
+  TwoEngines world({.lcores_b = 4});
+  REQUIRE(world.b->bind_udp(endpoint("0.0.0.0:7"), [](UdpSocket& socket) { socket.on_readable(echo); }));
+  std::vector<std::unique_ptr<Client>> clients;
+  for (std::uint16_t i = 0; i < 64; ++i) {
+    clients.push_back(std::make_unique<Client>(*world.a, endpoint("10.77.0.1:" + std::to_string(1000 + i))));
+    clients.back()->socket.send_to(bytes("x"), server);
+  }
+  world.run_for(1s);
+  for (auto& client : clients) CHECK(client->received.size() == 1);
+  const Stats stats = world.b->stats();
+  for (std::uint64_t datagrams : stats.find("udp", "InDatagrams")->by_lcore) CHECK(datagrams > 4);
+  CHECK(stats.total("steer", "bound") == 0);
+}
+
+TEST_CASE("F22: bound on one lcore alone, it gets every datagram that RPS sends elsewhere") {
+  for (std::uint16_t home = 0; home < 4; ++home) {
+    TwoEngines world({.lcores_b = 4});
+    INFO("bound on lcore " << home);
+    bound(*world.b, server, home).on_readable(echo);
+    bound(*world.b, endpoint("[::]:7"), home).on_readable(echo);
+    std::vector<std::unique_ptr<Client>> clients;
+    for (std::uint16_t i = 0; i < 32; ++i) {
+      const bool v4 = i % 2 == 0;
+      clients.push_back(std::make_unique<Client>(*world.a, endpoint((v4 ? "10.77.0.1:" : "[fd00:77::1]:") + std::to_string(1000 + i))));
+      clients.back()->socket.send_to(bytes("x"), v4 ? server : endpoint("[fd00:77::2]:7"));
+    }
+    world.run_for(1s);
+    for (auto& client : clients) CHECK(client->received.size() == 1);
+    CHECK(world.b->stats().total("steer", "bound") > 0);
+    CHECK(world.b->stats().total("drop", "udp_no_port") == 0);
+  }
+}
+
+TEST_CASE("F22: a client's socket of one lcore gets its answers, connected or not, and no two share a port") {
+  TwoEngines world({.lcores_a = 4});
+  bound(*world.b, server).on_readable(echo);
+  std::vector<std::unique_ptr<Client>> clients;
+  std::set<std::uint16_t> ports;
+  for (std::uint16_t i = 0; i < 64; ++i) {
+    clients.push_back(std::make_unique<Client>(*world.a, endpoint("0.0.0.0:0"), i % 4));
+    Client& client = *clients.back();
+    if (i >= 32) REQUIRE(client.socket.connect(server) == 0);
+    ports.insert(client.socket.local().port);
+    client.socket.send_to(bytes(std::to_string(i)), server);
+  }
+  CHECK(ports.size() == 64);
+  world.run_for(1s);
+  for (std::size_t i = 0; i < 64; ++i) CHECK(clients[i]->received == std::vector{std::to_string(i)});
+  // The connected ones own their flow, the others are found by what they are bound to.
+  CHECK(world.a->stats().total("steer", "owner") > 0);
+  CHECK(world.a->stats().total("steer", "bound") > 0);
+  for (auto& client : clients) client->socket.close();
+  UdpSocket& late = bound(*world.b, endpoint("10.77.0.2:8"));
+  for (const std::uint16_t port : ports) late.send_to(bytes("x"), {IpAddress::v4(10, 77, 0, 1), port});
+  world.run_for(1s);
+  CHECK(world.a->stats().total("drop", "udp_no_port") == 64);
+}
+
+TEST_CASE("F22: an ICMP error reaches the lcore of the connected socket that it concerns") {
+  TwoEngines world({.lcores_a = 4});
+  std::vector<std::unique_ptr<Client>> clients;
+  for (std::uint16_t i = 0; i < 4; ++i) {
+    clients.push_back(std::make_unique<Client>(*world.a, endpoint("0.0.0.0:0"), i));
+    REQUIRE(clients.back()->socket.connect(server) == 0);
+    clients.back()->socket.send_to(bytes("x"), server);
+    world.run_for(2s);  // ICMP errors to one host are rate limited
+  }
+  for (auto& client : clients) CHECK(client->error == ECONNREFUSED);
+}
