@@ -4,6 +4,7 @@
 #include <millrace/engine/capturing.hpp>
 #include <millrace/engine/engine.hpp>
 #include <millrace/engine/executor.hpp>
+#include <millrace/pkt/pool.hpp>
 #include <millrace/runtime/lcore.hpp>
 #include <millrace/steer/steer.hpp>
 #include <millrace/steer/toeplitz.hpp>

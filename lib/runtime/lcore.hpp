@@ -2,7 +2,6 @@
 #pragma once
 
 #include <millrace/env/env.hpp>
-#include <millrace/pkt/pool.hpp>
 #include <millrace/runtime/backlog.hpp>
 #include <millrace/runtime/clock.hpp>
 #include <millrace/runtime/inbox.hpp>
@@ -22,9 +21,7 @@ namespace millrace::runtime {
 
 /// What an lcore works with; made by the engine, which outlives it.
 struct LcoreParts {
-  std::unique_ptr<pkt::Pool> pool;
   std::unique_ptr<timer::Wheel> wheel;
-  std::unique_ptr<steer::FlowTable> flows;
   std::unique_ptr<steer::Steer> steer;
   std::vector<std::unique_ptr<socket::Stack>> stacks;
   std::vector<socket::Stack*> stack_by_ifindex;

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdio>
 #include <sys/resource.h>
+#include <utility>
 
 namespace millrace::bench {
 namespace {

@@ -15,7 +15,6 @@ namespace millrace::bench {
 namespace {
 
 constexpr std::uint32_t cold_packets = 4096;
-constexpr double least_ns_of_a_round = 200'000;
 
 struct Case {
   int family;
@@ -107,9 +106,8 @@ class Race {
     restore();
   }
   void prepare_peer() {
-    restore();
     array_.assign(train_.packets().begin(), train_.packets().end());
-    if (cold_) sweep();
+    restore();
   }
   void restore() {
     train_.restore();

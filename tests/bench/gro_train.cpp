@@ -2,7 +2,11 @@
 // Builds, restores and checks the packets of the GRO cases. Called by gro_burst.cpp and gro_flows.cpp.
 #include "tests/bench/gro_train.hpp"
 
-#include "tests/unit/gro/frame.hpp"
+#include <millrace/wire/checksum.hpp>
+#include <millrace/wire/ethernet.hpp>
+#include <millrace/wire/ipv4.hpp>
+#include <millrace/wire/ipv6.hpp>
+#include <millrace/wire/tcp.hpp>
 
 #include <cstring>
 #include <stdexcept>
@@ -12,23 +16,67 @@ namespace {
 
 constexpr std::size_t tcp_header_bytes = 32;  // with timestamps
 constexpr std::uint16_t first_port = 1024;
+constexpr std::uint16_t window = 500;
+constexpr std::uint8_t congestion_experienced = 3;
 
-std::size_t tcp_offset(int family) { return wire::ethernet_header_bytes + (family == 4 ? wire::ipv4_header_bytes : wire::ipv6_header_bytes); }
+std::size_t ip_header_bytes(int family) { return family == 4 ? wire::ipv4_header_bytes : wire::ipv6_header_bytes; }
+std::size_t tcp_offset(int family) { return wire::ethernet_header_bytes + ip_header_bytes(family); }
+std::uint16_t port_of(const Wagon& wagon) { return static_cast<std::uint16_t>(first_port + wagon.flow); }
+std::uint8_t payload_byte(std::uint32_t seq) { return static_cast<std::uint8_t>(seq * 7 + (seq >> 8)); }
 
-test::Frame frame_of(int family, const Wagon& wagon) {
-  test::Frame f;
-  f.family = family;
-  f.source_port = static_cast<std::uint16_t>(first_port + wagon.flow);
-  f.seq = wagon.flow * 1'000'003 + wagon.nth * Train::payload_bytes;
-  f.id = static_cast<std::uint16_t>(wagon.nth);
-  f.options = {1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2};
-  f.payload = Train::payload_bytes;
-  if (wagon.psh) f.flags |= wire::tcp_flag::psh;
-  if (wagon.ce) f.tos = 3;
-  return f;
+IpAddress address(int family, std::uint8_t host) {
+  if (family == 4) return IpAddress::v4(10, 77, 0, host);
+  return IpAddress{{0xfd, 0, 0, 0x77, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, host}};
 }
 
-std::uint8_t payload_byte(std::uint32_t seq) { return static_cast<std::uint8_t>(seq * 7 + (seq >> 8)); }
+void write_ip(int family, const Wagon& wagon, std::uint8_t* out) {
+  constexpr std::size_t tcp_bytes = tcp_header_bytes + Train::payload_bytes;
+  const std::uint8_t tos = wagon.ce ? congestion_experienced : 0;
+  if (family == 4) {
+    wire::Ipv4Header header{.source = address(4, 1), .destination = address(4, 2)};
+    header.total_length = wire::ipv4_header_bytes + tcp_bytes;
+    header.id = static_cast<std::uint16_t>(wagon.nth);
+    header.dont_fragment = true;
+    header.tos = tos;
+    header.ttl = 64;
+    header.proto = wire::ip_proto::tcp;
+    wire::emit(header, out);
+  } else {
+    wire::Ipv6Header header{.source = address(6, 1), .destination = address(6, 2)};
+    header.payload_length = tcp_bytes;
+    header.traffic_class = tos;
+    header.next_header = wire::ip_proto::tcp;
+    header.hop_limit = 64;
+    wire::emit(header, out);
+  }
+}
+
+void write_tcp(int family, const Wagon& wagon, std::uint8_t* out) {
+  wire::TcpHeader header{.source_port = port_of(wagon), .destination_port = 80};
+  header.seq = wagon.flow * 1'000'003 + wagon.nth * Train::payload_bytes;
+  header.ack = 1;
+  header.header_length = tcp_header_bytes;
+  header.flags = static_cast<std::uint8_t>(wire::tcp_flag::ack | (wagon.psh ? wire::tcp_flag::psh : 0));
+  header.window = window;
+  wire::emit(header, out);
+  wire::TcpOptions options;
+  options.has_timestamps = true;
+  options.ts_value = 1;
+  options.ts_echo = 2;
+  wire::emit(options, out + wire::tcp_header_bytes);
+  for (std::uint32_t i = 0; i < Train::payload_bytes; ++i) out[tcp_header_bytes + i] = payload_byte(header.seq + i);
+  constexpr std::size_t bytes = tcp_header_bytes + Train::payload_bytes;
+  wire::Sum sum = wire::pseudo_header(address(family, 1), address(family, 2), wire::ip_proto::tcp, bytes);
+  sum.add({out, bytes});
+  wire::set_tcp_checksum(out, sum.checksum());
+}
+
+void write_frame(int family, const Wagon& wagon, std::uint8_t* out) {
+  const wire::EthernetHeader header{{{2, 0, 0, 0, 0, 1}}, {{2, 0, 0, 0, 0, 9}}, family == 4 ? wire::ethertype::ipv4 : wire::ethertype::ipv6};
+  wire::emit(header, out);
+  write_ip(family, wagon, out + wire::ethernet_header_bytes);
+  write_tcp(family, wagon, out + tcp_offset(family));
+}
 
 }  // namespace
 
@@ -42,15 +90,14 @@ Train::Train(pkt::Pool& pool, int family, const std::vector<Wagon>& wagons) : fa
   for (const Wagon& wagon : wagons) {
     pkt::Packet packet = pool.allocate();
     if (!packet) throw std::runtime_error("the benchmark's packet pool is too small");
-    const test::Frame frame = frame_of(family, wagon);
-    const test::Bytes bytes = frame.bytes();
-    std::memcpy(packet.append(static_cast<std::uint16_t>(bytes.size())), bytes.data(), bytes.size());
     Fresh fresh;
-    fresh.length = static_cast<std::uint16_t>(bytes.size());
-    std::memcpy(fresh.headers.data(), bytes.data(), fresh.headers.size());
+    fresh.length = static_cast<std::uint16_t>(tcp_offset(family) + tcp_header_bytes + payload_bytes);
+    std::uint8_t* const frame = packet.append(fresh.length);
+    write_frame(family, wagon, frame);
+    std::memcpy(fresh.headers.data(), frame, fresh.headers.size());
     fresh_.push_back(fresh);
     packets_.push_back(packet.release());
-    bytes_[frame.source_port] += payload_bytes;
+    bytes_[port_of(wagon)] += payload_bytes;
   }
   restore();
 }

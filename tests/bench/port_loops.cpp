@@ -21,7 +21,7 @@ std::uint64_t port_loop(PortRing& ring, std::uint64_t packets) {
   pkt::Burst burst;
   std::uint64_t moved = 0;
   while (moved < packets) {
-    rx.receive(env, burst, PortRing::burst);
+    rx.receive(env, burst, PortRing::burst_size);
     moved += tx.transmit(env, burst);
     if (!burst.empty()) drop_rest(env, burst);
   }
@@ -31,7 +31,7 @@ std::uint64_t port_loop(PortRing& ring, std::uint64_t packets) {
 int Reflector::poll(Env& env, int weight) {
   int done = 0;
   while (done < weight) {
-    const auto asked = static_cast<std::uint16_t>(std::min<int>(PortRing::burst, weight - done));
+    const auto asked = static_cast<std::uint16_t>(std::min<int>(PortRing::burst_size, weight - done));
     const std::uint16_t n = rx_.receive(env, burst_, asked);
     done += n;
     tx_.transmit(env, burst_);

@@ -39,7 +39,7 @@ PortRing::PortRing() {
 
 PortRing::~PortRing() {
   pkt::Burst burst;
-  while (rx().receive(env_, burst, PortRing::burst) != 0) burst.take_all([](pkt::Packet p) { pkt::consume(std::move(p)); });
+  while (rx().receive(env_, burst, PortRing::burst_size) != 0) burst.take_all([](pkt::Packet p) { pkt::consume(std::move(p)); });
 }
 
 void PortRing::fill() {
@@ -55,7 +55,7 @@ void PortRing::fill() {
 
 std::string PortRing::fault() {
   pkt::Burst burst;
-  while (!burst.full() && rx().receive(env_, burst, PortRing::burst) != 0) {
+  while (!burst.full() && rx().receive(env_, burst, PortRing::burst_size) != 0) {
   }
   std::string found;
   if (burst.size() != frames) found = std::to_string(burst.size()) + " frames on the ring instead of " + std::to_string(frames);

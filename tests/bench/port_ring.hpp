@@ -14,7 +14,7 @@ namespace millrace::bench {
 /// number of 64-byte frames goes round in it, so that no loop touches the pool.
 class PortRing {
  public:
-  static constexpr std::uint16_t burst = 32;
+  static constexpr std::uint16_t burst_size = 32;
   static constexpr std::uint16_t frames = 64;
 
   /// Throws when the device cannot be made; EAL is up.

@@ -32,9 +32,7 @@ Config host_config(std::uint16_t host, std::size_t lcores) {
 }
 
 Endpoint endpoint(std::string_view text) {
-  const auto parsed = Endpoint::parse(text);
-  REQUIRE(parsed.has_value());
-  return *parsed;
+  return Endpoint::parse(text).value();
 }
 
 TwoEngines::TwoEngines(const Options& options) : lost_before_(pkt::freed_without_reason()) {

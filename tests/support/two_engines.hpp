@@ -15,6 +15,7 @@ namespace millrace::test {
 /// A host with one sim port "p0" and one stack: 10.77.0.`host`/24 and fd00:77::`host`/64. With more than one lcore RPS
 /// spreads over all. Under the manual clock.
 [[nodiscard]] Config host_config(std::uint16_t host, std::size_t lcores = 1);
+/// Throws when the text is none.
 [[nodiscard]] Endpoint endpoint(std::string_view text);
 
 /// Two engines on one link, both stepped by the test's thread under one manual clock. At the end both are destroyed;

@@ -135,7 +135,6 @@ void Tcp::duplicate_ack(Connection& c) {
     r.fast = true;
     r.point = c.snd.nxt;
     r.resend_head = true;
-    r.timed.reset();
   }
   need_output(c);
 }

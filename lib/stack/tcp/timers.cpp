@@ -43,7 +43,6 @@ void Tcp::retransmit_timeout(Connection& c) {
     if (!handshake) count(stats::TcpExt::TCPAbortOnTimeout);
     return fail(c, c.soft_error != 0 ? c.soft_error : ETIMEDOUT);
   }
-  r.timed.reset();
   if (handshake) {
     c.syn_due = true;
   } else {

@@ -79,15 +79,6 @@ TEST_CASE("frames go by their ethertype; others' and unknown ones are dropped wi
   CHECK(w.drops(stats::DropReason::ip_bad_header) == 2);
 }
 
-TEST_CASE("a second interface of the same index is refused") {
-  World w;
-  neighbor::Interface again;
-  again.ifindex = 1;
-  again.name = "eth1";
-  again.output = &w.wire;
-  CHECK_FALSE(w.stack.add_interface(std::move(again)).has_value());
-}
-
 TEST_CASE("F22: what is bound stands in the flow table while it is, and a full table refuses") {
   World w(2);
   socket::Sockets& sockets = w.stack.sockets();

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <millrace/engine/engine.hpp>
+
+#include "tests/support/catch.hpp"
+#include "tests/support/two_engines.hpp"
+
+#include <cerrno>
+
+using namespace millrace;
+using test::host_config;
+
+namespace {
+
+Error refusal(const Config& config, const std::map<std::string, LinkEnd>& links = {}) {
+  auto engine = Engine::create(config, links);
+  REQUIRE_FALSE(engine.has_value());
+  return engine.error();
+}
+
+bool says(const Error& error, const char* what) { return error.message.find(what) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("everything that is wrong with a configuration is told at once") {
+  Config config = host_config(2);
+  config.lcores.clear();
+  config.ports[0].mtu = 20;
+  config.stacks[0].interfaces[0].port = "p9";
+  const Error error = refusal(config, {{"nowhere", make_link(1).first}, {"p0", {}}});
+  CHECK(error.code == EINVAL);
+  for (const char* part : {"lcores", "ports[0].mtu: 20", "p9", "links: nowhere", "links: p0"}) CHECK(says(error, part));
+  CHECK(std::count(error.message.begin(), error.message.end(), '\n') >= 4);
+}
+
+TEST_CASE("an lcore on a CPU that the process may not use is refused by name") {
+  Config config = host_config(2, 2);
+  config.lcores[1].cpu = 1000;
+  const Error error = refusal(config);
+  CHECK(error.code == EINVAL);
+  CHECK(says(error, "lcores[1].cpu"));
+  CHECK(says(error, "1000"));
+}
+
+TEST_CASE("a port that cannot be opened is named; nothing stays behind") {
+  Config config = host_config(2);
+  config.ports.push_back({.name = "p1", .driver = config::PortDriver::vdev, .device = "net_nonsense0"});
+  const Error error = refusal(config);
+  CHECK(says(error, "port 'p1'"));
+  CHECK(says(error, "net_nonsense0"));
+  config.ports.pop_back();
+  CHECK(Engine::create(config).has_value());
+}
+
+TEST_CASE("pools that do not fit are refused, with what to change") {
+  Config config = host_config(2);
+  config.eal.pool_packets = 4194304;
+  const Error error = refusal(config);
+  CHECK(error.code == ENOMEM);
+  CHECK(says(error, "pool"));
+}
+
+TEST_CASE("several engines of one process do not meet in names, addresses or counters") {
+  auto a = Engine::create(host_config(1, 2));
+  auto b = Engine::create(host_config(2));
+  REQUIRE((a && b));
+  CHECK((*a)->lcores() == 2);
+  CHECK((*b)->lcores() == 1);
+  (*a)->inject("p0", std::vector<std::uint8_t>(60));
+  (*a)->run_once();
+  CHECK((*a)->stats().total("port", "rx_packets") == 1);
+  CHECK((*b)->stats().total("port", "rx_packets") == 0);
+}
+
+TEST_CASE("each rx queue is polled by its lcore, and routes lead where the configuration says") {
+  Config config = host_config(2, 2);
+  config.ports[0].rx_queues = 2;
+  config.ports[0].tx_queues = 2;
+  config.ports[0].rps_cpus.reset();
+  config.ports.push_back({.name = "p1"});
+  config.stacks[0].interfaces.push_back({"p1", "eth1", {*IpPrefix::parse("10.78.0.2/24")}});
+  config.stacks[0].routes.push_back({*IpPrefix::parse("10.99.0.0/16"), IpAddress::parse("10.78.0.1"), ""});
+  auto engine = Engine::create(config);
+  if (!engine) FAIL(engine.error().message);
+  auto socket = test::TwoEngines::sockets(**engine, 1).bind_udp(test::endpoint("0.0.0.0:0"));
+  REQUIRE(socket.has_value());
+  CHECK((*socket)->send_to(test::bytes("x"), test::endpoint("10.99.1.1:7")) == 1);
+  (*engine)->run_once();
+  (*engine)->run_once();  // p1 has one tx queue, lcore 0's: the frame was handed over
+  CHECK((*engine)->take("p0").empty());
+  const std::vector<std::uint8_t> request = (*engine)->take("p1");
+  REQUIRE(request.size() >= 42);
+  CHECK(request[41] == 1);  // ARP for the gateway 10.78.0.1
+  CHECK((*engine)->stats().total("steer", "tx_handoff") == 1);
+}
+
+TEST_CASE("stacks of one engine are hosts of their own") {
+  auto [here, there] = make_link(3);
+  Config config = host_config(1);
+  config.ports.push_back({.name = "p1"});
+  config.stacks.push_back({.name = "other", .interfaces = {{"p1", "eth0", {*IpPrefix::parse("10.77.0.2/24")}}}, .routes = {}});
+  auto engine = Engine::create(config, {{"p0", here}, {"p1", there}});
+  if (!engine) FAIL(engine.error().message);
+  int accepted = 0;
+  REQUIRE((*engine)->on_each_lcore([&](Sockets& s) { return s.listen(test::endpoint("10.77.0.2:80"), 1, [&](Stream&) { ++accepted; }); }, 1));
+  bool connected = false;
+  REQUIRE((*engine)->on_each_lcore([&](Sockets& s) {
+    (*s.connect(test::endpoint("10.77.0.2:80")))->on_connected([&](Stream&) { connected = true; });
+    return Result<void>{};
+  }));
+  for (int i = 0; i < 20; ++i) (*engine)->run_once();
+  CHECK(connected);
+  CHECK(accepted == 1);
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <millrace/engine/options.hpp>
+
+#include "tests/support/catch.hpp"
+
+using namespace millrace;
+
+TEST_CASE("Linux's tunables reach the parts that obey them, in their units") {
+  config::Sysctl sysctl;
+  sysctl.netdev_budget = 301;
+  sysctl.netdev_budget_usecs = 2001;
+  sysctl.dev_weight = 65;
+  sysctl.netdev_max_backlog = 1001;
+  const runtime::SoftnetLimits limits = softnet_limits(sysctl);
+  CHECK(limits.netdev_budget == 301);
+  CHECK(limits.netdev_budget_usecs == 2001us);
+  CHECK(limits.dev_weight == 65);
+  CHECK(limits.netdev_max_backlog == 1001);
+
+  sysctl.gro_normal_batch = 9;
+  sysctl.gro_tick_us = 1001;
+  sysctl.gro_poll_hold_us = 11;
+  config::Port port;
+  CHECK(gro_config(sysctl, port).enabled);
+  CHECK(gro_config(sysctl, port).table == gro::Config{}.table);
+  sysctl.gro_compat = config::gro_compat_linux;
+  port.gro = false;
+  const gro::Config gro = gro_config(sysctl, port);
+  CHECK_FALSE(gro.enabled);
+  CHECK(gro.table == gro::Table::linux8x8);
+  CHECK(gro.normal_batch == 9);
+  CHECK(gro.tick == 1001us);
+  CHECK(gro.poll_hold == 11us);
+
+  sysctl.neigh_base_reachable_time_ms = 31000;
+  sysctl.neigh_retrans_time_ms = 1001;
+  sysctl.neigh_delay_first_probe_time = 6;
+  sysctl.neigh_gc_thresh3 = 1025;
+  sysctl.icmp_ratelimit = 1002;
+  sysctl.icmp_msgs_burst = 51;
+  sysctl.ip_local_port_range = {40000, 40100};
+  sysctl.somaxconn = 17;
+  sysctl.tcp_rmem = {5000, 6000, 7000};
+  sysctl.tcp_wmem = {5001, 6001, 7001};
+  sysctl.tcp_timestamps = 0;
+  sysctl.tcp_window_scaling = 0;
+  sysctl.tcp_retries2 = 8;
+  const socket::Stack::Options stack = stack_options(sysctl);
+  CHECK(stack.neighbor.base_reachable == 31s);
+  CHECK(stack.neighbor.retrans == 1001ms);
+  CHECK(stack.neighbor.delay_first_probe == 6s);
+  CHECK(stack.neighbor.entries == 1025);
+  CHECK(stack.icmp.ratelimit == 1002ms);
+  CHECK(stack.icmp.msgs_burst == 51);
+  CHECK(stack.udp.port_first == 40000);
+  CHECK(stack.udp.port_last == 40100);
+  CHECK(stack.tcp.port_low == 40000);
+  CHECK(stack.tcp.port_high == 40100);
+  CHECK(stack.tcp.somaxconn == 17);
+  CHECK(stack.tcp.rmem.max == 7000);
+  CHECK(stack.tcp.wmem.initial == 6001);
+  CHECK_FALSE(stack.tcp.timestamps);
+  CHECK_FALSE(stack.tcp.window_scaling);
+  CHECK(stack.tcp.retries2 == 8);
+}
+
+TEST_CASE("EAL gets what the configuration says") {
+  const runtime::EalConfig eal = eal_config({.memory_mb = 300, .hugepages = true, .log_level = "info", .args = {"-a", "0000:00:05.0"}});
+  CHECK(eal.memory_mb == 300);
+  CHECK(eal.hugepages);
+  CHECK(eal.log_level == "info");
+  CHECK(eal.extra == std::vector<std::string>{"-a", "0000:00:05.0"});
+}
+
+TEST_CASE("a TAP device, a virtual device and one that EAL found") {
+  config::Port port{.name = "t0", .driver = config::PortDriver::tap, .iface = "mr0", .mtu = 9000, .rx_queues = 2, .tx_queues = 3, .rx_desc = 512};
+  port.mac = MacAddress::parse("02:00:00:00:77:02");
+  ethdev::Options options = ethdev_options(port, 4);
+  CHECK(options.name == "net_tap_t0");
+  CHECK(options.args == "iface=mr0,mac=02:00:00:00:77:02");
+  CHECK(options.ifindex == 4);
+  CHECK(options.mtu == 9000);
+  CHECK(options.rx_queues == 2);
+  CHECK(options.tx_queues == 3);
+  CHECK(options.rx_ring == 512);
+  options = ethdev_options({.name = "v", .driver = config::PortDriver::vdev, .device = "net_virtio_user0,path=/run/s,queues=1"}, 1);
+  CHECK(options.name == "net_virtio_user0");
+  CHECK(options.args == "path=/run/s,queues=1");
+  options = ethdev_options({.name = "e", .driver = config::PortDriver::ethdev, .device = "0000:00:05.0"}, 1);
+  CHECK(options.name == "0000:00:05.0");
+  CHECK(options.args.empty());
+}
+
+TEST_CASE("an in-memory port draws its MAC from the seed, unless it has one") {
+  const config::Port port{.name = "p0", .mtu = 1400, .rx_queues = 3};
+  const sim::EndOptions end = sim_options(port, 2, 7);
+  CHECK(end.name == "p0");
+  CHECK(end.ifindex == 2);
+  CHECK(end.queues == 3);
+  CHECK(end.mtu == 1400);
+  CHECK((end.mac.bytes[0] & 3) == 2);  // locally administered, unicast
+  CHECK(sim_options(port, 2, 7).mac == end.mac);
+  CHECK(sim_options(port, 2, 8).mac != end.mac);
+  CHECK(sim_options(port, 3, 7).mac != end.mac);
+  config::Port fixed = port;
+  fixed.mac = MacAddress::parse("02:00:00:00:00:09");
+  CHECK(sim_options(fixed, 2, 7).mac == *fixed.mac);
+}
+
+TEST_CASE("RFC 4291 appendix A: an interface gets the link-local address of its MAC") {
+  port::Info info;
+  info.mac = *MacAddress::parse("02:01:02:03:04:05");
+  info.mtu = 1400;
+  struct Nowhere final : neighbor::LinkOutput {
+    void transmit(pkt::Packet packet) override { pkt::consume(std::move(packet)); }
+  } output;
+  const neighbor::Interface interface =
+      make_interface({.port = "p0", .name = "eth0", .addresses = {*IpPrefix::parse("10.77.0.2/24")}}, 3, info, output);
+  CHECK(interface.ifindex == 3);
+  CHECK(interface.name == "eth0");
+  CHECK(interface.mac == info.mac);
+  CHECK(interface.mtu == 1400);
+  CHECK(interface.output == &output);
+  CHECK(interface.addresses == std::vector{*IpPrefix::parse("10.77.0.2/24"), *IpPrefix::parse("fe80::1:2ff:fe03:405/64")});
+}
+
+TEST_CASE("a route leaves by the interface that it names, or by the one whose link has its gateway") {
+  config::Stack stack;
+  stack.interfaces = {{"p0", "eth0", {*IpPrefix::parse("10.77.0.2/24")}}, {"p1", "eth1", {*IpPrefix::parse("fd00:78::2/64"), *IpPrefix::parse("10.78.0.2/24")}}};
+  const IpPrefix everywhere = *IpPrefix::parse("0.0.0.0/0");
+  CHECK(route_interface(stack, {everywhere, IpAddress::parse("10.77.0.1"), ""}) == "eth0");
+  CHECK(route_interface(stack, {everywhere, IpAddress::parse("10.78.0.1"), ""}) == "eth1");
+  CHECK(route_interface(stack, {everywhere, IpAddress::parse("10.78.0.1"), "eth0"}) == "eth0");
+  CHECK(route_interface(stack, {everywhere, std::nullopt, "eth1"}) == "eth1");
+  Config config;
+  config.ports = {{.name = "p0"}, {.name = "p1"}};
+  CHECK(ifindex_of(config, "p0") == 1);
+  CHECK(ifindex_of(config, "p1") == 2);
+}
