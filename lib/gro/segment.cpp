@@ -117,7 +117,9 @@ std::uint64_t flow_hash(const Segment& s, const std::array<std::uint64_t, 2>& se
     where = mix(where ^ secret[1] ^ odd_0, load64(addresses + 8) ^ secret[0] ^ odd_1) ^ load64(addresses + 16);
     where = mix(where ^ secret[0] ^ odd_1, load64(addresses + 24) ^ secret[1] ^ odd_0);
   }
-  return mix(where ^ secret[0] ^ odd_0, (std::uint64_t{s.link} << 32 | load32(s.tcp())) ^ secret[1] ^ odd_1);
+  const std::uint64_t flow = mix(where ^ secret[0] ^ odd_0, (std::uint64_t{s.link} << 32 | load32(s.tcp())) ^ secret[1] ^ odd_1);
+  // One product leaves neighbouring ports few values of the low bits under some secrets, and those choose the set.
+  return mix(flow ^ secret[0], odd_1);
 }
 
 bool checksum_is_right(const pkt::Packet& packet, const Segment& s) {

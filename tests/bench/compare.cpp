@@ -112,14 +112,15 @@ Comparison compare(Control& control, const Plan& plan, const Side& ours, const S
     trials.push_back(trial);
     if (trials.size() < rounds_wanted) continue;
     Comparison result = judge(trials);
-    if (result.is_sound() || trials.size() >= rounds_at_most || std::chrono::steady_clock::now() > give_up) return result;
+    if (result.is_sound() || trials.size() >= rounds_at_most || std::chrono::steady_clock::now() > give_up)
+      return result;
   }
 }
 
 std::string Comparison::dropped_text() const {
   char text[160];
-  std::snprintf(text, sizeof text, "%u rounds, %u dropped (%u preempted, %u by the control loop), core/TSC %.2f", rounds_run,
-                preempted + disturbed, preempted, disturbed, core_per_tsc);
+  std::snprintf(text, sizeof text, "%u rounds, %u dropped (%u preempted, %u by the control loop), core/TSC %.2f",
+                rounds_run, preempted + disturbed, preempted, disturbed, core_per_tsc);
   return text;
 }
 

@@ -32,17 +32,23 @@ struct Case {
 
 // Goals are set for 1, 32 and 64 flows hot, 1-16 and 64 flows cold, and bursts of 4; in between, the smaller one holds.
 constexpr Case cases[] = {
-    {4, 1, 64, false, 3},  {4, 4, 64, false, 3},   {4, 16, 64, false, 3},  {4, 32, 64, false, 6},   {4, 64, 64, false, 10},
-    {4, 1, 64, true, 2.2}, {4, 4, 64, true, 2.2},  {4, 16, 64, true, 2.2}, {4, 32, 64, true, 2.2},  {4, 64, 64, true, 4},
-    {4, 1, 4, false, 3},   {4, 4, 4, false, 3},    {6, 1, 64, false, 3},   {6, 4, 64, false, 3},    {6, 16, 64, false, 3},
-    {6, 32, 64, false, 6}, {6, 64, 64, false, 10}, {6, 1, 64, true, 2.2},  {6, 64, 64, true, 4},
+    {4, 1, 64, false, 3},   {4, 4, 64, false, 3},  {4, 16, 64, false, 3}, {4, 32, 64, false, 6},
+    {4, 64, 64, false, 10}, {4, 1, 64, true, 2.2}, {4, 4, 64, true, 2.2}, {4, 16, 64, true, 2.2},
+    {4, 32, 64, true, 2.2}, {4, 64, 64, true, 4},  {4, 1, 4, false, 3},   {4, 4, 4, false, 3},
+    {6, 1, 64, false, 3},   {6, 4, 64, false, 3},  {6, 16, 64, false, 3}, {6, 32, 64, false, 6},
+    {6, 64, 64, false, 10}, {6, 1, 64, true, 2.2}, {6, 64, 64, true, 4},
 };
 
 /// Both sides over one train, in bursts.
 class Race {
  public:
-  Race(pkt::Pool& pool, int family, std::uint16_t burst, bool cold, const std::vector<Wagon>& wagons, const Region& swept)
-      : train_(pool, family, wagons), burst_(burst), cold_(cold), merges_(family == 4 || peer::has_tcp6()), swept_(swept),
+  Race(pkt::Pool& pool, int family, std::uint16_t burst, bool cold, const std::vector<Wagon>& wagons,
+       const Region& swept)
+      : train_(pool, family, wagons),
+        burst_(burst),
+        cold_(cold),
+        merges_(family == 4 || peer::has_tcp6()),
+        swept_(swept),
         counts_(wagons.size() / burst) {}
 
   [[nodiscard]] Side ours() {
@@ -137,29 +143,43 @@ void run_case(Bench& bench, pkt::Pool& pool, const Case& c, const Region& swept)
   if (!fault.empty()) return bench.report.failure("B2", c.name(), fault);
   const Plan plan{.sections = c.cold ? 1u : 100u, .units = static_cast<double>(c.packets())};
   const Comparison result = compare(bench.control, plan, race.ours(), race.peer());
-  Figure figure{.id = "B2", .name = c.name(), .peer_name = race.merges() ? "ptype+rte_gro" : "ptype", .goal = Goal::ratio_at_least(c.goal)};
+  Figure figure{.id = "B2",
+                .name = c.name(),
+                .peer_name = race.merges() ? "ptype+rte_gro" : "ptype",
+                .goal = Goal::ratio_at_least(c.goal)};
   if (!race.merges()) figure.skip = "this DPDK's rte_gro knows no TCP over IPv6: the peer only parses, we also merge";
   bench.report.comparison(figure, result);
-  bench.report.note(std::to_string(race.train().size()) + " packets in; out: ours " + std::to_string(race.ours_out) + ", peer " +
-                    std::to_string(race.peer_out));
+  bench.report.note(std::to_string(race.train().size()) + " packets in; out: ours " + std::to_string(race.ours_out) +
+                    ", peer " + std::to_string(race.peer_out));
 }
 
 /// Traffic on which the rules differ: what comes out is reported, not the time.
-void run_mix(Bench& bench, pkt::Pool& pool, const std::string& name, std::vector<Wagon> wagons, const std::string& skip, const Region& swept) {
+void run_mix(Bench& bench, pkt::Pool& pool, const std::string& name, std::vector<Wagon> wagons, const std::string& skip,
+             const Region& swept) {
   Race race(pool, 4, gro_burst, false, wagons, swept);
   if (const std::string fault = race.verify(); !fault.empty()) return bench.report.failure("B2", name, fault);
   const double ours = bytes_per_packet(race.train(), race.ours_out);
   const double peer = bytes_per_packet(race.train(), race.peer_out);
   bench.report.note("");
-  bench.report.figure({.id = "B2", .name = name, .unit = "B", .ours = ours, .peer = peer, .peer_name = "ptype+rte_gro",
-                       .ratio = peer / ours, .added = ours - peer, .goal = Goal::ratio_at_most(1), .skip = skip});
+  bench.report.figure({.id = "B2",
+                       .name = name,
+                       .unit = "B",
+                       .ours = ours,
+                       .peer = peer,
+                       .peer_name = "ptype+rte_gro",
+                       .ratio = peer / ours,
+                       .added = ours - peer,
+                       .goal = Goal::ratio_at_most(1),
+                       .skip = skip});
 }
 
 void run_mixes(Bench& bench, pkt::Pool& pool, const Region& swept) {
   std::vector<Wagon> psh = in_turn(4, gro_burst);
   for (Wagon& w : psh) w.psh = w.nth % 8 == 7;
   run_mix(bench, pool, "ip:4,flows:4,burst:64,mix:psh8", psh, "", swept);
-  bench.report.note("payload bytes per packet out; every 8th segment has PSH, which we merge as the last one and rte_gro passes alone");
+  bench.report.note(
+      "payload bytes per packet out; every 8th segment has PSH, which we merge as the last one and rte_gro passes "
+      "alone");
   std::vector<Wagon> ce = in_turn(4, gro_burst);
   for (Wagon& w : ce) w.ce = w.nth % 8 == 7;
   run_mix(bench, pool, "ip:4,flows:4,burst:64,mix:ce8", ce,
@@ -179,7 +199,8 @@ void run_gro(Bench& bench) {
   if (!pool) throw std::runtime_error(pool.error().message);
   run_gro_bursts(bench, **pool);
   run_gro_flows(bench, **pool);
-  if ((*pool)->in_use() != 0) bench.report.failure("B2", "all", std::to_string((*pool)->in_use()) + " packets were lost");
+  if ((*pool)->in_use() != 0)
+    bench.report.failure("B2", "all", std::to_string((*pool)->in_use()) + " packets were lost");
 }
 
 }  // namespace millrace::bench

@@ -17,7 +17,8 @@ constexpr std::uint64_t types = RTE_GRO_TCP_IPV4;
 #endif
 
 // Tables of the size of a burst, up to the library's limit of 128.
-constexpr rte_gro_param burst_param{.gro_types = types, .max_flow_num = RTE_GRO_MAX_BURST_ITEM_NUM, .max_item_per_flow = 1, .socket_id = 0};
+constexpr rte_gro_param burst_param{
+    .gro_types = types, .max_flow_num = RTE_GRO_MAX_BURST_ITEM_NUM, .max_item_per_flow = 1, .socket_id = 0};
 
 void parse_one(rte_mbuf* m) {
   rte_net_hdr_lens lengths;
@@ -62,6 +63,8 @@ std::uint16_t reassemble(void* context, rte_mbuf** burst, std::uint16_t count) {
   return rte_gro_reassemble(burst, count, context);
 }
 
-std::uint16_t flush(void* context, rte_mbuf** out, std::uint16_t room) { return rte_gro_timeout_flush(context, 0, types, out, room); }
+std::uint16_t flush(void* context, rte_mbuf** out, std::uint16_t room) {
+  return rte_gro_timeout_flush(context, 0, types, out, room);
+}
 
 }  // namespace millrace::bench::peer

@@ -72,7 +72,8 @@ void write_tcp(int family, const Wagon& wagon, std::uint8_t* out) {
 }
 
 void write_frame(int family, const Wagon& wagon, std::uint8_t* out) {
-  const wire::EthernetHeader header{{{2, 0, 0, 0, 0, 1}}, {{2, 0, 0, 0, 0, 9}}, family == 4 ? wire::ethertype::ipv4 : wire::ethertype::ipv6};
+  const wire::EthernetHeader header{
+      {{2, 0, 0, 0, 0, 1}}, {{2, 0, 0, 0, 0, 9}}, family == 4 ? wire::ethertype::ipv4 : wire::ethertype::ipv6};
   wire::emit(header, out);
   write_ip(family, wagon, out + wire::ethernet_header_bytes);
   write_tcp(family, wagon, out + tcp_offset(family));
@@ -140,8 +141,10 @@ std::string Train::fault_of(std::span<pkt::Mbuf* const> out) const {
         if (m->data()[i] != payload_byte(seq)) return "a payload byte of port " + std::to_string(port) + " is wrong";
       skip = 0;
     }
-    if (head->pkt_len != seq - first + tcp_offset(family_) + tcp_header_bytes) return "pkt_len is not the length of the chain";
-    if (!found[port].emplace(first, seq - first).second) return "the same bytes of port " + std::to_string(port) + " twice";
+    if (head->pkt_len != seq - first + tcp_offset(family_) + tcp_header_bytes)
+      return "pkt_len is not the length of the chain";
+    if (!found[port].emplace(first, seq - first).second)
+      return "the same bytes of port " + std::to_string(port) + " twice";
   }
   for (const auto& [port, expected] : bytes_) {
     std::uint64_t sum = 0;

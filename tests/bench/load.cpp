@@ -66,8 +66,9 @@ std::string Load::text() const {
   const double steal = 100.0 * static_cast<double>(now.steal - steal_at_start_) /
                        static_cast<double>(now.total > total_at_start_ ? now.total - total_at_start_ : 1);
   char text[160];
-  std::snprintf(text, sizeof text, "something else was runnable in %u of %u looks (%.1f tasks on average), steal %.1f %%",
-                busy_looks_, looks_, static_cast<double>(others_) / looks_, steal);
+  std::snprintf(text, sizeof text,
+                "something else was runnable in %u of %u looks (%.1f tasks on average), steal %.1f %%", busy_looks_,
+                looks_, static_cast<double>(others_) / looks_, steal);
   return text;
 }
 

@@ -55,12 +55,14 @@ double overlapped_ns(const Region& region, std::size_t bytes) {
   });
 }
 
-// The largest set that is still walked at about the speed of one that surely fits.
+// The largest set whose lines take about as long as those of one that surely fits: less than a third of the way, by
+// ratio, to those of one that cannot.
 std::size_t l2_by_latency(const Region& region) {
   const double fits = chase_ns(region, std::size_t{128} << 10);
+  const double limit = fits * std::cbrt(chase_ns(region, cold_bytes) / fits);
   std::size_t size = std::size_t{128} << 10;
   for (std::size_t kb : {192, 256, 384, 512, 768, 1024, 1280, 1536, 2048, 3072, 4096}) {
-    if (chase_ns(region, kb << 10) > 2.2 * fits) break;
+    if (chase_ns(region, kb << 10) > limit) break;
     size = kb << 10;
   }
   return size;
@@ -111,7 +113,8 @@ void print(const Machine& m) {
   const double hz = static_cast<double>(rte_get_tsc_hz());
   std::printf("machine   %s, %ld CPUs online\n", processor().c_str(), sysconf(_SC_NPROCESSORS_ONLN));
   std::printf("clock     TSC %.3f GHz, core/TSC %.2f, so the core runs at %.2f GHz\n", hz / 1e9, core, core * hz / 1e9);
-  std::printf("L2        %zu KB by latency, %ld KB by the system's word\n", m.l2_bytes >> 10, std::max(l2_said, 0L) >> 10);
+  std::printf("L2        %zu KB by latency, %ld KB by the system's word\n", m.l2_bytes >> 10,
+              std::max(l2_said, 0L) >> 10);
   std::printf("lines     beyond L2 (%zu MB set): %.1f ns waited for, %.2f ns overlapped\n", cold_bytes >> 20, m.line_ns,
               m.overlapped_ns);
   std::printf("          beyond every cache (%zu MB set): %.1f ns waited for, %.2f ns overlapped\n", far_bytes >> 20,
@@ -119,10 +122,12 @@ void print(const Machine& m) {
   std::printf("copy      %zu B: %.1f GB/s in L2, %.1f GB/s from beyond every cache\n", packet_bytes,
               packet_bytes / m.copy_near_ns, packet_bytes / m.copy_far_ns);
   constexpr int cold_lines = 5;
-  std::printf("floors    B2 cold: %d lines a packet (3 of the buffer, 2 of the headers): %.1f ns overlapped, %.0f ns waited for\n",
-              cold_lines, cold_lines * m.overlapped_ns, cold_lines * m.line_ns);
-  std::printf("          a copy of %zu B: %.0f ns in L2, %.0f ns from beyond every cache\n", packet_bytes, m.copy_near_ns,
-              m.copy_far_ns);
+  std::printf(
+      "floors    B2 cold: %d lines a packet (3 of the buffer, 2 of the headers): %.1f ns overlapped, %.0f ns waited "
+      "for\n",
+      cold_lines, cold_lines * m.overlapped_ns, cold_lines * m.line_ns);
+  std::printf("          a copy of %zu B: %.0f ns in L2, %.0f ns from beyond every cache\n", packet_bytes,
+              m.copy_near_ns, m.copy_far_ns);
 }
 
 }  // namespace millrace::bench

@@ -9,6 +9,7 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <fstream>
 #include <sched.h>
 #include <string_view>
@@ -32,7 +33,8 @@ constexpr std::array entries{
 };
 
 void list(std::FILE* to) {
-  for (const Entry& entry : entries) std::fprintf(to, "  %.*s  %s\n", static_cast<int>(entry.id.size()), entry.id.data(), entry.what);
+  for (const Entry& entry : entries)
+    std::fprintf(to, "  %.*s  %s\n", static_cast<int>(entry.id.size()), entry.id.data(), entry.what);
 }
 
 struct Options {
@@ -112,19 +114,12 @@ constexpr const char* shared_warning =
     "WARNING: something else is running on this machine (--force). The figures below were not measured in peace: they\n"
     "WARNING: are marked load:shared, and no goal is met or missed by them in earnest.\n";
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  const Options options = parse(argc, argv);
-  if (options.callgrind_packets != 0) {
-    start_eal(false);
-    run_under_callgrind(options.callgrind_packets);
-    return done;
-  }
+int run(const Options& options) {
   Load load;
   if (load.is_shared() && !options.force) {
     std::fprintf(stderr,
-                 "bench: %s.\nFigures from a machine that does other work mean nothing. Wait until it is idle, or give --force, and every\n"
+                 "bench: %s.\nFigures from a machine that does other work mean nothing. Wait until it is idle, or give "
+                 "--force, and every\n"
                  "figure will be marked.\n",
                  load.text().c_str());
     return refused;
@@ -146,4 +141,19 @@ int main(int argc, char** argv) {
   }
   report.sum_up();
   return report.has_failed() ? failed : done;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const Options options = parse(argc, argv);
+  try {
+    if (options.callgrind_packets == 0) return run(options);
+    start_eal(false);
+    run_under_callgrind(options.callgrind_packets);
+    return done;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "bench: %s\n", error.what());
+    return failed;
+  }
 }

@@ -26,19 +26,25 @@ using Loop = std::function<std::uint64_t(std::uint64_t)>;
 /// Runs a loop once; what is wrong with the ring after it, or "".
 std::string verify(PortRing& ring, const Loop& loop) {
   const std::uint64_t moved = loop(packets_of_a_section);
-  if (moved != packets_of_a_section) return "moved " + std::to_string(moved) + " packets, not " + std::to_string(packets_of_a_section);
+  if (moved != packets_of_a_section)
+    return "moved " + std::to_string(moved) + " packets, not " + std::to_string(packets_of_a_section);
   return ring.fault();
 }
 
 void beside_bare(Bench& bench, PortRing& ring, const std::string& name, const Loop& ours) {
   bench.load.look();
   const Loop bare = [&](std::uint64_t packets) { return peer::bare_loop(ring.port_id(), packets); };
-  if (const std::string fault = verify(ring, ours); !fault.empty()) return bench.report.failure("B5", name, "ours: " + fault);
-  if (const std::string fault = verify(ring, bare); !fault.empty()) return bench.report.failure("B5", name, "peer: " + fault);
-  const Comparison result = compare(bench.control, {.sections = 4, .units = static_cast<double>(packets_of_a_section)},
-                                    {.run = [&] { ours(packets_of_a_section); }}, {.run = [&] { bare(packets_of_a_section); }});
-  if (const std::string fault = ring.fault(); !fault.empty()) return bench.report.failure("B5", name, "after the rounds: " + fault);
-  bench.report.comparison({.id = "B5", .name = name, .peer_name = "bare_loop", .goal = Goal::added_at_most(most_ns)}, result);
+  if (const std::string fault = verify(ring, ours); !fault.empty())
+    return bench.report.failure("B5", name, "ours: " + fault);
+  if (const std::string fault = verify(ring, bare); !fault.empty())
+    return bench.report.failure("B5", name, "peer: " + fault);
+  const Comparison result =
+      compare(bench.control, {.sections = 4, .units = static_cast<double>(packets_of_a_section)},
+              {.run = [&] { ours(packets_of_a_section); }}, {.run = [&] { bare(packets_of_a_section); }});
+  if (const std::string fault = ring.fault(); !fault.empty())
+    return bench.report.failure("B5", name, "after the rounds: " + fault);
+  bench.report.comparison({.id = "B5", .name = name, .peer_name = "bare_loop", .goal = Goal::added_at_most(most_ns)},
+                          result);
 }
 
 struct Counts {
@@ -66,7 +72,8 @@ Counts count_instructions() {
     last = line.data();
     if (std::sscanf(line.data(), "%63s %lf", name, &number) == 2) counts.instructions[name] = number;
   }
-  if (pclose(pipe) != 0 || counts.instructions.size() != 3) counts.fault = "no count of instructions: " + last.substr(0, last.find('\n'));
+  if (pclose(pipe) != 0 || counts.instructions.size() != 3)
+    counts.fault = "no count of instructions: " + last.substr(0, last.find('\n'));
   return counts;
 }
 
@@ -75,8 +82,12 @@ void instructions(Bench& bench) {
   const double bare = counts.instructions["mr_count_bare"];
   bench.report.note("");
   for (const auto& [layer, loop] : {std::pair{"port", "mr_count_port"}, std::pair{"poll_loop", "mr_count_poll_loop"}}) {
-    Figure figure{.id = "B5", .name = std::string("layer:") + layer + ",medium:net_ring,burst:32", .unit = "instr",
-                  .peer_name = "bare_loop", .goal = Goal::added_at_most(most_instructions), .skip = counts.fault};
+    Figure figure{.id = "B5",
+                  .name = std::string("layer:") + layer + ",medium:net_ring,burst:32",
+                  .unit = "instr",
+                  .peer_name = "bare_loop",
+                  .goal = Goal::added_at_most(most_instructions),
+                  .skip = counts.fault};
     if (counts.fault.empty()) {
       figure.ours = counts.instructions[loop];
       figure.peer = bare;
@@ -93,8 +104,10 @@ void run_port(Bench& bench) {
   {
     PortRing ring;
     PollLoop loop(ring);
-    beside_bare(bench, ring, "layer:port,medium:net_ring,burst:32", [&](std::uint64_t packets) { return port_loop(ring, packets); });
-    beside_bare(bench, ring, "layer:poll_loop,medium:net_ring,burst:32", [&](std::uint64_t packets) { return loop.run(packets); });
+    beside_bare(bench, ring, "layer:port,medium:net_ring,burst:32",
+                [&](std::uint64_t packets) { return port_loop(ring, packets); });
+    beside_bare(bench, ring, "layer:poll_loop,medium:net_ring,burst:32",
+                [&](std::uint64_t packets) { return loop.run(packets); });
   }
   instructions(bench);
   run_idle(bench);

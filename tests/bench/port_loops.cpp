@@ -51,7 +51,8 @@ std::uint64_t PollLoop::run(std::uint64_t packets) {
   while (sent[stats::Port::tx_packets] - before < packets) {
     env.now = clock_.now();
     softnet_.schedule(reflector_);
-    runtime::net_rx_action(softnet_, env, clock_, [](void*) {}, nullptr);
+    runtime::net_rx_action(
+        softnet_, env, clock_, [](void*) {}, nullptr);
   }
   return sent[stats::Port::tx_packets] - before;
 }

@@ -39,7 +39,8 @@ PortRing::PortRing() {
 
 PortRing::~PortRing() {
   pkt::Burst burst;
-  while (rx().receive(env_, burst, PortRing::burst_size) != 0) burst.take_all([](pkt::Packet p) { pkt::consume(std::move(p)); });
+  while (rx().receive(env_, burst, PortRing::burst_size) != 0)
+    burst.take_all([](pkt::Packet p) { pkt::consume(std::move(p)); });
 }
 
 void PortRing::fill() {
@@ -58,7 +59,8 @@ std::string PortRing::fault() {
   while (!burst.full() && rx().receive(env_, burst, PortRing::burst_size) != 0) {
   }
   std::string found;
-  if (burst.size() != frames) found = std::to_string(burst.size()) + " frames on the ring instead of " + std::to_string(frames);
+  if (burst.size() != frames)
+    found = std::to_string(burst.size()) + " frames on the ring instead of " + std::to_string(frames);
   for (std::uint16_t i = 0; i < burst.size() && found.empty(); ++i) {
     const std::vector<std::uint8_t> expected = frame_bytes(i);
     const pkt::Mbuf& m = burst[i];

@@ -5,6 +5,16 @@
 #include <cstdio>
 
 namespace millrace::bench {
+namespace {
+
+/// Four digits that mean something, and never an exponent.
+std::string text_of(double number) {
+  char text[32];
+  std::snprintf(text, sizeof text, std::abs(number) >= 1000 ? "%.0f" : "%.4g", number);
+  return text;
+}
+
+}  // namespace
 
 void Report::figure(Figure f) {
   // Whoever quotes the line quotes this with it.
@@ -19,8 +29,9 @@ void Report::figure(Figure f) {
     verdict = "short";
     ++short_;
   }
-  std::printf("BENCH %s %s unit=%s ours=%.4g peer=%.4g peer_name=%s ratio=%.4g goal=%s %s\n", f.id.c_str(), f.name.c_str(), f.unit,
-              f.ours, f.peer, f.peer_name, f.ratio, f.goal.text().c_str(), verdict);
+  std::printf("BENCH %s %s unit=%s ours=%s peer=%s peer_name=%s ratio=%s goal=%s %s\n", f.id.c_str(), f.name.c_str(),
+              f.unit, text_of(f.ours).c_str(), text_of(f.peer).c_str(), f.peer_name, text_of(f.ratio).c_str(),
+              f.goal.text().c_str(), verdict);
   if (!f.skip.empty()) std::printf("  skip: %s\n", f.skip.c_str());
   std::fflush(stdout);
 }
@@ -28,7 +39,8 @@ void Report::figure(Figure f) {
 void Report::comparison(Figure f, const Comparison& c) {
   const Summary& s = c.summary;
   std::printf("\n%s %s\n", f.id.c_str(), f.name.c_str());
-  std::printf("  ours %.2f %s (least %.2f), %s %.2f (least %.2f)\n", s.ours, f.unit, s.ours_min, f.peer_name, s.peer, s.peer_min);
+  std::printf("  ours %.2f %s (least %.2f), %s %.2f (least %.2f)\n", s.ours, f.unit, s.ours_min, f.peer_name, s.peer,
+              s.peer_min);
   std::printf("  ratio %.2f, half of the rounds in %.2f..%.2f, least/least %.2f; added %.2f %s\n", s.ratio, s.ratio_low,
               s.ratio_high, s.ratio_of_minima, s.added, f.unit);
   std::printf("  %s\n", c.dropped_text().c_str());
@@ -37,8 +49,8 @@ void Report::comparison(Figure f, const Comparison& c) {
   f.ratio = s.ratio;
   f.added = s.added;
   if (f.skip.empty() && !c.is_sound()) {
-    f.skip = "the machine was not steady enough: fewer than " + std::to_string(Comparison::rounds_needed) + " rounds are left of " +
-             std::to_string(c.rounds_run);
+    f.skip = "the machine was not steady enough: fewer than " + std::to_string(Comparison::rounds_needed) +
+             " rounds are left of " + std::to_string(c.rounds_run);
   }
   figure(std::move(f));
 }
@@ -55,7 +67,9 @@ void Report::sum_up() const {
   std::printf("\n%u met, %u short, %u skipped, %u failed\n", met_, short_, skipped_, failed_);
   std::printf("load: %s\n", load_.text().c_str());
   if (load_.is_shared())
-    std::printf("WARNING: the machine was shared while this ran. The figures are marked load:shared; compare no others with them.\n");
+    std::printf(
+        "WARNING: the machine was shared while this ran. The figures are marked load:shared; compare no others with "
+        "them.\n");
 }
 
 }  // namespace millrace::bench

@@ -13,15 +13,15 @@ namespace millrace::bench {
 /// One figure, which becomes one BENCH line. A number that there is none of is NAN.
 struct Figure {
   std::string id;
-  std::string name;            ///< of the case: key:value pairs joined by commas
-  const char* unit = "ns";     ///< ns, B, pct or instr
+  std::string name;         ///< of the case: key:value pairs joined by commas
+  const char* unit = "ns";  ///< ns, B, pct or instr
   double ours = NAN;
   double peer = NAN;
   const char* peer_name = "none";
-  double ratio = NAN;          ///< peer/ours
-  double added = NAN;          ///< ours - peer
+  double ratio = NAN;  ///< peer/ours
+  double added = NAN;  ///< ours - peer
   Goal goal;
-  std::string skip{};          ///< why it is not judged; empty: it is
+  std::string skip{};  ///< why it is not judged; empty: it is
 };
 
 /// What the run has found, on standard output.

@@ -20,8 +20,8 @@ struct Round {
 /// What all rounds say. Ratios are taken round by round, so that what slows both sides of a round cancels out.
 struct Summary {
   std::size_t rounds = 0;
-  double ours = 0;             ///< median
-  double peer = 0;             ///< median
+  double ours = 0;  ///< median
+  double peer = 0;  ///< median
   double ours_min = 0;
   double peer_min = 0;
   double ratio = 0;            ///< median of peer/ours

@@ -5,17 +5,39 @@
 #include "tests/support/seed.hpp"
 
 #include <cinttypes>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <memory>
 #include <string>
+#include <unistd.h>
+
+// Of the sanitizers' run time, when there is one.
+extern "C" __attribute__((weak)) void __sanitizer_set_death_callback(void (*callback)());
 
 namespace {
 
 using namespace millrace;
 using test::Totals;
+
+// How to run the world that is running, for who finds it crashed, aborted by a sanitizer or killed for its length.
+char again[4200];
+
+void say_again() {
+  if (write(STDERR_FILENO, again, std::strlen(again)) < 0) return;
+}
+
+void say_again_when_killed() {
+  for (const int signal : {SIGABRT, SIGTERM})
+    std::signal(signal, [](int number) {
+      say_again();
+      std::signal(number, SIG_DFL);
+      std::raise(number);
+    });
+  if (__sanitizer_set_death_callback != nullptr) __sanitizer_set_death_callback(say_again);
+}
 
 constexpr const char* usage =
     "usage: sim_seeds [--seeds N] [--first S] [--trace FILE] [--soak]\n"
@@ -65,13 +87,14 @@ Options parse(int argc, char** argv) {
 
 // Returns whether the world ended well.
 bool run_seed(std::uint64_t seed, std::FILE* trace_file, const char* program, Totals& totals) {
+  std::snprintf(again, sizeof again, "\nagain with: %s --first %" PRIu64 "\n", program, seed);
   test::Trace trace(trace_file);
   const test::Plan plan = test::draw_plan(seed);
   test::World world(plan, trace);
   const std::string wrong = world.run();
   world.add_to(totals);
   if (wrong.empty()) return true;
-  std::printf("%s\nFAILED seed %" PRIu64 ": %s\nagain with: %s --first %" PRIu64 "\n", world.to_string().c_str(), seed, wrong.c_str(), program, seed);
+  std::printf("%s\nFAILED seed %" PRIu64 ": %s%s", world.to_string().c_str(), seed, wrong.c_str(), again);
   return false;
 }
 
@@ -103,6 +126,7 @@ int run(const Options& options, const char* program) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  say_again_when_killed();
   try {
     return run(parse(argc, argv), argv[0]);
   } catch (const std::exception& error) {

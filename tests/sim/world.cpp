@@ -26,7 +26,7 @@ std::unique_ptr<Engine> make_engine(const Config& config, const LinkEnd& end) {
 
 }  // namespace
 
-World::World(const Plan& plan, Trace& trace) : plan_(plan), trace_(trace), rng_(plan.seed ^ 0x5eed), now_(plan.start) {
+World::World(const Plan& plan, Trace& trace) : plan_(plan), rng_(plan.seed ^ 0x5eed), now_(plan.start) {
   const auto ends = make_link(rng_.next(), plan.impairments[0], plan.impairments[1]);
   link_ = ends.first.link;
   hosts_ = {make_engine(plan.hosts[0], ends.first), make_engine(plan.hosts[1], ends.second)};

@@ -42,7 +42,6 @@ class World {
   void set_clock(Instant now);
 
   const Plan& plan_;
-  Trace& trace_;
   Rng rng_;
   Instant now_;
   std::uint64_t passes_ = 0;

@@ -15,8 +15,8 @@ Stream::Stream(Sockets& sockets) : sockets_(sockets), events_(std::make_unique<E
 
 Stream::~Stream() = default;
 
-void Stream::on_readable(Callback callback) {
-  on_readable_ = std::move(callback);
+void Stream::on_readable(Function function) {
+  on_readable_.set(std::move(function));
   // Not from inside, or a callback that sets itself again without reading would keep the lcore for ever.
   const bool waiting = connection_ != nullptr && (connection_->readable() > 0 || connection_->at_end());
   if (on_readable_ && waiting && !events_->in_readable) connection_->set_events(events_.get());
@@ -68,8 +68,7 @@ void Stream::let_go() {
 
 void Stream::forget() {
   // Each is moved out first: what it holds may come back here when it goes.
-  const auto callbacks = std::make_tuple(std::exchange(on_readable_, {}), std::exchange(on_writable_, {}),
-                                         std::exchange(on_connected_, {}), std::exchange(on_closed_, {}));
+  const auto callbacks = std::make_tuple(on_readable_.release(), on_writable_.release(), on_connected_.release(), on_closed_.release());
   const auto context = std::exchange(context_, {});
 }
 

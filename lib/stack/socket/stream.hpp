@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <millrace/stack/socket/callback.hpp>
 #include <millrace/wire/address.hpp>
 
 #include <cstdint>
@@ -24,19 +25,19 @@ class Sockets;
 /// until close() or abort(), or until on_closed has returned.
 class Stream {
  public:
-  using Callback = std::function<void(Stream&)>;
+  using Function = std::function<void(Stream&)>;
   using Closed = std::function<void(Stream&, int error)>;
 
   /// Called when there is something to read, or the end of the stream. Edge: again only after more has come. A callback
   /// that is set while something waits to be read is told of it, unless it is set from inside the one it replaces.
-  void on_readable(Callback callback);
+  void on_readable(Function function);
   /// Called when write() can take more after it took less than it was given.
-  void on_writable(Callback callback) { on_writable_ = std::move(callback); }
+  void on_writable(Function function) { on_writable_.set(std::move(function)); }
   /// Called once, when the connection has ended: error 0 after an orderly close by both sides, else an errno
   /// (ECONNRESET, ETIMEDOUT, ECONNREFUSED...). What was received and not yet read can be read in this callback, not after.
-  void on_closed(Closed callback) { on_closed_ = std::move(callback); }
+  void on_closed(Closed function) { on_closed_.set(std::move(function)); }
   /// Called once an active open has succeeded.
-  void on_connected(Callback callback) { on_connected_ = std::move(callback); }
+  void on_connected(Function function) { on_connected_.set(std::move(function)); }
 
   /// Copies out what has arrived, in order. 0: the peer has closed its side; -EAGAIN: nothing now.
   std::int64_t read(std::span<std::uint8_t> into);
@@ -87,8 +88,8 @@ class Stream {
   Sockets& sockets_;
   tcp::Connection* connection_ = nullptr;
   std::unique_ptr<Events> events_;
-  Callback on_readable_, on_writable_, on_connected_;
-  Closed on_closed_;
+  Callback<Stream&> on_readable_, on_writable_, on_connected_;
+  Callback<Stream&, int> on_closed_;
   std::shared_ptr<void> context_;
   std::size_t index_ = 0;  ///< place in Sockets' table
 };

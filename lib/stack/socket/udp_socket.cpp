@@ -15,14 +15,8 @@ namespace millrace::socket {
 class UdpSocket::Events final : public udp::Events {
  public:
   explicit Events(UdpSocket& socket) : socket_(socket) {}
-  void on_readable(udp::Socket&) override {
-    const auto held = socket_.on_readable_;  // a copy is called: the callback may replace itself
-    if (held) held(socket_);
-  }
-  void on_error(udp::Socket&, int error) override {
-    const auto held = socket_.on_error_;
-    if (held) held(socket_, error);
-  }
+  void on_readable(udp::Socket&) override { socket_.on_readable_(socket_); }
+  void on_error(udp::Socket&, int error) override { socket_.on_error_(socket_, error); }
 
  private:
   UdpSocket& socket_;
@@ -69,8 +63,8 @@ void UdpSocket::close() {
 }
 
 void UdpSocket::forget() {
-  const auto on_readable = std::exchange(on_readable_, {});
-  const auto on_error = std::exchange(on_error_, {});
+  const auto on_readable = on_readable_.release();
+  const auto on_error = on_error_.release();
 }
 
 Endpoint UdpSocket::local() const { return socket_ != nullptr ? socket_->local() : Endpoint{}; }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <millrace/stack/socket/callback.hpp>
 #include <millrace/wire/address.hpp>
 
 #include <cstdint>
@@ -24,9 +25,9 @@ class Sockets;
 class UdpSocket {
  public:
   /// Called when a datagram has arrived. Edge: again only for further datagrams.
-  void on_readable(std::function<void(UdpSocket&)> callback) { on_readable_ = std::move(callback); }
+  void on_readable(std::function<void(UdpSocket&)> function) { on_readable_.set(std::move(function)); }
   /// Called with an errno that an ICMP error brought (connected sockets).
-  void on_error(std::function<void(UdpSocket&, int error)> callback) { on_error_ = std::move(callback); }
+  void on_error(std::function<void(UdpSocket&, int error)> function) { on_error_.set(std::move(function)); }
 
   /// The next datagram: copies up to into.size() bytes, sets `from`, returns the datagram's whole length (which may
   /// be larger: it was cut). -EAGAIN: none waiting.
@@ -56,8 +57,8 @@ class UdpSocket {
   udp::Udp& udp_;
   udp::Socket* socket_ = nullptr;
   std::unique_ptr<Events> events_;
-  std::function<void(UdpSocket&)> on_readable_;
-  std::function<void(UdpSocket&, int)> on_error_;
+  Callback<UdpSocket&> on_readable_;
+  Callback<UdpSocket&, int> on_error_;
   FlowKey key_{};  ///< by which other lcores know it
   std::size_t index_ = 0;
 };

@@ -58,6 +58,21 @@ TEST_CASE("an unimpaired channel delivers everything, intact, at once and in ord
   CHECK(channel.next_arrival() == never);
 }
 
+TEST_CASE("a watch sees every frame sent, also one that is lost, and every frame taken") {
+  Channel channel(1, {.loss = 0.5}, 1);
+  std::uint64_t sent = 0;
+  std::uint64_t arrived = 0;
+  channel.watch([&](Instant now, bool has_arrived, std::span<const std::uint8_t> bytes) {
+    ++(has_arrived ? arrived : sent);
+    CHECK(now == (has_arrived ? later : start));
+    CHECK(bytes.size() == frame(1).bytes.size());
+  });
+  for (std::uint16_t n = 0; n < 100; ++n) channel.send(start, frame(n));
+  const std::size_t taken = arrivals(channel).size();
+  CHECK(sent == 100);
+  CHECK((arrived == taken && arrived > 0 && arrived < 100));
+}
+
 TEST_CASE("loss at 1 loses all") { CHECK(run(3, {.loss = 1}, 50).empty()); }
 
 TEST_CASE("duplication at 1 brings every frame twice, side by side") {

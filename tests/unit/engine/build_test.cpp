@@ -54,6 +54,7 @@ TEST_CASE("a port that cannot be opened is named; nothing stays behind") {
 TEST_CASE("pools that do not fit are refused, with what to change") {
   Config config = host_config(2);
   config.eal.pool_packets = 4194304;
+  config.eal.memory_mb = 65536;  // what EAL, which is up already, does not have
   const Error error = refusal(config);
   CHECK(error.code == ENOMEM);
   CHECK(says(error, "pool"));

@@ -9,6 +9,8 @@
 #include <millrace/steer/flow_table.hpp>
 
 #include <cerrno>
+#include <optional>
+#include <set>
 
 using namespace millrace;
 using test::endpoint;

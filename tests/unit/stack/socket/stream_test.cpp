@@ -243,6 +243,23 @@ TEST_CASE("a callback may close, abort or replace itself and the others") {
   }
 }
 
+TEST_CASE("a callback keeps what it captured by value, and may be taken away by itself") {
+  Connected c;
+  std::vector<int> counts;
+  c.server().stream->on_readable([&counts, count = 0](Stream& stream) mutable {
+    std::array<std::uint8_t, 64> part;
+    stream.read(part);
+    counts.push_back(++count);
+    stream.on_writable(nullptr);
+    if (count == 3) stream.on_readable(nullptr);
+  });
+  for (int i = 0; i < 5; ++i) {
+    c.client.stream->write(bytes("x"));
+    c.world.run_for(1s);
+  }
+  CHECK(counts == std::vector<int>{1, 2, 3});
+}
+
 TEST_CASE("on_readable set while something waits is told of it, but does not call itself for ever") {
   Connected c;
   c.server().stream->on_readable(nullptr);
