@@ -5,6 +5,7 @@
 #include <millrace/engine/engine.hpp>
 
 #include <array>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <set>
@@ -16,17 +17,24 @@ using millrace::ThreadQueue;
 
 namespace {
 
+// Prints what has come; false when the peer has nothing more to say.
+bool print(ThreadQueue& queue, ThreadQueue::Socket socket) {
+  std::array<std::uint8_t, 4096> bytes;
+  std::int64_t n;
+  while ((n = queue.read(socket, bytes)) > 0) std::fwrite(bytes.data(), 1, static_cast<std::size_t>(n), stdout);
+  std::fflush(stdout);
+  return n == -EAGAIN;
+}
+
 void serve(ThreadQueue& queue, std::set<ThreadQueue::Socket>& sockets) {
   while (const auto event = queue.next_event()) {
-    std::array<std::uint8_t, 4096> bytes;
     switch (event->what) {
       case ThreadQueue::What::accepted:
         sockets.insert(event->socket);
         break;
       case ThreadQueue::What::readable:
-        for (std::int64_t n; (n = queue.read(event->socket, bytes)) > 0;) std::fwrite(bytes.data(), 1, static_cast<std::size_t>(n), stdout);
-        std::fflush(stdout);
-        break;
+        if (print(queue, event->socket)) break;
+        [[fallthrough]];
       case ThreadQueue::What::closed:
         sockets.erase(event->socket);
         queue.close(event->socket);

@@ -4,6 +4,7 @@
 
 #include <rte_errno.h>
 #include <rte_mbuf.h>
+#include <rte_ring.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -15,6 +16,14 @@ constexpr unsigned cache_size = 256;
 
 rte_mempool* rte(void* pool) { return static_cast<rte_mempool*>(pool); }
 
+// Buffers that the calling thread could allocate: what lies in other threads' caches is out of its reach.
+std::uint32_t spare_of(rte_mempool* pool) {
+  const rte_mempool_cache* cache = rte_mempool_default_cache(pool, rte_lcore_id());
+  const std::uint32_t free = rte_ring_count(static_cast<const rte_ring*>(pool->pool_data)) + (cache != nullptr ? cache->len : 0);
+  const std::uint32_t reserve = pool->size / 8;
+  return free > reserve ? free - reserve : 0;
+}
+
 void clear_meta(Mbuf* m) {
   m->meta = Meta{};
   m->meta.gso_segs = 1;
@@ -24,8 +33,10 @@ void clear_meta(Mbuf* m) {
 
 Result<std::unique_ptr<Pool>> Pool::create(const Options& options) {
   const unsigned cache = options.packets >= 4 * cache_size ? cache_size : 0;
-  rte_mempool* pool = rte_pktmbuf_pool_create(options.name.c_str(), options.packets, cache, sizeof(Meta),
-                                              static_cast<std::uint16_t>(options.data_room + headroom), options.numa_node);
+  // By name, since spare_of() looks into the ring.
+  rte_mempool* pool = rte_pktmbuf_pool_create_by_ops(options.name.c_str(), options.packets, cache, sizeof(Meta),
+                                                     static_cast<std::uint16_t>(options.data_room + headroom),
+                                                     options.numa_node, "ring_mp_mc");
   if (pool == nullptr) {
     return failure(rte_errno, "packet pool '" + options.name + "' of " + std::to_string(options.packets) + " x " +
                                   std::to_string(options.data_room) + " bytes: " + rte_strerror(rte_errno) +
@@ -76,6 +87,10 @@ Packet Pool::reference(const Packet& of, std::uint32_t offset, std::uint32_t len
   }
   return whole;
 }
+
+std::uint32_t Pool::spare() const { return spare_of(rte(pool_)); }
+
+bool is_pool_short(const Packet& packet) { return spare_of(rte(packet.mbuf().pool)) == 0; }
 
 std::uint32_t Pool::in_use() const { return rte_mempool_in_use_count(rte(pool_)); }
 

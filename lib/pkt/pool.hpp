@@ -31,6 +31,9 @@ class Pool {
   /// copying (an indirect mbuf chain); null when the pool is empty. `of` may be consumed before the reference.
   [[nodiscard]] Packet reference(const Packet& of, std::uint32_t offset, std::uint32_t length);
 
+  /// How many buffers the calling thread could have now and keep for long, as a send queue does: what is free beyond
+  /// the eighth that is left to receiving, without which nothing that is kept would ever be acknowledged. O(1).
+  [[nodiscard]] std::uint32_t spare() const;
   [[nodiscard]] std::uint32_t size() const { return size_; }
   /// Buffers not free at this moment; exact only when no other thread uses the pool.
   [[nodiscard]] std::uint32_t in_use() const;
@@ -42,5 +45,8 @@ class Pool {
   void* pool_;
   std::uint32_t size_;
 };
+
+/// Whether the pool that `packet` came from has no buffer to spare: not the time to keep it for long.
+[[nodiscard]] bool is_pool_short(const Packet& packet);
 
 }  // namespace millrace::pkt

@@ -57,7 +57,8 @@ def check_repeatable(path, text):
     held = set(UNORDERED.findall(text))
     for number, line in tree.lines(text):
         for pattern, message in AMBIENT:
-            if pattern.search(line):
+            # A pool's cache is DPDK's own, which it keeps by its lcore id.
+            if pattern.search(line) and not (path == "lib/pkt/pool.cpp" and "rte_mempool_default_cache(" in line):
                 yield path, number, message
         loop = re.search(r"for\s*\([^;]*:\s*(?:this->)?(\w+)\s*\)", line) or re.search(r"\b(\w+)\.c?begin\s*\(", line)
         if loop and loop.group(1) in held:

@@ -71,7 +71,7 @@ Config draw_host(Rng& rng, std::size_t number, bool v6, std::uint16_t mtu) {
   Config config;
   config.clock = config::ClockSource::manual;
   config.seed = rng.next() | 1;
-  config.eal.pool_packets = one_of(rng, {4095u, 4095u, 2047u});
+  config.eal.pool_packets = one_of(rng, {4095u, 4095u, 2047u, 511u});
   config.eal.data_room = one_of<std::uint16_t>(rng, {2048, 2048, 1024, 4096});
   config.lcores.resize(1 + rng.below(4));
   config.ports.push_back(draw_port(rng, config.lcores.size(), mtu));

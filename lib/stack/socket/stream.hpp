@@ -31,7 +31,7 @@ class Stream {
   /// Called when there is something to read, or the end of the stream. Edge: again only after more has come. A callback
   /// that is set while something waits to be read is told of it, unless it is set from inside the one it replaces.
   void on_readable(Function function);
-  /// Called when write() can take more after it took less than it was given.
+  /// Called when write() can take more, after it took less than it was given or writable() said 0.
   void on_writable(Function function) { on_writable_.set(std::move(function)); }
   /// Called once, when the connection has ended: error 0 after an orderly close by both sides, else an errno
   /// (ECONNRESET, ETIMEDOUT, ECONNREFUSED...). What was received and not yet read can be read in this callback, not after.

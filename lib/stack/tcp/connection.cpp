@@ -58,8 +58,11 @@ std::int64_t Connection::write(std::span<const std::uint8_t> bytes) {
   return static_cast<std::int64_t>(taken);
 }
 
-std::uint32_t Connection::writable() const {
-  return synchronized() && !fin_queued ? tcp_.send_room(*this) : 0;
+std::uint32_t Connection::writable() {
+  if (fin_queued || state == State::closed) return 0;
+  const std::uint32_t room = synchronized() ? tcp_.send_room(*this) : 0;
+  want_write |= room == 0;
+  return room;
 }
 
 void Connection::shutdown_write() { tcp_.queue_fin(*this); }

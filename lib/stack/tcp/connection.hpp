@@ -23,7 +23,7 @@ class Events {
   virtual void on_connected(Connection&) {}
   /// Something can be read, or the end of the stream was reached. Once per burst, only after something new.
   virtual void on_readable(Connection&) {}
-  /// After a short write: there is room again.
+  /// After a short write, or a writable() that said 0: there is room again.
   virtual void on_writable(Connection&) {}
   /// The connection has ended: 0 when both sides closed in order, else ECONNRESET, ETIMEDOUT, ECONNREFUSED,
   /// EHOSTUNREACH... What was received can still be read. Not called after close() or abort().
@@ -64,8 +64,8 @@ class Connection final : private Tcb {
   /// Copies bytes into the send buffer and returns how many it took. -EAGAIN: none (on_writable follows), also before
   /// the connection is established; -EPIPE: this side is closed; -errno: the connection has failed.
   std::int64_t write(std::span<const std::uint8_t> bytes);
-  /// Bytes that write() would take now, about.
-  [[nodiscard]] std::uint32_t writable() const;
+  /// Bytes that write() would take now, about. 0 is as good as a short write: on_writable follows.
+  [[nodiscard]] std::uint32_t writable();
 
   /// Ends this side: a FIN follows what was written. Reading goes on.
   void shutdown_write();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Seventh and eighth step: the segment text and the FIN bit. Called by segment_arrives; fills the ReceiveQueue.
 // RFC 9293 section 3.10.7.4; when to acknowledge: section 3.8.6.3 and RFC 5681 section 4.2.
+#include <millrace/pkt/pool.hpp>
 #include <millrace/stack/tcp/tcp.hpp>
 
 #include <algorithm>
@@ -29,7 +30,8 @@ bool Tcp::receive_memory_full(const Connection& c) const {
 }
 
 Verdict Tcp::take_in_order(Connection& c, Segment& s) {
-  if (receive_memory_full(c) && c.receiving.has_early()) {
+  // Early segments that hold the last buffers would keep out the very one that they wait for.
+  if (c.receiving.has_early() && (receive_memory_full(c) || pkt::is_pool_short(s.packet))) {
     count(stats::TcpExt::OfoPruned);
     c.receiving.drop_early(env_, stats::DropReason::tcp_ofo_full);
   }
@@ -52,7 +54,7 @@ Verdict Tcp::take_in_order(Connection& c, Segment& s) {
 Verdict Tcp::take_early(Connection& c, Segment& s) {
   ack_now(c);  // RFC 5681 section 4.2: an immediate duplicate ACK for an out-of-order segment
   enter_quick_ack(c);
-  if (receive_memory_full(c)) {
+  if (receive_memory_full(c) || pkt::is_pool_short(s.packet)) {
     count(stats::TcpExt::TCPOFODrop);
     return s.refuse(stats::DropReason::tcp_ofo_full);
   }

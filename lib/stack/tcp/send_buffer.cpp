@@ -15,10 +15,13 @@ Seq first_of(const pkt::Packet& packet) { return Seq(packet.meta().cb[0]); }
 std::size_t SendBuffer::append(pkt::Pool& pool, std::span<const std::uint8_t> bytes, std::uint32_t packet_bytes,
                                std::uint32_t limit, Seq sent) {
   std::size_t taken = 0;
+  std::uint32_t spare = pool.spare();
   while (taken < bytes.size()) {
     pkt::Packet* last = count_ > 0 ? &at(count_ - 1) : nullptr;
     if (last == nullptr || last->length() >= packet_bytes || last->tailroom() == 0 || sent == end_) {
       if (memory() >= limit) break;
+      if (spare == 0 && count_ > 0) break;  // one packet for each connection, whatever the others hold
+      spare -= spare > 0 ? 1 : 0;
       pkt::Packet fresh = pool.allocate();
       if (!fresh) break;
       fresh.meta().cb[0] = end_.value();

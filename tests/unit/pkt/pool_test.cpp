@@ -18,6 +18,24 @@ TEST_CASE("an empty pool gives null packets and recovers") {
   CHECK(pool->in_use() == 0);
 }
 
+TEST_CASE("what is spare is what is free beyond an eighth, with the thread's cache or without one") {
+  for (const std::uint32_t packets : {63u, 4095u}) {
+    test::TestPool pool(packets);
+    CHECK(pool->spare() == packets - packets / 8);
+    std::vector<pkt::Packet> all;
+    while (pool->spare() > 0) all.push_back(pool->allocate());
+    CHECK(all.size() == packets - packets / 8);
+    CHECK(pkt::is_pool_short(all.back()));
+    pkt::Packet reserved = pool->allocate();
+    CHECK((reserved && pool->spare() == 0));
+    pkt::consume(std::move(reserved));
+    pkt::consume(std::move(all.back()));
+    all.pop_back();
+    CHECK_FALSE(pkt::is_pool_short(all.back()));
+    for (auto& p : all) pkt::consume(std::move(p));
+  }
+}
+
 TEST_CASE("a reference shares bytes across buffers and outlives its source") {
   test::TestPool pool(63);
   pkt::Packet source = pool.packet(std::vector<std::uint8_t>{0, 1, 2, 3});

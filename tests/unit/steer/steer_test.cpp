@@ -71,6 +71,14 @@ Bytes udp(std::uint16_t from, std::uint16_t to) {
   return b;
 }
 
+Bytes tcp(std::uint16_t from, std::uint16_t to) {
+  Bytes b(20);
+  store_be16(&b[0], from);
+  store_be16(&b[2], to);
+  b[12] = 5 << 4;
+  return b;
+}
+
 Bytes icmp(std::uint8_t type, const Bytes& body) { return Bytes{type, 0, 0, 0, 0, 0, 0, 0} + body; }
 
 FlowKey flow(const IpAddress& local, std::uint16_t local_port, const IpAddress& remote, std::uint16_t remote_port,
@@ -309,7 +317,7 @@ TEST_CASE("F22: a flow without owner goes to an lcore that has its local endpoin
       w.tables[binder]->insert(bound_key({IpAddress{}, 80}, 6, 0), &w.object);
       for (std::uint16_t port = 1; port <= 20; ++port) {
         CHECK(w.choose(ip(there4, here4, 17, udp(port, 80))) == binder);
-        CHECK(w.choose(ip(there6, here6, 6, udp(port, 80))) == binder);  // of TCP, too, the ports are all that is read
+        CHECK(w.choose(ip(there6, here6, 6, tcp(port, 80))) == binder);
       }
       // Another family, address, port, protocol or stack is not what it is bound to.
       const auto by_rps = [&](const IpAddress& to, std::uint16_t port, const IpAddress& from, std::uint8_t proto) {
@@ -318,7 +326,7 @@ TEST_CASE("F22: a flow without owner goes to an lcore that has its local endpoin
       CHECK(w.choose(ip(there6, here6, 17, udp(9, 80))) == by_rps(here6, 80, there6, 17));
       CHECK(w.choose(ip(there4, router4, 17, udp(9, 80))) == by_rps(router4, 80, there4, 17));
       CHECK(w.choose(ip(there4, here4, 17, udp(9, 81))) == by_rps(here4, 81, there4, 17));
-      CHECK(w.choose(ip(there4, here4, 6, udp(9, 80))) == by_rps(here4, 80, there4, 6));
+      CHECK(w.choose(ip(there4, here4, 6, tcp(9, 80))) == by_rps(here4, 80, there4, 6));
       w.steer.set_stack(1, 5);
       CHECK(w.choose(ip(there4, here4, 17, udp(9, 80))) == by_rps(here4, 80, there4, 17));
     }

@@ -166,81 +166,105 @@ TEST_CASE("on_closed tells why, and what came before can be read inside it") {
   CHECK(last_words == "last words");
 }
 
-TEST_CASE("a callback may close, abort or replace itself and the others") {
-  SECTION("close in on_readable") {
-    Connected c;
-    c.server().stream->on_readable([](Stream& stream) {
-      std::array<std::uint8_t, 64> part;
-      stream.read(part);
-      stream.close();
-      CHECK(stream.read(part) == -EBADF);
-      CHECK(stream.write(part) == -EBADF);
-      CHECK(stream.readable() == 0);
-      CHECK(stream.writable() == 0);
-      CHECK(stream.at_end());
-      CHECK(stream.local() == Endpoint{});
-      stream.close();
-      stream.abort();
-      stream.shutdown_write();
-      stream.set_no_delay(true);
-      CHECK_FALSE(stream.read_packet());
-      stream.on_readable([](Stream&) { FAIL("called after close"); });
+TEST_CASE("an echo that reads no more than it can send goes on when there is room") {
+  TwoEngines world;
+  REQUIRE(world.b->listen(endpoint("0.0.0.0:80"), [](Stream& stream) {
+    stream.on_readable(test::echo);
+    stream.on_writable(test::echo);
+  }));
+  const std::string text = pattern(4 << 20);
+  std::size_t sent = 0;
+  Conversation client;
+  Stream& stream = **TwoEngines::sockets(*world.a).connect(endpoint("10.77.0.2:80"));
+  client.join(stream);
+  CHECK(stream.writable() == 0);  // as good as a short write
+  stream.on_writable([&](Stream& s) { fill(s, text, sent); });
+  stream.on_readable(nullptr);
+  world.run_for(5s);
+  CHECK(sent < text.size());  // both directions are full
+  stream.on_readable([&](Stream&) { client.read_all(); });
+  REQUIRE(world.run_until([&] { return client.received.size() == text.size(); }, 600s));
+  CHECK((client.received == text));
+}
+
+TEST_CASE("a callback may close its stream: then every call says so") {
+  Connected c;
+  c.server().stream->on_readable([](Stream& stream) {
+    std::array<std::uint8_t, 64> part;
+    stream.read(part);
+    stream.close();
+    CHECK(stream.read(part) == -EBADF);
+    CHECK(stream.write(part) == -EBADF);
+    CHECK(stream.readable() == 0);
+    CHECK(stream.writable() == 0);
+    CHECK(stream.at_end());
+    CHECK(stream.local() == Endpoint{});
+    stream.close();
+    stream.abort();
+    stream.shutdown_write();
+    stream.set_no_delay(true);
+    CHECK_FALSE(stream.read_packet());
+    stream.on_readable([](Stream&) { FAIL("called after close"); });
+  });
+  c.client.stream->write(bytes("x"));
+  REQUIRE(c.world.run_until([&] { return c.client.ended; }));
+  c.client.stream->close();
+  c.world.check_pools();
+}
+
+TEST_CASE("on_connected may abort") {
+  TwoEngines world;
+  std::vector<std::unique_ptr<Conversation>> accepted;
+  accept_into(*world.b, endpoint("0.0.0.0:80"), accepted);
+  Stream* stream = *TwoEngines::sockets(*world.a).connect(endpoint("10.77.0.2:80"));
+  stream->on_connected([](Stream& s) { s.abort(); });
+  stream->on_closed([](Stream&, int) { FAIL("not for those who aborted"); });
+  world.run_for(1s);
+  CHECK(accepted.empty());  // the reset came before the handshake was complete
+  CHECK(world.b->stats().total("tcp", "AttemptFails") == 1);
+  world.check_pools();
+}
+
+TEST_CASE("on_closed may close its stream and another") {
+  Connected c;
+  Conversation second;
+  second.join(**TwoEngines::sockets(*c.world.a).connect(endpoint("10.77.0.2:80")));
+  REQUIRE(c.world.run_until([&] { return second.connected && c.accepted.size() == 2; }));
+  c.client.stream->on_closed([&](Stream& stream, int) {
+    c.client.closed = 1;
+    stream.close();
+    second.stream->close();
+  });
+  c.server().stream->abort();
+  REQUIRE(c.world.run_until([&] { return c.accepted[1]->ended; }));
+  CHECK(c.client.closed == 1);
+  c.accepted[1]->stream->close();
+  c.world.check_pools();
+}
+
+TEST_CASE("a callback may replace itself, and still use what it captured") {
+  Connected c;
+  std::string seen;
+  const auto read_one = [&seen](Stream& stream) {
+    std::array<std::uint8_t, 64> part;
+    const std::int64_t n = stream.read(part);
+    seen.append(part.begin(), part.begin() + std::max<std::int64_t>(n, 0));
+  };
+  const auto guard = std::make_shared<std::string>("first:");
+  c.server().stream->on_readable([&, guard](Stream& stream) {
+    stream.on_readable([&](Stream& s) {
+      seen += "second:";
+      read_one(s);
     });
-    c.client.stream->write(bytes("x"));
-    REQUIRE(c.world.run_until([&] { return c.client.ended; }));
-    c.client.stream->close();
-    c.world.check_pools();
-  }
-  SECTION("abort in on_connected") {
-    TwoEngines world;
-    std::vector<std::unique_ptr<Conversation>> accepted;
-    accept_into(*world.b, endpoint("0.0.0.0:80"), accepted);
-    Stream* stream = *TwoEngines::sockets(*world.a).connect(endpoint("10.77.0.2:80"));
-    stream->on_connected([](Stream& s) { s.abort(); });
-    stream->on_closed([](Stream&, int) { FAIL("not for those who aborted"); });
-    world.run_for(1s);
-    CHECK(accepted.empty());  // the reset came before the handshake was complete
-    CHECK(world.b->stats().total("tcp", "AttemptFails") == 1);
-    world.check_pools();
-  }
-  SECTION("close in on_closed, of oneself and of another") {
-    Connected c;
-    Conversation second;
-    second.join(**TwoEngines::sockets(*c.world.a).connect(endpoint("10.77.0.2:80")));
-    REQUIRE(c.world.run_until([&] { return second.connected && c.accepted.size() == 2; }));
-    c.client.stream->on_closed([&](Stream& stream, int) {
-      c.client.closed = 1;
-      stream.close();
-      second.stream->close();
-    });
-    c.server().stream->abort();
-    REQUIRE(c.world.run_until([&] { return c.accepted[1]->ended; }));
-    CHECK(c.client.closed == 1);
-    c.accepted[1]->stream->close();
-    c.world.check_pools();
-  }
-  SECTION("replacing") {
-    Connected c;
-    std::string seen;
-    std::function<void(Stream&)> read_as = [&](Stream& stream) {
-      std::array<std::uint8_t, 64> part;
-      const std::int64_t n = stream.read(part);
-      seen.append(part.begin(), part.begin() + std::max<std::int64_t>(n, 0));
-    };
-    c.server().stream->on_readable([&](Stream& stream) {
-      seen += "first:";
-      stream.on_readable([&](Stream& s) {
-        seen += "second:";
-        read_as(s);
-      });
-      read_as(stream);  // as a handler that has freed itself: the closure must still be there
-    });
-    c.client.stream->write(bytes("a"));
-    c.world.run_for(1s);
-    c.client.stream->write(bytes("b"));
-    c.world.run_for(1s);
-    CHECK(seen == "first:asecond:b");
-  }
+    seen += *guard;
+    read_one(stream);
+  });
+  c.client.stream->write(bytes("a"));
+  c.world.run_for(1s);
+  CHECK(guard.use_count() == 1);
+  c.client.stream->write(bytes("b"));
+  c.world.run_for(1s);
+  CHECK(seen == "first:asecond:b");
 }
 
 TEST_CASE("a callback keeps what it captured by value, and may be taken away by itself") {

@@ -140,6 +140,19 @@ TEST_CASE("the out-of-order queue is bounded by the receive buffer") {
   CHECK(e.reads() == 100);
 }
 
+TEST_CASE("early segments do not hold the last buffers, which the missing one needs") {
+  Established e;
+  e.peer.sends(seq(101).data(100));
+  std::vector<pkt::Packet> taken;
+  while (e.world.pool->spare() > 0) taken.push_back(e.world.pool->allocate());
+  e.peer.sends(seq(201).data(100));
+  CHECK(e.world.dropped(DropReason::tcp_ofo_full) == 1);
+  e.peer.sends(seq(1).data(100));
+  CHECK(e.world.counter(TcpExt::OfoPruned) == 1);
+  CHECK(e.reads() == 100);
+  for (auto& p : taken) pkt::consume(std::move(p));
+}
+
 TEST_CASE("in-order data that memory has no room for is dropped and acknowledged, and comes again") {
   tcp::Config config;
   config.rmem = {4096, 16384, 16384};  // a window of 8192 bytes, 20480 of memory

@@ -56,6 +56,16 @@ TEST_CASE("bytes fill packets of a segment's size; small writes share one") {
   CHECK(f.slice_is_right(0, 2020));
 }
 
+TEST_CASE("unacknowledged bytes leave an eighth of the pool to the ACKs; a first packet may always be had") {
+  Fixture f;
+  CHECK(f.append(300'000) == (255 - 255 / 8) * 1000);
+  CHECK(f.append(1000) == 0);
+  tcp::SendBuffer other;
+  other.start_at(f.begin);
+  CHECK(other.append(*f.pool, std::vector<std::uint8_t>(5000), 1000, no_limit, f.begin) == 1000);
+  other.clear(f.env, DropReason::tcp_aborted);
+}
+
 TEST_CASE("after everything was sent a write begins a packet of its own") {
   Fixture f;
   CHECK(f.append(10) == 10);

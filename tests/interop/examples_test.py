@@ -1,0 +1,208 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Runs an example as its reader would: over a TAP device of a network namespace of its own, the kernel's stack beside it.
+
+    examples_test.py BUILD EXAMPLE
+
+Exits with 77 where no namespace and no TAP device can be made.
+"""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+UNSHARE = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+HOSTS = [(socket.AF_INET, "10.77.0.2"), (socket.AF_INET6, "fd00:77::2")]
+CONFIG = """
+lcores: 2
+ports:
+  - {name: tap0, driver: tap, iface: mr0, mac: "02:00:00:00:77:02", rps_cpus: "3"}
+stacks:
+  - name: host
+    interfaces:
+      - {port: tap0, addresses: [10.77.0.2/24, "fd00:77::2/64"]}
+"""
+PATIENCE = 60
+
+
+class Example:
+    """A running example; its standard output is gathered while it runs."""
+
+    def __init__(self, *command):
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.out = b""
+        self.err = b""
+        self.gatherers = [threading.Thread(target=self.gather, args=pipe, daemon=True)
+                          for pipe in ((self.process.stdout, "out"), (self.process.stderr, "err"))]
+        for gatherer in self.gatherers:
+            gatherer.start()
+
+    def gather(self, pipe, name):
+        while piece := os.read(pipe.fileno(), 65536):
+            setattr(self, name, getattr(self, name) + piece)
+
+    def say(self, data):
+        self.process.stdin.write(data)
+        self.process.stdin.flush()
+
+    def wait_for(self, what, condition):
+        end = time.monotonic() + PATIENCE
+        while not condition():
+            if self.process.poll() is not None or time.monotonic() > end:
+                sys.exit(f"{what}: not within {PATIENCE} s\n{self.out.decode()}{self.err.decode()}")
+            time.sleep(0.01)
+
+    def end(self, code=0, by=None):
+        if by is not None:
+            self.process.send_signal(by)
+        self.process.stdin.close()
+        got = self.process.wait(PATIENCE)
+        for gatherer in self.gatherers:
+            gatherer.join()
+        assert got == code, f"exit code {got}, not {code}\n{self.err.decode()}"
+
+
+def configure_kernel_side():
+    """Gives the TAP device, as soon as the example has made it, the addresses of the other host."""
+    for _ in range(PATIENCE * 100):
+        if os.path.exists("/proc/sys/net/ipv4/conf/mr0"):
+            break
+        time.sleep(0.01)
+    for command in ("addr add 10.77.0.1/24 dev mr0", "addr add fd00:77::1/64 dev mr0 nodad", "link set mr0 up"):
+        subprocess.run(["ip", *command.split()], check=True)
+
+
+def start(build, scratch, name, *arguments):
+    config = scratch / "config.yaml"
+    config.write_text(CONFIG)
+    configuring = threading.Thread(target=configure_kernel_side, daemon=True)
+    configuring.start()
+    example = Example(f"{build}/examples/{name}", str(config), *arguments)
+    while configuring.is_alive():
+        if example.process.poll() is not None:
+            sys.exit(f"{name} did not start:\n{example.err.decode()}")
+        configuring.join(0.05)
+    return example
+
+
+def connect(family, address):
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return socket.create_connection(address, PATIENCE)
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.1)
+
+
+def receive_all(connection):
+    data = b""
+    while piece := connection.recv(65536):
+        data += piece
+    return data
+
+
+def udp_echo(build, scratch):
+    example = start(build, scratch, "udp_echo")
+    example.wait_for("ready", lambda: b"ready" in example.out)
+    for family, address in HOSTS:
+        for client in range(4):
+            with socket.socket(family, socket.SOCK_DGRAM) as s:
+                s.settimeout(PATIENCE)
+                s.connect((address, 7))
+                for size in (0, 1, 100, 1400):
+                    sent = os.urandom(size)
+                    s.send(sent)
+                    assert s.recv(2048) == sent, f"{size} bytes came back changed from {address}"
+    example.end(by=signal.SIGTERM)
+    assert re.search(rb"udp\.InDatagrams +16\n", example.out), example.out.decode()
+
+
+def tcp_echo(build, scratch):
+    example = start(build, scratch, "tcp_echo", "7007")
+    example.wait_for("ready", lambda: b"ready" in example.out)
+    sent = os.urandom(1 << 20)
+    connections = [connect(family, (address, 7007)) for family, address in HOSTS * 3]
+
+    def send(connection):
+        connection.sendall(sent)
+        connection.shutdown(socket.SHUT_WR)
+
+    senders = [threading.Thread(target=send, args=(c,)) for c in connections]
+    for sender in senders:
+        sender.start()
+    for connection in connections:
+        assert receive_all(connection) == sent, "1 MiB came back changed"
+        connection.close()
+    for sender in senders:
+        sender.join()
+    example.end(by=signal.SIGINT)
+
+
+def tcp_client(build, scratch):
+    with socket.create_server(("0.0.0.0", 7000)) as listener:
+        def serve():
+            connection, _ = listener.accept()
+            connection.sendall(receive_all(connection).swapcase())
+            connection.close()
+
+        server = threading.Thread(target=serve)
+        server.start()
+        example = start(build, scratch, "tcp_client", "10.77.0.1:7000")
+        text = b"From standard input, and back.\n" * 10000
+        example.say(text)
+        example.end()
+        server.join()
+    assert example.out == text.swapcase(), f"{len(example.out)} bytes came back, of {len(text)}"
+    refused = start(build, scratch, "tcp_client", "10.77.0.1:7001")
+    refused.end(code=1)
+    assert b"Connection refused" in refused.err, refused.err.decode()
+
+
+def embed_in_thread(build, scratch):
+    example = start(build, scratch, "embed_in_thread", "7000")
+    example.wait_for("ready", lambda: b"ready" in example.out)
+    clients = [connect(socket.AF_INET, ("10.77.0.2", 7000)) for _ in range(3)]
+    for i, client in enumerate(clients):
+        client.sendall(f"client {i} is here\n".encode())
+    example.wait_for("what the clients said", lambda: example.out.count(b"is here") == 3)
+    clients.pop().close()
+    example.say(b"to everybody\n")
+    for client in clients:
+        assert client.recv(100) == b"to everybody\n"
+    example.end()
+    for client in clients:
+        assert client.recv(100) == b"", "the connection should have ended with the program"
+
+
+def step_it_yourself(build, _):
+    example = Example(f"{build}/examples/step_it_yourself")
+    example.end()
+    assert re.match(rb"10\.77\.0\.2 is at 02(:[0-9a-f]{2}){5}\nnothing is due after \d+ s\n$", example.out), example.out.decode()
+
+
+def main():
+    build, name = sys.argv[1:3]
+    test = globals()[name]
+    if name != "step_it_yourself" and len(sys.argv) == 3:
+        able = subprocess.run([*UNSHARE, "test", "-w", "/dev/net/tun"], capture_output=True, text=True)
+        if able.returncode:
+            print(f"SKIP: a network namespace and a TAP device need root: {able.stderr.strip()}")
+            sys.exit(77)
+        os.execvp(UNSHARE[0], [*UNSHARE, sys.executable, *sys.argv, "inside"])
+    if name != "step_it_yourself":
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        test(build, Path(scratch))
+
+
+if __name__ == "__main__":
+    main()
