@@ -11,16 +11,19 @@ namespace millrace {
 
 Result<std::unique_ptr<ThreadQueue>> Engine::attach_thread(std::size_t stack) {
   if (stack >= impl_->config.stacks.size())
-    return failure(EINVAL, "there is no stack " + std::to_string(stack) + ": the configuration has " + std::to_string(impl_->config.stacks.size()));
+    return failure(EINVAL, "there is no stack " + std::to_string(stack) + ": the configuration has " +
+                               std::to_string(impl_->config.stacks.size()));
   static std::atomic<unsigned> serial{0};
   auto queue = std::make_unique<ThreadQueue::Impl>();
   queue->registration = std::make_unique<runtime::ThreadRegistration>();
-  auto pool = pkt::Pool::create({.name = "mr_thread" + std::to_string(serial++), .packets = 2048, .data_room = ThreadQueue::max_datagram});
+  auto pool = pkt::Pool::create(
+      {.name = "mr_thread" + std::to_string(serial++), .packets = 2048, .data_room = ThreadQueue::max_datagram});
   if (!pool) return tl::unexpected(pool.error());
   queue->pool = std::move(*pool);
   queue->is_running = [impl = impl_.get()] { return impl->is_running(); };
   for (auto& lcore : impl_->lcores) {
-    auto port = std::make_shared<ThreadPort>(lcore->env(), lcore->parts.stacks[stack]->sockets(), lcore->waker(), queue->waker);
+    auto port =
+        std::make_shared<ThreadPort>(lcore->env(), lcore->parts.stacks[stack]->sockets(), lcore->waker(), queue->waker);
     queue->lanes.push_back({.lcore = lcore.get(), .port = std::move(port)});
   }
   for (std::uint16_t id = 0; id < lcores(); ++id) {
@@ -41,7 +44,8 @@ ThreadQueue::Impl::~Impl() {
       lane.lcore->remove_source(*lane.port);
       return Result<void>{};
     };
-    while (!on_lcore(id, leave)) std::this_thread::yield();  // a full inbox: the port must not go while the lcore looks at it
+    while (!on_lcore(id, leave))
+      std::this_thread::yield();  // a full inbox: the port must not go while the lcore looks at it
   }
 }
 
@@ -55,7 +59,8 @@ Result<void> ThreadQueue::Impl::on_lcore(std::uint16_t lcore, const std::functio
 }
 
 // On every lcore or, when one fails, on none.
-Result<void> ThreadQueue::Impl::on_each_lcore(const std::function<Result<void>(ThreadPort&)>& f, const std::function<void(ThreadPort&)>& undo) {
+Result<void> ThreadQueue::Impl::on_each_lcore(const std::function<Result<void>(ThreadPort&)>& f,
+                                              const std::function<void(ThreadPort&)>& undo) {
   for (std::uint16_t id = 0; id < lanes.size(); ++id) {
     Result<void> done = on_lcore(id, [&] { return f(*lanes[id].port); });
     if (done) continue;

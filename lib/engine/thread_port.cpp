@@ -47,16 +47,10 @@ void ThreadPort::take(const ThreadMessage& message) {
     case Kind::data:
       slot.to_write.push_back(pkt::Packet::adopt(message.packet));
       return write_out(message.socket, slot);
-    case Kind::datagram:
-      return send_datagram(message.socket, slot, message);
-    case Kind::credit:
-      slot.under_way -= static_cast<std::uint32_t>(message.value);
-      return mark(message.socket, slot);
-    case Kind::shutdown_write:
-      slot.shutting_down = true;
-      return write_out(message.socket, slot);
-    default:
-      return close(message.socket, slot, message.value);
+    case Kind::datagram: return send_datagram(message.socket, slot, message);
+    case Kind::credit: slot.under_way -= static_cast<std::uint32_t>(message.value); return mark(message.socket, slot);
+    case Kind::shutdown_write: slot.shutting_down = true; return write_out(message.socket, slot);
+    default: return close(message.socket, slot, message.value);
   }
 }
 
@@ -130,7 +124,8 @@ void ThreadPort::close(std::uint32_t id, Slot& slot, std::int64_t bytes_read) {
   settle(id);
 }
 
-// Brings what the thread wrote into the stream, as far as the send buffer takes it, and gives the thread its window back.
+// Brings what the thread wrote into the stream, as far as the send buffer takes it, and gives the thread its window
+// back.
 void ThreadPort::write_out(std::uint32_t id, Slot& slot) {
   while (pkt::Packet packet = slot.to_write.pop_front()) {
     const std::int64_t n = slot.stream != nullptr ? slot.stream->write(packet.data()) : -EPIPE;

@@ -16,14 +16,22 @@ namespace millrace {
 /// What goes between a ThreadQueue and an lcore. A packet in it is owned by whoever holds the message.
 struct ThreadMessage {
   enum class Kind : std::uint8_t {
-    connect, data, datagram, credit, shutdown_write, close,          // to the lcore; data and credit go both ways
-    accepted, connected, end_of_stream, closed,                      // to the thread
+    connect,
+    data,
+    datagram,
+    credit,
+    shutdown_write,
+    close,  // to the lcore; data and credit go both ways
+    accepted,
+    connected,
+    end_of_stream,
+    closed,  // to the thread
   };
   Kind kind{};
   std::uint32_t socket = 0;
-  std::int64_t value = 0;      ///< credit, close: bytes dealt with since the last one; closed: errno
+  std::int64_t value = 0;  ///< credit, close: bytes dealt with since the last one; closed: errno
   pkt::Mbuf* packet = nullptr;
-  Endpoint endpoint = {};      ///< connect, datagram
+  Endpoint endpoint = {};  ///< connect, datagram
 };
 
 /// Bytes of one socket that may be under way in one direction between lcore and thread.
@@ -62,18 +70,18 @@ class ThreadPort final : public runtime::Source {
   struct Slot {
     socket::Stream* stream = nullptr;  ///< null once the connection has ended
     socket::UdpSocket* udp = nullptr;
-    pkt::PacketList to_read;           ///< what a stream that is gone had received, or the thread's ring refused
-    pkt::PacketList to_write;          ///< from the thread, the send buffer was full
-    std::uint32_t under_way = 0;       ///< bytes given to the thread and not yet read there
-    std::int64_t written = 0;          ///< bytes of the thread's window to give back
+    pkt::PacketList to_read;      ///< what a stream that is gone had received, or the thread's ring refused
+    pkt::PacketList to_write;     ///< from the thread, the send buffer was full
+    std::uint32_t under_way = 0;  ///< bytes given to the thread and not yet read there
+    std::int64_t written = 0;     ///< bytes of the thread's window to give back
     int error = 0;
-    bool ended = false;                ///< the peer has closed its side, and everything before is given or in to_read
+    bool ended = false;  ///< the peer has closed its side, and everything before is given or in to_read
     bool end_told = false;
-    bool closed = false;               ///< the connection has ended: tell after to_read
-    bool closing = false;              ///< the thread has closed: end after to_write
-    bool shutting_down = false;        ///< FIN after to_write
-    bool news = false;                 ///< stands in news_
-    ThreadMessage::Kind opening{};     ///< accepted or connected, to be told first
+    bool closed = false;            ///< the connection has ended: tell after to_read
+    bool closing = false;           ///< the thread has closed: end after to_write
+    bool shutting_down = false;     ///< FIN after to_write
+    bool news = false;              ///< stands in news_
+    ThreadMessage::Kind opening{};  ///< accepted or connected, to be told first
     bool opening_due = false;
   };
 
@@ -98,8 +106,8 @@ class ThreadPort final : public runtime::Source {
   socket::Sockets& sockets_;
   runtime::Waker& thread_waker_;
   std::map<std::uint32_t, Slot> slots_;
-  std::vector<std::uint32_t> news_;        ///< sockets with something to tell
-  std::vector<std::uint32_t> telling_;     ///< those of this pass
+  std::vector<std::uint32_t> news_;     ///< sockets with something to tell
+  std::vector<std::uint32_t> telling_;  ///< those of this pass
   std::vector<Endpoint> listening_;
   std::uint32_t next_accepted_ = first_accepted;
   bool room_due_ = false;

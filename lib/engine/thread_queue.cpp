@@ -87,19 +87,11 @@ void ThreadQueue::Impl::take(std::uint16_t lcore, const ThreadMessage& message) 
     return;
   }
   switch (message.kind) {
-    case Kind::accepted:
-      return events.push_back({What::accepted, socket});
-    case Kind::connected:
-      return events.push_back({What::connected, socket});
-    case Kind::datagram:
-      slot->senders.push_back({message.endpoint, lcore});
-      [[fallthrough]];
-    case Kind::data:
-      slot->received.push_back(pkt::Packet::adopt(message.packet));
-      return tell_readable(socket, *slot);
-    case Kind::end_of_stream:
-      slot->ended = true;
-      return tell_readable(socket, *slot);
+    case Kind::accepted: return events.push_back({What::accepted, socket});
+    case Kind::connected: return events.push_back({What::connected, socket});
+    case Kind::datagram: slot->senders.push_back({message.endpoint, lcore}); [[fallthrough]];
+    case Kind::data: slot->received.push_back(pkt::Packet::adopt(message.packet)); return tell_readable(socket, *slot);
+    case Kind::end_of_stream: slot->ended = true; return tell_readable(socket, *slot);
     case Kind::credit:
       slot->under_way -= static_cast<std::uint32_t>(message.value);
       if (std::exchange(slot->wants_room, false)) events.push_back({What::writable, socket});
@@ -138,7 +130,8 @@ bool ThreadQueue::Impl::give(std::uint16_t id, const ThreadMessage& message) {
 
 void ThreadQueue::Impl::give_waiting(Lane& lane) {
   bool gave = false;
-  for (; !lane.waiting.empty() && lane.port->to_lcore.enqueue(lane.waiting.front()); gave = true) lane.waiting.pop_front();
+  for (; !lane.waiting.empty() && lane.port->to_lcore.enqueue(lane.waiting.front()); gave = true)
+    lane.waiting.pop_front();
   if (gave) lane.port->lcore_waker.wake_if_asleep();
   if (!lane.waiting.empty()) want_room(lane);
 }
@@ -154,7 +147,8 @@ Result<Socket> ThreadQueue::connect(const Endpoint& remote) {
   const std::uint32_t id = q.new_id();
   const auto lcore = static_cast<std::uint16_t>(id % q.lanes.size());
   if (!q.give(lcore, {.kind = Kind::connect, .socket = id, .endpoint = remote}))
-    return failure(ENOBUFS, "cannot connect to " + remote.to_string() + ": the ring to lcore " + std::to_string(lcore) + " is full; try again");
+    return failure(ENOBUFS, "cannot connect to " + remote.to_string() + ": the ring to lcore " + std::to_string(lcore) +
+                                " is full; try again");
   q.slots[name(lcore, id)];
   return name(lcore, id);
 }
@@ -219,7 +213,8 @@ std::int64_t ThreadQueue::write(Socket socket, std::span<const std::uint8_t> byt
 
 // Copies as much as one buffer holds and sends it with `message`. -EAGAIN: the socket's window is full, there is no
 // buffer or no room in the ring; `writable` follows.
-std::int64_t ThreadQueue::Impl::send_copy(Socket socket, Slot& slot, ThreadMessage message, std::span<const std::uint8_t> bytes) {
+std::int64_t ThreadQueue::Impl::send_copy(Socket socket, Slot& slot, ThreadMessage message,
+                                          std::span<const std::uint8_t> bytes) {
   slot.wants_room = true;
   if (slot.under_way >= thread_window_bytes) return -EAGAIN;
   pkt::Packet packet = pool->allocate();
@@ -267,7 +262,8 @@ int ThreadQueue::shutdown_write(Socket socket) {
   Impl::Slot* slot = impl_->find(socket);
   if (slot == nullptr) return -EBADF;
   if (slot->is_udp) return -EOPNOTSUPP;
-  if (!std::exchange(slot->shut, true)) impl_->give(lcore_of(socket), {.kind = Kind::shutdown_write, .socket = id_of(socket)});
+  if (!std::exchange(slot->shut, true))
+    impl_->give(lcore_of(socket), {.kind = Kind::shutdown_write, .socket = id_of(socket)});
   return 0;
 }
 

@@ -27,7 +27,7 @@ class ThreadQueue {
     connected,  ///< an active open succeeded
     readable,   ///< something came: bytes, a datagram, or the end of the stream. Again only when more has come
     writable,   ///< after a short write or -EAGAIN: write() or send_to() may take bytes again
-    closed,     ///< the connection has ended, or connect() failed: `error`. What came before can be read; close() is due
+    closed,  ///< the connection has ended, or connect() failed: `error`. What came before can be read; close() is due
   };
   struct Event {
     What what;
@@ -54,14 +54,15 @@ class ThreadQueue {
   /// A UDP socket on every lcore, or on none. Waits for the lcores. `local` must name a port.
   [[nodiscard]] Result<Socket> bind_udp(const Endpoint& local);
 
-  /// A count; 0: the peer has closed its side; -EAGAIN; the error of `closed`; -EBADF: no such socket; -EOPNOTSUPP: of the
-  /// other kind, here as below.
+  /// A count; 0: the peer has closed its side; -EAGAIN; the error of `closed`; -EBADF: no such socket; -EOPNOTSUPP: of
+  /// the other kind, here as below.
   std::int64_t read(Socket socket, std::span<std::uint8_t> into);
   /// A count, perhaps fewer than given; -EAGAIN; -EPIPE: this side is closed; the error of `closed`; -EBADF.
   std::int64_t write(Socket socket, std::span<const std::uint8_t> bytes);
   /// One datagram: its whole length; -EAGAIN; -EBADF.
   std::int64_t receive_from(Socket socket, std::span<std::uint8_t> into, Endpoint& from);
-  /// One datagram of at most max_datagram bytes; -EMSGSIZE; -EAGAIN; -EBADF. What the lcore cannot send is counted there.
+  /// One datagram of at most max_datagram bytes; -EMSGSIZE; -EAGAIN; -EBADF. What the lcore cannot send is counted
+  /// there.
   std::int64_t send_to(Socket socket, std::span<const std::uint8_t> bytes, const Endpoint& to);
   /// Ends this side after what was written. 0, -EBADF.
   int shutdown_write(Socket socket);

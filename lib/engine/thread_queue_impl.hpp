@@ -24,22 +24,22 @@ struct ThreadQueue::Impl {
   struct Slot {
     bool is_udp = false;
     pkt::PacketList received;
-    std::deque<Sender> senders;                      ///< UDP: one for each packet of `received`
-    std::map<std::uint16_t, std::uint32_t> owed;     ///< by lcore: bytes read whose window is still to be given back
-    std::uint32_t under_way = 0;                     ///< bytes written and not yet in the socket
-    int error = 0;                                   ///< of `closed`
-    bool wants_room = false;                         ///< a write was cut short
-    bool readable_due = false;                       ///< `readable` stands in events
-    bool shut = false;                               ///< by shutdown_write()
-    bool ended = false;                              ///< nothing more will be received
+    std::deque<Sender> senders;                   ///< UDP: one for each packet of `received`
+    std::map<std::uint16_t, std::uint32_t> owed;  ///< by lcore: bytes read whose window is still to be given back
+    std::uint32_t under_way = 0;                  ///< bytes written and not yet in the socket
+    int error = 0;                                ///< of `closed`
+    bool wants_room = false;                      ///< a write was cut short
+    bool readable_due = false;                    ///< `readable` stands in events
+    bool shut = false;                            ///< by shutdown_write()
+    bool ended = false;                           ///< nothing more will be received
     bool closed = false;
   };
   /// The way to one lcore.
   struct Lane {
     runtime::Lcore* lcore;
     std::shared_ptr<ThreadPort> port;
-    std::deque<ThreadMessage> waiting;               ///< credits and closes that found the ring full: none is lost
-    bool room_wanted = false;                        ///< the lcore is asked to say when there is room
+    std::deque<ThreadMessage> waiting;  ///< credits and closes that found the ring full: none is lost
+    bool room_wanted = false;           ///< the lcore is asked to say when there is room
   };
 
   ~Impl();
@@ -57,17 +57,18 @@ struct ThreadQueue::Impl {
 
   // attach.cpp: what needs the engine
   Result<void> on_lcore(std::uint16_t lcore, const std::function<Result<void>()>& f);
-  Result<void> on_each_lcore(const std::function<Result<void>(ThreadPort&)>& f, const std::function<void(ThreadPort&)>& undo);
+  Result<void> on_each_lcore(const std::function<Result<void>(ThreadPort&)>& f,
+                             const std::function<void(ThreadPort&)>& undo);
   void want_room(Lane& lane);
 
   std::unique_ptr<runtime::ThreadRegistration> registration;
   std::unique_ptr<pkt::Pool> pool;
   runtime::Waker waker;
   std::function<bool()> is_running;
-  std::vector<Lane> lanes;                           ///< by lcore
+  std::vector<Lane> lanes;  ///< by lcore
   std::map<Socket, Slot> slots;
-  std::set<std::uint32_t> udp_ids;                   ///< sockets that stand on every lcore
-  std::set<Socket> starved;                          ///< whose writes found no buffer, or no room in the ring
+  std::set<std::uint32_t> udp_ids;  ///< sockets that stand on every lcore
+  std::set<Socket> starved;         ///< whose writes found no buffer, or no room in the ring
   std::deque<Event> events;
   std::uint32_t next_id = 0;
   bool announced = false;

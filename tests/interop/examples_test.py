@@ -70,25 +70,35 @@ class Example:
 
 
 def configure_kernel_side():
-    """Gives the TAP device, as soon as the example has made it, the addresses of the other host."""
-    for _ in range(PATIENCE * 100):
-        if os.path.exists("/proc/sys/net/ipv4/conf/mr0"):
-            break
-        time.sleep(0.01)
-    for command in ("addr add 10.77.0.1/24 dev mr0", "addr add fd00:77::1/64 dev mr0 nodad", "link set mr0 up"):
-        subprocess.run(["ip", *command.split()], check=True)
+    """Gives the TAP device the addresses of the other host; false when it is not there."""
+    commands = ("addr replace 10.77.0.1/24 dev mr0", "addr replace fd00:77::1/64 dev mr0 nodad", "link set mr0 up")
+    return all(subprocess.run(["ip", *c.split()], capture_output=True).returncode == 0 for c in commands)
 
 
 def start(build, scratch, name, *arguments):
     config = scratch / "config.yaml"
     config.write_text(CONFIG)
-    configuring = threading.Thread(target=configure_kernel_side, daemon=True)
-    configuring.start()
-    example = Example(f"{build}/examples/{name}", str(config), *arguments)
-    while configuring.is_alive():
-        if example.process.poll() is not None:
-            sys.exit(f"{name} did not start:\n{example.err.decode()}")
-        configuring.join(0.05)
+    return Example(f"{build}/examples/{name}", str(config), *arguments)
+
+
+def serve(build, scratch, name, *arguments):
+    example = start(build, scratch, name, *arguments)
+    example.wait_for("ready", lambda: b"ready" in example.out)
+    assert configure_kernel_side(), "mr0 cannot be configured"
+    return example
+
+
+def run_client(build, scratch, server, text, code):
+    example = start(build, scratch, "tcp_client", server)
+    example.say(text)
+
+    def configure():  # it begins to connect at once, and does not say when its device is there
+        while example.process.poll() is None:
+            configure_kernel_side()
+            time.sleep(0.05)
+
+    threading.Thread(target=configure, daemon=True).start()
+    example.end(code)
     return example
 
 
@@ -111,8 +121,7 @@ def receive_all(connection):
 
 
 def udp_echo(build, scratch):
-    example = start(build, scratch, "udp_echo")
-    example.wait_for("ready", lambda: b"ready" in example.out)
+    example = serve(build, scratch, "udp_echo")
     for family, address in HOSTS:
         for client in range(4):
             with socket.socket(family, socket.SOCK_DGRAM) as s:
@@ -127,8 +136,7 @@ def udp_echo(build, scratch):
 
 
 def tcp_echo(build, scratch):
-    example = start(build, scratch, "tcp_echo", "7007")
-    example.wait_for("ready", lambda: b"ready" in example.out)
+    example = serve(build, scratch, "tcp_echo", "7007")
     sent = os.urandom(1 << 20)
     connections = [connect(family, (address, 7007)) for family, address in HOSTS * 3]
 
@@ -148,28 +156,24 @@ def tcp_echo(build, scratch):
 
 
 def tcp_client(build, scratch):
+    text = b"From standard input, and back.\n" * 10000
     with socket.create_server(("0.0.0.0", 7000)) as listener:
-        def serve():
+        def answer():
             connection, _ = listener.accept()
             connection.sendall(receive_all(connection).swapcase())
             connection.close()
 
-        server = threading.Thread(target=serve)
+        server = threading.Thread(target=answer, daemon=True)
         server.start()
-        example = start(build, scratch, "tcp_client", "10.77.0.1:7000")
-        text = b"From standard input, and back.\n" * 10000
-        example.say(text)
-        example.end()
-        server.join()
-    assert example.out == text.swapcase(), f"{len(example.out)} bytes came back, of {len(text)}"
-    refused = start(build, scratch, "tcp_client", "10.77.0.1:7001")
-    refused.end(code=1)
+        client = run_client(build, scratch, "10.77.0.1:7000", text, 0)
+        server.join(PATIENCE)
+    assert client.out == text.swapcase(), f"{len(client.out)} bytes came back, of {len(text)}"
+    refused = run_client(build, scratch, "10.77.0.1:7001", b"nobody listens", 1)
     assert b"Connection refused" in refused.err, refused.err.decode()
 
 
 def embed_in_thread(build, scratch):
-    example = start(build, scratch, "embed_in_thread", "7000")
-    example.wait_for("ready", lambda: b"ready" in example.out)
+    example = serve(build, scratch, "embed_in_thread", "7000")
     clients = [connect(socket.AF_INET, ("10.77.0.2", 7000)) for _ in range(3)]
     for i, client in enumerate(clients):
         client.sendall(f"client {i} is here\n".encode())

@@ -26,14 +26,13 @@ Config host_config(std::uint16_t host, std::size_t lcores) {
   config.stacks.push_back({.name = "host",
                            .interfaces = {{.port = "p0",
                                            .name = "eth0",
-                                           .addresses = {*IpPrefix::parse("10.77.0." + number + "/24"), *IpPrefix::parse("fd00:77::" + number + "/64")}}},
+                                           .addresses = {*IpPrefix::parse("10.77.0." + number + "/24"),
+                                                         *IpPrefix::parse("fd00:77::" + number + "/64")}}},
                            .routes = {}});
   return config;
 }
 
-Endpoint endpoint(std::string_view text) {
-  return Endpoint::parse(text).value();
-}
+Endpoint endpoint(std::string_view text) { return Endpoint::parse(text).value(); }
 
 TwoEngines::TwoEngines(const Options& options) : lost_before_(pkt::freed_without_reason()) {
   auto [here, there] = make_link(7, options.there, options.back);

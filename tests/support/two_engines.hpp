@@ -59,10 +59,10 @@ struct Conversation {
   Stream* stream = nullptr;  ///< null once it has ended
   std::string received;
   bool connected = false;
-  bool ended = false;        ///< the peer's FIN
+  bool ended = false;  ///< the peer's FIN
   int readable = 0;
   int writable = 0;
-  int closed = -1;           ///< the error of on_closed
+  int closed = -1;  ///< the error of on_closed
 
   void join(Stream& s);
   void read_all();

@@ -55,7 +55,9 @@ struct Sockets::Listening final : tcp::AcceptEvents {
 
 struct Sockets::Delayed {
   Delayed(Sockets& owner, std::function<void()> call)
-      : sockets(owner), f(std::move(call)), timer([](void* self, Instant) { static_cast<Delayed*>(self)->fire(); }, this) {}
+      : sockets(owner),
+        f(std::move(call)),
+        timer([](void* self, Instant) { static_cast<Delayed*>(self)->fire(); }, this) {}
   void fire() {
     auto self = take_out(sockets.delayed_, &Delayed::index, *this);
     f();
@@ -86,7 +88,8 @@ Result<void> Sockets::listen(const Endpoint& local, int backlog, Accept on_accep
 }
 
 void Sockets::stop_listening(const Endpoint& local) {
-  const auto at = std::find_if(listening_.begin(), listening_.end(), [&](const auto& l) { return l->listener->local() == local; });
+  const auto at =
+      std::find_if(listening_.begin(), listening_.end(), [&](const auto& l) { return l->listener->local() == local; });
   if (at == listening_.end()) return;
   (*at)->end();
   dead_listening_.push_back(std::move(*at));
@@ -102,7 +105,8 @@ Result<Stream*> Sockets::connect(const Endpoint& remote) {
 
 Result<UdpSocket*> Sockets::bind_udp(const Endpoint& local) {
   auto socket = std::make_unique<UdpSocket>(*this, udp_);
-  if (socket->socket_ == nullptr) return failure(ENOBUFS, "cannot bind " + local.to_string() + ": no UDP socket is free on this lcore");
+  if (socket->socket_ == nullptr)
+    return failure(ENOBUFS, "cannot bind " + local.to_string() + ": no UDP socket is free on this lcore");
   socket->socket_->v6_only = true;  // as with TCP: an unspecified address means its own family only
   if (const int result = udp_.bind(*socket->socket_, local); result < 0) {
     udp_.close(*socket->socket_);
@@ -144,7 +148,9 @@ Stream& Sockets::keep(std::unique_ptr<Stream> stream, tcp::Connection& connectio
 
 void Sockets::bury(Stream& stream) { dead_streams_.push_back(take_out(streams_, &Stream::index_, stream)); }
 
-void Sockets::bury(UdpSocket& socket) { dead_udp_sockets_.push_back(take_out(udp_sockets_, &UdpSocket::index_, socket)); }
+void Sockets::bury(UdpSocket& socket) {
+  dead_udp_sockets_.push_back(take_out(udp_sockets_, &UdpSocket::index_, socket));
+}
 
 void Sockets::sweep() {
   // First what the application hung on them, while all still exist: it may hold the last reference to something that

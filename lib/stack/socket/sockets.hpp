@@ -32,9 +32,9 @@ class Sockets {
  public:
   using Accept = std::function<void(Stream&)>;
 
-  /// Accepts connections that arrive on this lcore; `on_accept` sets the callbacks of each. An unspecified address means
-  /// every own address of its family. What other lcores receive for it comes here unless they listen, too. Fails with
-  /// EADDRINUSE, EADDRNOTAVAIL, ENOBUFS (the flow table is full).
+  /// Accepts connections that arrive on this lcore; `on_accept` sets the callbacks of each. An unspecified address
+  /// means every own address of its family. What other lcores receive for it comes here unless they listen, too. Fails
+  /// with EADDRINUSE, EADDRNOTAVAIL, ENOBUFS (the flow table is full).
   [[nodiscard]] Result<void> listen(const Endpoint& local, int backlog, Accept on_accept);
   /// Ends what listen() began; connections that were accepted stay. Also from inside `on_accept`.
   void stop_listening(const Endpoint& local);
@@ -76,7 +76,7 @@ class Sockets {
   Env& env_;
   tcp::Tcp& tcp_;
   udp::Udp& udp_;
-  steer::FlowTable& flows_;   ///< tells other lcores what is bound here (receive_path F22)
+  steer::FlowTable& flows_;  ///< tells other lcores what is bound here (receive_path F22)
   const std::uint16_t stack_;
   std::vector<std::unique_ptr<Listening>> listening_;
   std::vector<std::unique_ptr<Stream>> streams_;

@@ -18,8 +18,13 @@ std::uint16_t vlan_id(const pkt::Packet& frame) {
 }  // namespace
 
 Stack::Stack(Env& env, steer::FlowTable& flows, const Options& options)
-    : env_(env), id_(options.id), ip_(env, options.neighbor), icmp_(env, ip_, options.icmp), udp_(env, ip_, options.udp),
-      tcp_(env, ip_, flows, options.id, options.tcp), sockets_(env, tcp_, udp_, flows, options.id) {
+    : env_(env),
+      id_(options.id),
+      ip_(env, options.neighbor),
+      icmp_(env, ip_, options.icmp),
+      udp_(env, ip_, options.udp),
+      tcp_(env, ip_, flows, options.id, options.tcp),
+      sockets_(env, tcp_, udp_, flows, options.id) {
   ip_.set_default_hop_limit(options.default_hop_limit);
   ip_.add_protocol(wire::ip_proto::udp, udp_);
   ip_.add_protocol(wire::ip_proto::tcp, tcp_);
@@ -39,14 +44,12 @@ void Stack::receive(pkt::Packet frame) {
   if (vlan_id(frame) != 0) return drop(env_, std::move(frame), stats::DropReason::unknown_vlan);
   switch (meta.ethertype) {
     case wire::ethertype::ipv4:
-    case wire::ethertype::ipv6:
-      return ip_.input(std::move(frame));
+    case wire::ethertype::ipv6: return ip_.input(std::move(frame));
     case wire::ethertype::arp:
       if (neighbor::Interface* interface = ip_.interface(meta.ifindex))
         return ip_.neighbors().receive_arp(*interface, std::move(frame));
       [[fallthrough]];
-    default:
-      return drop(env_, std::move(frame), stats::DropReason::unknown_ethertype);
+    default: return drop(env_, std::move(frame), stats::DropReason::unknown_ethertype);
   }
 }
 

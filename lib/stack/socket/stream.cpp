@@ -22,7 +22,9 @@ void Stream::on_readable(Function function) {
   if (on_readable_ && waiting && !events_->in_readable) connection_->set_events(events_.get());
 }
 
-std::int64_t Stream::read(std::span<std::uint8_t> into) { return connection_ != nullptr ? connection_->read(into) : -EBADF; }
+std::int64_t Stream::read(std::span<std::uint8_t> into) {
+  return connection_ != nullptr ? connection_->read(into) : -EBADF;
+}
 
 std::int64_t Stream::write(std::span<const std::uint8_t> bytes) {
   return connection_ != nullptr ? connection_->write(bytes) : -EBADF;
@@ -68,7 +70,8 @@ void Stream::let_go() {
 
 void Stream::forget() {
   // Each is moved out first: what it holds may come back here when it goes.
-  const auto callbacks = std::make_tuple(on_readable_.release(), on_writable_.release(), on_connected_.release(), on_closed_.release());
+  const auto callbacks =
+      std::make_tuple(on_readable_.release(), on_writable_.release(), on_connected_.release(), on_closed_.release());
   const auto context = std::exchange(context_, {});
 }
 

@@ -34,7 +34,8 @@ class Stream {
   /// Called when write() can take more, after it took less than it was given or writable() said 0.
   void on_writable(Function function) { on_writable_.set(std::move(function)); }
   /// Called once, when the connection has ended: error 0 after an orderly close by both sides, else an errno
-  /// (ECONNRESET, ETIMEDOUT, ECONNREFUSED...). What was received and not yet read can be read in this callback, not after.
+  /// (ECONNRESET, ETIMEDOUT, ECONNREFUSED...). What was received and not yet read can be read in this callback, not
+  /// after.
   void on_closed(Closed function) { on_closed_.set(std::move(function)); }
   /// Called once an active open has succeeded.
   void on_connected(Function function) { on_connected_.set(std::move(function)); }

@@ -15,7 +15,7 @@ class Packet;
 namespace millrace::udp {
 class Socket;
 class Udp;
-}
+}  // namespace millrace::udp
 
 namespace millrace::socket {
 

@@ -98,11 +98,13 @@ TEST_CASE("stacks of one engine are hosts of their own") {
   auto [here, there] = make_link(3);
   Config config = host_config(1);
   config.ports.push_back({.name = "p1"});
-  config.stacks.push_back({.name = "other", .interfaces = {{"p1", "eth0", {*IpPrefix::parse("10.77.0.2/24")}}}, .routes = {}});
+  config.stacks.push_back(
+      {.name = "other", .interfaces = {{"p1", "eth0", {*IpPrefix::parse("10.77.0.2/24")}}}, .routes = {}});
   auto engine = Engine::create(config, {{"p0", here}, {"p1", there}});
   if (!engine) FAIL(engine.error().message);
   int accepted = 0;
-  REQUIRE((*engine)->on_each_lcore([&](Sockets& s) { return s.listen(test::endpoint("10.77.0.2:80"), 1, [&](Stream&) { ++accepted; }); }, 1));
+  REQUIRE((*engine)->on_each_lcore(
+      [&](Sockets& s) { return s.listen(test::endpoint("10.77.0.2:80"), 1, [&](Stream&) { ++accepted; }); }, 1));
   bool connected = false;
   REQUIRE((*engine)->on_each_lcore([&](Sockets& s) {
     (*s.connect(test::endpoint("10.77.0.2:80")))->on_connected([&](Stream&) { connected = true; });

@@ -82,10 +82,11 @@ TEST_CASE("directions, ports and lengths are as the configuration says") {
     change(capture);
     return capture;
   };
-  for (const Case& c : {Case{with([](auto& k) { k.direction = config::CaptureDirection::in; }), 6},
-                        Case{with([](auto& k) { k.direction = config::CaptureDirection::out; }), 6},
-                        Case{with([](auto& k) { k.ports = {"p0"}; }), 12}, Case{with([](auto& k) { k.ports = {"p1"}; }), 0},
-                        Case{with([](auto& k) { k.snaplen = 40; }), 12}}) {
+  for (const Case& c :
+       {Case{with([](auto& k) { k.direction = config::CaptureDirection::in; }), 6},
+        Case{with([](auto& k) { k.direction = config::CaptureDirection::out; }), 6},
+        Case{with([](auto& k) { k.ports = {"p0"}; }), 12}, Case{with([](auto& k) { k.ports = {"p1"}; }), 0},
+        Case{with([](auto& k) { k.snaplen = 40; }), 12}}) {
     {
       TwoEngines world({.adjust_b = [&](Config& config) {
         config.ports.push_back({.name = "p1"});

@@ -53,7 +53,10 @@ struct Running {
       auto conversation = std::make_shared<Conversation>();
       stream->set_context(conversation);
       conversation->join(*stream);
-      stream->on_connected([text](Stream& s) { s.write(bytes(text)); s.shutdown_write(); });
+      stream->on_connected([text](Stream& s) {
+        s.write(bytes(text));
+        s.shutdown_write();
+      });
       stream->on_closed([answer, conversation = conversation.get()](Stream&, int) {
         conversation->read_all();
         answer->set_value(conversation->received);
@@ -105,7 +108,8 @@ TEST_CASE("post runs on its lcore, in order, in the next pass") {
   const auto engine = create(host_config(2, 2));
   std::vector<std::pair<std::uint16_t, int>> ran;
   for (int i = 0; i < 3; ++i)
-    for (std::uint16_t lcore : {1, 0}) CHECK(engine->post(lcore, [&ran, i](Sockets& sockets) { ran.emplace_back(sockets.lcore(), i); }));
+    for (std::uint16_t lcore : {1, 0})
+      CHECK(engine->post(lcore, [&ran, i](Sockets& sockets) { ran.emplace_back(sockets.lcore(), i); }));
   CHECK(engine->run_once(1));
   CHECK(ran == std::vector<std::pair<std::uint16_t, int>>{{1, 0}, {1, 1}, {1, 2}});
   CHECK(engine->run_once());
@@ -116,8 +120,9 @@ TEST_CASE("post runs on its lcore, in order, in the next pass") {
 TEST_CASE("inject, run_once, take: a free port's frames in and out") {
   const auto engine = create(host_config(2));
   CHECK(engine->take("p0").empty());
-  const std::vector<std::uint8_t> request = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 8, 6, 0, 1, 8, 0, 6, 4, 0,
-                                             1,    2,    0,    0,    0,    0,    1, 10, 77, 0, 1, 0, 0, 0, 0, 0, 0, 10, 77, 0, 2};
+  const std::vector<std::uint8_t> request = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0,  1,  8, 6,
+                                             0,    1,    8,    0,    6,    4,    0, 1, 2, 0, 0,  0,  0, 1,
+                                             10,   77,   0,    1,    0,    0,    0, 0, 0, 0, 10, 77, 0, 2};
   engine->inject("p0", request);
   CHECK(engine->next_deadline() == engine->now());
   CHECK(engine->run_once());

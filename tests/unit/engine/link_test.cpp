@@ -27,7 +27,8 @@ struct Outcome {
       }
     });
     UdpSocket& sender = **TwoEngines::sockets(*world.a).bind_udp(endpoint("10.77.0.1:8"));
-    (*TwoEngines::sockets(*world.b).bind_udp(endpoint("0.0.0.0:9")))->send_to(test::bytes("x"), endpoint("10.77.0.1:9"));
+    (*TwoEngines::sockets(*world.b).bind_udp(endpoint("0.0.0.0:9")))
+        ->send_to(test::bytes("x"), endpoint("10.77.0.1:9"));
     world.run_for(20s);  // until ARP is done, whatever is lost
     begin = world.now();
     for (std::uint8_t i = 0; i < 100; ++i) {
@@ -61,7 +62,7 @@ TEST_CASE("each impairment reaches the link") {
   CHECK(reordered.arrived == 100);
   CHECK(reordered.out_of_order > 5);
   CHECK(Outcome({.corrupt = 0.5}).arrived < 95);
-  CHECK(Outcome({.rate_bps = 64000}).took > 400ms);                // 43 bytes in 5.4 ms
+  CHECK(Outcome({.rate_bps = 64000}).took > 400ms);  // 43 bytes in 5.4 ms
   CHECK(Outcome({.delay = 1s, .limit = 10}).arrived == 10);
 }
 

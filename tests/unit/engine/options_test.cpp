@@ -65,7 +65,8 @@ TEST_CASE("Linux's tunables reach the parts that obey them, in their units") {
 }
 
 TEST_CASE("EAL gets what the configuration says") {
-  const runtime::EalConfig eal = eal_config({.memory_mb = 300, .hugepages = true, .log_level = "info", .args = {"-a", "0000:00:05.0"}});
+  const runtime::EalConfig eal =
+      eal_config({.memory_mb = 300, .hugepages = true, .log_level = "info", .args = {"-a", "0000:00:05.0"}});
   CHECK(eal.memory_mb == 300);
   CHECK(eal.hugepages);
   CHECK(eal.log_level == "info");
@@ -73,7 +74,13 @@ TEST_CASE("EAL gets what the configuration says") {
 }
 
 TEST_CASE("a TAP device, a virtual device and one that EAL found") {
-  config::Port port{.name = "t0", .driver = config::PortDriver::tap, .iface = "mr0", .mtu = 9000, .rx_queues = 2, .tx_queues = 3, .rx_desc = 512};
+  config::Port port{.name = "t0",
+                    .driver = config::PortDriver::tap,
+                    .iface = "mr0",
+                    .mtu = 9000,
+                    .rx_queues = 2,
+                    .tx_queues = 3,
+                    .rx_desc = 512};
   port.mac = MacAddress::parse("02:00:00:00:77:02");
   ethdev::Options options = ethdev_options(port, 4);
   CHECK(options.name == "net_tap_t0");
@@ -83,7 +90,8 @@ TEST_CASE("a TAP device, a virtual device and one that EAL found") {
   CHECK(options.rx_queues == 2);
   CHECK(options.tx_queues == 3);
   CHECK(options.rx_ring == 512);
-  options = ethdev_options({.name = "v", .driver = config::PortDriver::vdev, .device = "net_virtio_user0,path=/run/s,queues=1"}, 1);
+  options = ethdev_options(
+      {.name = "v", .driver = config::PortDriver::vdev, .device = "net_virtio_user0,path=/run/s,queues=1"}, 1);
   CHECK(options.name == "net_virtio_user0");
   CHECK(options.args == "path=/run/s,queues=1");
   options = ethdev_options({.name = "e", .driver = config::PortDriver::ethdev, .device = "0000:00:05.0"}, 1);
@@ -121,12 +129,14 @@ TEST_CASE("RFC 4291 appendix A: an interface gets the link-local address of its 
   CHECK(interface.mac == info.mac);
   CHECK(interface.mtu == 1400);
   CHECK(interface.output == &output);
-  CHECK(interface.addresses == std::vector{*IpPrefix::parse("10.77.0.2/24"), *IpPrefix::parse("fe80::1:2ff:fe03:405/64")});
+  CHECK(interface.addresses ==
+        std::vector{*IpPrefix::parse("10.77.0.2/24"), *IpPrefix::parse("fe80::1:2ff:fe03:405/64")});
 }
 
 TEST_CASE("a route leaves by the interface that it names, or by the one whose link has its gateway") {
   config::Stack stack;
-  stack.interfaces = {{"p0", "eth0", {*IpPrefix::parse("10.77.0.2/24")}}, {"p1", "eth1", {*IpPrefix::parse("fd00:78::2/64"), *IpPrefix::parse("10.78.0.2/24")}}};
+  stack.interfaces = {{"p0", "eth0", {*IpPrefix::parse("10.77.0.2/24")}},
+                      {"p1", "eth1", {*IpPrefix::parse("fd00:78::2/64"), *IpPrefix::parse("10.78.0.2/24")}}};
   const IpPrefix everywhere = *IpPrefix::parse("0.0.0.0/0");
   CHECK(route_interface(stack, {everywhere, IpAddress::parse("10.77.0.1"), ""}) == "eth0");
   CHECK(route_interface(stack, {everywhere, IpAddress::parse("10.78.0.1"), ""}) == "eth1");

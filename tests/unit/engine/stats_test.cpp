@@ -11,7 +11,9 @@ using namespace millrace;
 
 TEST_CASE("totals, text and JSON say the same") {
   Stats stats;
-  stats.counters = {{"tcp", "InSegs", "segments", {3, 4}}, {"tcp", "OutSegs", "segments", {0, 0}}, {"drop", "no_buffer", "none", {1, 0}}};
+  stats.counters = {{"tcp", "InSegs", "segments", {3, 4}},
+                    {"tcp", "OutSegs", "segments", {0, 0}},
+                    {"drop", "no_buffer", "none", {1, 0}}};
   CHECK(stats.total("tcp", "InSegs") == 7);
   CHECK(stats.total("tcp", "OutSegs") == 0);
   CHECK(stats.total("udp", "InSegs") == 0);

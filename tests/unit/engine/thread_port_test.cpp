@@ -112,7 +112,9 @@ TEST_CASE("a full ring to the thread loses nothing: what did not fit follows") {
   World w;
   constexpr std::uint32_t sockets = ThreadPort::ring_size + 100;
   for (std::uint32_t sent = 0; sent < sockets;) {
-    while (sent < sockets && w.port.to_lcore.enqueue({.kind = Kind::connect, .socket = sent, .endpoint = endpoint("192.0.2.1:80")})) ++sent;
+    while (sent < sockets &&
+           w.port.to_lcore.enqueue({.kind = Kind::connect, .socket = sent, .endpoint = endpoint("192.0.2.1:80")}))
+      ++sent;
     w.run();
   }
   while (w.port.has_work()) w.run();
@@ -138,13 +140,15 @@ TEST_CASE("a datagram goes out and its window comes back; unread messages end wi
   World w;
   REQUIRE(w.port.bind_udp(3, endpoint("10.77.0.2:7")));
   CHECK(w.port.bind_udp(4, endpoint("10.77.0.2:7")).error().code == EADDRINUSE);
-  w.port.to_lcore.enqueue({.kind = Kind::datagram, .socket = 3, .packet = w.data("datagram"), .endpoint = endpoint("10.77.0.1:7")});
+  w.port.to_lcore.enqueue(
+      {.kind = Kind::datagram, .socket = 3, .packet = w.data("datagram"), .endpoint = endpoint("10.77.0.1:7")});
   w.run();
   CHECK(w.wire.frames == 1);  // ARP for it
   const auto credit = w.told();
   REQUIRE(credit.has_value());
   CHECK(credit->value == 8);
-  w.port.to_lcore.enqueue({.kind = Kind::datagram, .socket = 3, .packet = w.data("never taken"), .endpoint = endpoint("10.77.0.1:7")});
+  w.port.to_lcore.enqueue(
+      {.kind = Kind::datagram, .socket = 3, .packet = w.data("never taken"), .endpoint = endpoint("10.77.0.1:7")});
   w.port.to_lcore.enqueue({.kind = Kind::data, .socket = 9, .packet = w.data("never taken")});
   w.port.close(3);
   CHECK(w.port.bind_udp(4, endpoint("10.77.0.2:7")).has_value());

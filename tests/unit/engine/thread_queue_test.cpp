@@ -309,7 +309,8 @@ TEST_CASE("many writers that find the pool or the ring empty are all told when t
     std::size_t& at = sent[socket];
     while (at < each) {
       // In small pieces, which take a buffer and a place in the ring each.
-      const std::int64_t n = w.queue->write(socket, bytes(std::string_view(text).substr(at, std::min<std::size_t>(100, each - at))));
+      const std::int64_t n =
+          w.queue->write(socket, bytes(std::string_view(text).substr(at, std::min<std::size_t>(100, each - at))));
       if (n < 0) return;
       at += static_cast<std::size_t>(n);
     }
@@ -383,7 +384,8 @@ TEST_CASE("UDP: every lcore's datagrams come to one socket, which answers from i
     sender.on_readable([&answers, i](UdpSocket& s) {
       std::array<std::uint8_t, 2048> datagram;
       Endpoint from;
-      for (std::int64_t n; (n = s.receive_from(datagram, from)) >= 0;) answers[i].append(datagram.begin(), datagram.begin() + n);
+      for (std::int64_t n; (n = s.receive_from(datagram, from)) >= 0;)
+        answers[i].append(datagram.begin(), datagram.begin() + n);
     });
     sender.send_to(bytes(pattern(i == 0 ? 0 : i == 1 ? 1472 : 100, i)), endpoint("10.77.0.2:7"));
   }

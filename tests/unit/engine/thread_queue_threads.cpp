@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Two threads play ping-pong through one lcore and two stacks on a cable, 20,000 messages, each thread asleep in poll()
-// on its queue's eventfd until the other's message comes: a wake-up that is lost is a time-out here. For ThreadSanitizer.
+// on its queue's eventfd until the other's message comes: a wake-up that is lost is a time-out here. For
+// ThreadSanitizer.
 #include <millrace/engine/engine.hpp>
 
 #include <algorithm>
@@ -93,7 +94,9 @@ int main() {
   for (const char* host : {"1", "2"}) {
     const std::string name = std::string("p") + host;
     config.ports.push_back({.name = name});
-    config.stacks.push_back({.name = name, .interfaces = {{name, "eth0", {*IpPrefix::parse(std::string("10.77.0.") + host + "/24")}}}, .routes = {}});
+    config.stacks.push_back({.name = name,
+                             .interfaces = {{name, "eth0", {*IpPrefix::parse(std::string("10.77.0.") + host + "/24")}}},
+                             .routes = {}});
   }
   const auto engine = must(Engine::create(config, {{"p1", here}, {"p2", there}}));
   must(engine->start());

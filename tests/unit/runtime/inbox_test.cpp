@@ -3,6 +3,7 @@
 
 #include "tests/support/catch.hpp"
 
+#include <memory>
 #include <vector>
 
 using namespace millrace;
@@ -30,4 +31,17 @@ TEST_CASE("a full inbox refuses") {
   CHECK(accepted == runtime::Inbox::limit);
   inbox.run();
   CHECK(inbox.post([] {}));
+}
+
+TEST_CASE("what an inbox forgets is not called, and may post while it goes") {
+  runtime::Waker waker;
+  runtime::Inbox inbox(waker);
+  struct Poster {
+    runtime::Inbox* inbox;
+    ~Poster() { inbox->post([] {}); }
+  };
+  inbox.post([poster = std::make_shared<Poster>(Poster{&inbox})] { FAIL("called"); });
+  inbox.clear();
+  CHECK(inbox.run());
+  CHECK(inbox.empty());
 }

@@ -44,8 +44,8 @@ TEST_CASE("what cannot be is refused, with an errno and the address") {
     const char* local;
     int error;
   };
-  for (const Case& c : {Case{"10.77.0.2:80", EADDRINUSE}, Case{"0.0.0.0:81", EADDRINUSE}, Case{"10.77.0.3:82", EADDRNOTAVAIL},
-                        Case{"[fd00:77::3]:82", EADDRNOTAVAIL}}) {
+  for (const Case& c : {Case{"10.77.0.2:80", EADDRINUSE}, Case{"0.0.0.0:81", EADDRINUSE},
+                        Case{"10.77.0.3:82", EADDRNOTAVAIL}, Case{"[fd00:77::3]:82", EADDRNOTAVAIL}}) {
     const auto refused = listen(*world.b, endpoint(c.local));
     REQUIRE_FALSE(refused.has_value());
     CHECK(refused.error().code == c.error);
@@ -75,9 +75,7 @@ TEST_CASE("a refused, an unanswered and an unreachable connect end in on_closed"
 }
 
 TEST_CASE("a connect that no port is left for says so") {
-  TwoEngines world({.adjust_a = [](Config& config) {
-    config.sysctl.ip_local_port_range = {40000, 40002};
-  }});
+  TwoEngines world({.adjust_a = [](Config& config) { config.sysctl.ip_local_port_range = {40000, 40002}; }});
   std::vector<std::unique_ptr<Conversation>> clients;
   std::set<std::uint16_t> ports;
   for (int i = 0; i < 3; ++i) {
@@ -171,9 +169,8 @@ TEST_CASE("many streams at once, each with its own bytes") {
       stream.shutdown_write();
     });
   }
-  REQUIRE(world.run_until([&] {
-    return std::all_of(clients.begin(), clients.end(), [](auto& client) { return client->closed == 0; });
-  }));
+  REQUIRE(world.run_until(
+      [&] { return std::all_of(clients.begin(), clients.end(), [](auto& client) { return client->closed == 0; }); }));
   for (std::size_t i = 0; i < clients.size(); ++i) CHECK(clients[i]->received == texts[i]);
   CHECK(by_lcore(*world.b, "tcp", "PassiveOpens", 0) > 20);
   CHECK(by_lcore(*world.b, "tcp", "PassiveOpens", 1) > 20);

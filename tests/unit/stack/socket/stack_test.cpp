@@ -58,8 +58,9 @@ struct World {
   socket::Stack stack{lcore.env, flows, {.id = 3}};
 };
 
-const std::vector<std::uint8_t> arp_request = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 8, 6, 0, 1, 8, 0, 6, 4, 0,
-                                               1,    2,    0,    0,    0,    0,    1, 10, 77, 0, 1, 0, 0, 0, 0, 0, 0, 10, 77, 0, 2};
+const std::vector<std::uint8_t> arp_request = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0,  1,  8, 6,
+                                               0,    1,    8,    0,    6,    4,    0, 1, 2, 0, 0,  0,  0, 1,
+                                               10,   77,   0,    1,    0,    0,    0, 0, 0, 0, 10, 77, 0, 2};
 
 }  // namespace
 

@@ -21,7 +21,8 @@ const Endpoint server = endpoint("10.77.0.2:7");
 void echo(UdpSocket& socket) {
   std::array<std::uint8_t, 2048> datagram;
   Endpoint from;
-  for (std::int64_t n; (n = socket.receive_from(datagram, from)) >= 0;) socket.send_to({datagram.data(), static_cast<std::size_t>(n)}, from);
+  for (std::int64_t n; (n = socket.receive_from(datagram, from)) >= 0;)
+    socket.send_to({datagram.data(), static_cast<std::size_t>(n)}, from);
 }
 
 UdpSocket& bound(Engine& engine, const Endpoint& local, std::uint16_t lcore = 0) {
@@ -35,7 +36,8 @@ struct Client {
   Client(Engine& engine, const Endpoint& local, std::uint16_t lcore = 0) : socket(bound(engine, local, lcore)) {
     socket.on_readable([this](UdpSocket& s) {
       std::array<std::uint8_t, 2048> datagram;
-      for (std::int64_t n; (n = s.receive_from(datagram, from)) >= 0;) received.emplace_back(datagram.begin(), datagram.begin() + n);
+      for (std::int64_t n; (n = s.receive_from(datagram, from)) >= 0;)
+        received.emplace_back(datagram.begin(), datagram.begin() + n);
     });
     socket.on_error([this](UdpSocket&, int e) { error = e; });
   }
@@ -187,7 +189,8 @@ TEST_CASE("F22: bound on one lcore alone, it gets every datagram that RPS sends 
     std::vector<std::unique_ptr<Client>> clients;
     for (std::uint16_t i = 0; i < 32; ++i) {
       const bool v4 = i % 2 == 0;
-      clients.push_back(std::make_unique<Client>(*world.a, endpoint((v4 ? "10.77.0.1:" : "[fd00:77::1]:") + std::to_string(1000 + i))));
+      clients.push_back(std::make_unique<Client>(
+          *world.a, endpoint((v4 ? "10.77.0.1:" : "[fd00:77::1]:") + std::to_string(1000 + i))));
       clients.back()->socket.send_to(bytes("x"), v4 ? server : endpoint("[fd00:77::2]:7"));
     }
     world.run_for(1s);

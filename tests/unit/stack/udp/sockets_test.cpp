@@ -95,6 +95,19 @@ TEST_CASE("RFC 6056: another secret, other ports") {
   CHECK(one.bound({any4, 0}).local().port != two.bound({any4, 0}).local().port);
 }
 
+TEST_CASE("lcores of one stack choose from ports of their own") {
+  ScriptedHost host;
+  for (std::uint16_t phase = 0; phase < 3; ++phase) {
+    udp::Udp udp(host.env, host.ip, {.sockets = 8, .port_first = 100, .port_last = 110, .port_stride = 3, .port_phase = phase});
+    std::set<std::uint16_t> ports;
+    for (udp::Socket* s = udp.open(nullptr); udp.bind(*s, {any4, 0}) == 0; s = udp.open(nullptr)) ports.insert(s->local().port);
+    const std::set<std::uint16_t> expected[] = {{102, 105, 108}, {100, 103, 106, 109}, {101, 104, 107, 110}};
+    CHECK(ports == expected[phase]);
+  }
+  udp::Udp none(host.env, host.ip, {.sockets = 1, .port_first = 100, .port_last = 101, .port_stride = 4, .port_phase = 2});
+  CHECK(none.bind(*none.open(nullptr), {any4, 0}) == -EADDRNOTAVAIL);
+}
+
 TEST_CASE("ports run out with EADDRNOTAVAIL, sockets with null") {
   ScriptedHost host;
   udp::Udp udp(host.env, host.ip, {.sockets = 5, .port_first = 100, .port_last = 103});
