@@ -138,6 +138,8 @@ def thousand(build, scratch):
     time.sleep(62)
     stats = json.loads(run("curl", "-s", f"http://{ADDRESSES[0]}/stats"))
     assert sum(stats["tcp"]["PassiveOpens"]) >= 1000, stats["tcp"]
+    # The echo replies come after the server has read what acknowledges its last answer.
+    run("ping", "-c", "10", "-i", "0.2", "-W", "20", ADDRESSES[0])
     begin, end = server.stop()
     assert end <= begin, f"{end} packet buffers in use at the end, {begin} at the begin"
     print(f"after TIME-WAIT: {end} packet buffers in use, {begin} at the begin (the TAP device's ring)")
