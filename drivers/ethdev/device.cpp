@@ -48,7 +48,7 @@ Result<void> Device::bring_up() {
   const QuietLog quiet;
   using Step = Result<void> (Device::*)();
   for (const Step step : {&Device::attach, &Device::negotiate, &Device::configure, &Device::set_up_queues,
-                          &Device::set_mtu, &Device::start}) {
+                          &Device::set_mtu, &Device::start, &Device::find_interrupts}) {
     if (auto done = (this->*step)(); !done) return done;
   }
   return {};
@@ -115,6 +115,7 @@ Result<void> Device::negotiate() {
   info_.offloads.tx_multi_segment = (tx_offloads_ & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
   info_.offloads.rx_hash = (rx_offloads_ & RTE_ETH_RX_OFFLOAD_RSS_HASH) != 0;
 
+  wants_interrupts_ = options_.interrupts != Options::Interrupts::off;
   rx_ring_ = options_.rx_ring;
   tx_ring_ = options_.tx_ring;
   // A TAP queue keeps as many buffers as descriptors to read one single frame into, and passes all to each readv.
@@ -134,6 +135,7 @@ Result<void> Device::configure() {
   conf.rxmode.mtu = configured_mtu_;
   conf.rxmode.offloads = rx_offloads_;
   conf.txmode.offloads = tx_offloads_;
+  conf.intr_conf.rxq = wants_interrupts_ ? 1 : 0;
   if (rss_types_ != 0) {
     conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
     conf.rx_adv_conf.rss_conf.rss_hf = rss_types_;
@@ -168,7 +170,15 @@ Result<void> Device::set_mtu() {
 }
 
 Result<void> Device::start() {
-  if (const int code = rte_eth_dev_start(port_id_); code != 0) return refused("start", code);
+  int result = rte_eth_dev_start(port_id_);
+  if (result != 0 && wants_interrupts_ && options_.interrupts == Options::Interrupts::if_possible) {
+    // Some devices cannot start with rx interrupts (igb on UIO): then without.
+    wants_interrupts_ = false;
+    for (const auto step : {&Device::configure, &Device::set_up_queues, &Device::set_mtu})
+      if (auto done = (this->*step)(); !done) return done;
+    result = rte_eth_dev_start(port_id_);
+  }
+  if (result != 0) return refused("start", result);
   started_ = true;
   // Only now has DPDK published the queues, which is where the TAP driver keeps what it checks a frame against.
   if (configured_mtu_ != options_.mtu)
@@ -182,6 +192,18 @@ Result<void> Device::start() {
     // Two hosts on a cable need two addresses: a locally administered one next to the kernel's is ours.
     info_.mac.bytes[0] |= 2;
     info_.mac.bytes[5] ^= 1;
+  }
+  return {};
+}
+
+Result<void> Device::find_interrupts() {
+  event_fds_.assign(info_.rx_queues, -1);
+  if (!wants_interrupts_) return {};
+  for (std::uint16_t q = 0; q < info_.rx_queues; ++q) {
+    event_fds_[q] = rte_eth_dev_rx_intr_ctl_q_get_fd(port_id_, q);
+    if (event_fds_[q] < 0 && options_.interrupts == Options::Interrupts::needed)
+      return failure(ENOTSUP, "port '" + options_.name + "' (" + info_.driver + "): rx queue " + std::to_string(q) +
+                                  " has no interrupt; choose rx_mode adaptive or poll");
   }
   return {};
 }

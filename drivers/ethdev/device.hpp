@@ -3,6 +3,8 @@
 
 #include "drivers/ethdev/ethdev_port.hpp"
 
+#include <vector>
+
 namespace millrace::ethdev {
 
 /// An ethdev on its way from a name to a started port, and back. Each step that fails leaves the earlier ones to the
@@ -19,6 +21,8 @@ class Device {
 
   [[nodiscard]] std::uint16_t port_id() const { return port_id_; }
   [[nodiscard]] const port::Info& info() const { return info_; }
+  /// Of an rx queue's interrupt; -1: there is none.
+  [[nodiscard]] int event_fd(std::uint16_t queue) const { return event_fds_[queue]; }
 
  private:
   Result<void> attach();
@@ -27,6 +31,7 @@ class Device {
   Result<void> set_up_queues();
   Result<void> set_mtu();
   Result<void> start();
+  Result<void> find_interrupts();
   [[nodiscard]] tl::unexpected<Error> refused(const char* step, int code) const;
 
   const Options options_;
@@ -38,6 +43,8 @@ class Device {
   std::uint64_t rx_offloads_ = 0;
   std::uint64_t tx_offloads_ = 0;
   std::uint64_t rss_types_ = 0;
+  bool wants_interrupts_ = false;
+  std::vector<int> event_fds_;
   bool made_here_ = false;
   bool attached_ = false;
   bool started_ = false;

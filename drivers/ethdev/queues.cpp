@@ -60,6 +60,16 @@ std::uint16_t EthdevRx::receive(Env& env, pkt::Burst& burst, std::uint16_t budge
   return count;
 }
 
+// A TAP cannot be masked: its descriptor has an event for each frame, and both calls return ENOTSUP.
+void EthdevRx::arm() { rte_eth_dev_rx_intr_enable(port_id_, queue_); }
+
+void EthdevRx::disarm() { rte_eth_dev_rx_intr_disable(port_id_, queue_); }
+
+int EthdevRx::waiting() const {
+  const int count = rte_eth_rx_queue_count(port_id_, queue_);
+  return count < 0 ? -1 : count;
+}
+
 void request_offloads(pkt::Mbuf& packet) {
   packet.ol_flags &= ~RTE_MBUF_F_TX_OFFLOAD_MASK;
   const pkt::ChecksumRequest request = packet.meta.tx_checksum;

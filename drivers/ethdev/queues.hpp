@@ -10,15 +10,21 @@ namespace millrace::ethdev {
 /// A receive queue of a started ethdev.
 class EthdevRx final : public port::RxQueue {
  public:
-  EthdevRx(std::uint16_t port_id, std::uint16_t queue, std::uint16_t ifindex, bool has_verdicts)
-      : port_id_(port_id), queue_(queue), ifindex_(ifindex), has_verdicts_(has_verdicts) {}
+  /// `event_fd`: the queue's interrupt, or -1.
+  EthdevRx(std::uint16_t port_id, std::uint16_t queue, std::uint16_t ifindex, bool has_verdicts, int event_fd = -1)
+      : port_id_(port_id), queue_(queue), ifindex_(ifindex), has_verdicts_(has_verdicts), event_fd_(event_fd) {}
   std::uint16_t receive(Env& env, pkt::Burst& burst, std::uint16_t budget) override;
+  int event_fd() const override { return event_fd_; }
+  void arm() override;
+  void disarm() override;
+  int waiting() const override;
 
  private:
   const std::uint16_t port_id_;
   const std::uint16_t queue_;
   const std::uint16_t ifindex_;
   const bool has_verdicts_;
+  const int event_fd_;
 };
 
 /// A transmit queue of a started ethdev; `info` outlives it.

@@ -43,6 +43,21 @@ enum class PortDriver : std::uint8_t {
   ethdev,  ///< a device that EAL has already probed, named by Port::device
 };
 
+/// How an lcore comes to poll a port's rx queues.
+enum class RxMode : std::uint8_t {
+  poll,       ///< at every pass; its lcore never sleeps
+  interrupt,  ///< when the queue's interrupt fired; the port must have them
+  adaptive,   ///< at every pass under load; when idle by interrupt if the port has them, else after a short sleep
+};
+
+/// ethtool -c: how long the unmasking of an rx interrupt is held off.
+struct Coalesce {
+  std::uint32_t rx_usecs = 0;
+  std::uint32_t rx_frames = 0;  ///< the hold-off ends earlier when so many packets wait, if the device can tell; 0: never
+  bool adaptive = false;        ///< the hold-off follows the load, rx_usecs does not count
+  bool operator==(const Coalesce&) const = default;
+};
+
 struct Port {
   std::string name{};
   PortDriver driver = PortDriver::sim;
@@ -57,6 +72,10 @@ struct Port {
   LcoreMask rps_cpus{};  ///< of each rx queue; empty: off
   bool gro = true;       ///< merge received TCP segments
   std::vector<std::uint16_t> rx_lcores{};  ///< of each rx queue; empty: queue i on lcore i modulo their number
+  RxMode rx_mode = RxMode::adaptive;
+  Coalesce coalesce{};                      ///< rx_mode interrupt
+  std::uint64_t gro_flush_timeout_ns = 0;   ///< how long GRO may hold packets after a poll; Linux's sysfs file
+  std::uint32_t napi_defer_hard_irqs = 0;   ///< empty polls, a gro_flush_timeout apart, before the interrupt is unmasked
   bool operator==(const Port&) const = default;
 };
 

@@ -38,6 +38,14 @@ void read_lcores(const Value& value, std::vector<Lcore>& lcores) {
   });
 }
 
+void read_coalesce(const Value& value, Coalesce& coalesce) {
+  value.map({
+      {"rx_usecs", [&](const Value& v) { v.number(coalesce.rx_usecs, limit::rx_usecs); }},
+      {"rx_frames", [&](const Value& v) { v.number(coalesce.rx_frames, limit::rx_frames); }},
+      {"adaptive", [&](const Value& v) { v.flag(coalesce.adaptive); }},
+  });
+}
+
 void read_port(const Value& value, Port& port) {
   value.map({
       {"name", [&](const Value& v) { v.text(port.name); }},
@@ -58,6 +66,10 @@ void read_port(const Value& value, Port& port) {
          v.parsed(port.rps_cpus, parse_lcore_mask, "a mask of lcores in hex, such as 3 or 0,000000ff");
        }},
       {"gro", [&](const Value& v) { v.flag(port.gro); }},
+      {"rx_mode", [&](const Value& v) { v.word(port.rx_mode, rx_mode_words); }},
+      {"coalesce", [&](const Value& v) { read_coalesce(v, port.coalesce); }},
+      {"gro_flush_timeout_ns", [&](const Value& v) { v.number(port.gro_flush_timeout_ns, limit::gro_flush_timeout_ns); }},
+      {"napi_defer_hard_irqs", [&](const Value& v) { v.number(port.napi_defer_hard_irqs, limit::napi_defer_hard_irqs); }},
       {"rx_lcores",
        [&](const Value& v) {
          v.list("lcore numbers", [&](const Value& item) {

@@ -49,6 +49,25 @@ void check_lcores(const Config& config, const Port& port, const std::string& at,
     findings.add(at + ".rps_cpus", to_string(port.rps_cpus), "names absent lcores; " + there_are);
 }
 
+void check_interrupts(const Port& port, const std::string& at, Findings& findings) {
+  const auto index = static_cast<std::size_t>(port.rx_mode);
+  if (index >= rx_mode_words.size()) return findings.add(at + ".rx_mode", std::to_string(index), "must be " + one_of(rx_mode_words));
+  if (port.rx_mode == RxMode::interrupt && port.driver == PortDriver::sim)
+    findings.add(at + ".rx_mode", "interrupt", "needs a device with interrupts, and driver sim has none; choose adaptive or poll");
+  findings.range(at + ".coalesce.rx_usecs", port.coalesce.rx_usecs, limit::rx_usecs);
+  findings.range(at + ".coalesce.rx_frames", port.coalesce.rx_frames, limit::rx_frames);
+  findings.range(at + ".gro_flush_timeout_ns", static_cast<std::int64_t>(port.gro_flush_timeout_ns), limit::gro_flush_timeout_ns);
+  findings.range(at + ".napi_defer_hard_irqs", port.napi_defer_hard_irqs, limit::napi_defer_hard_irqs);
+  if (port.coalesce != Coalesce{} && port.rx_mode != RxMode::interrupt)
+    findings.add(at + ".coalesce", std::string(rx_mode_words[index]), "holds off interrupts, which rx_mode interrupt alone has under load");
+  if (port.coalesce.rx_frames != 0 && port.coalesce.rx_usecs == 0 && !port.coalesce.adaptive)
+    findings.add(at + ".coalesce.rx_frames", std::to_string(port.coalesce.rx_frames),
+                 "ends a hold-off that rx_usecs or adaptive has to begin; fewer frames would wait for ever");
+  if (port.napi_defer_hard_irqs != 0 && port.gro_flush_timeout_ns == 0)
+    findings.add(at + ".napi_defer_hard_irqs", std::to_string(port.napi_defer_hard_irqs),
+                 "defers by polls that gro_flush_timeout_ns has to bring about; set that too");
+}
+
 void check_mac(const Port& port, const std::string& at, Findings& findings, Unique& macs) {
   if (!port.mac) return;
   const std::string text = port.mac->to_string();
@@ -75,6 +94,7 @@ void validate_ports(const Config& config, Findings& findings) {
     if (!port.device.empty()) devices.add(at + ".device", port.device.substr(0, port.device.find(',')));
     check_driver(port, at, findings);
     check_mac(port, at, findings, macs);
+    check_interrupts(port, at, findings);
     findings.range(at + ".mtu", port.mtu, limit::mtu);
     findings.range(at + ".rx_queues", port.rx_queues, limit::queues);
     findings.range(at + ".tx_queues", port.tx_queues, limit::queues);

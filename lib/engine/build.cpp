@@ -84,6 +84,8 @@ Result<void> Engine::Impl::open_ports(const std::map<std::string, LinkEnd>& link
     Result<std::unique_ptr<port::Port>> opened = open_port(i, links);
     if (!opened) return failure(opened.error().code, "port '" + config.ports[i].name + "': " + opened.error().message);
     ports.push_back(std::move(*opened));
+    std::vector<std::uint16_t>& placed = rx_lcores.emplace_back();
+    for (std::uint16_t q = 0; q < ports[i]->info().rx_queues; ++q) placed.push_back(queue_lcore(config.ports[i], q, lcores.size()));
   }
   return {};
 }
@@ -140,7 +142,7 @@ void Engine::Impl::wire_lcore(std::uint16_t id) {
   parts.receive = std::make_unique<runtime::Receive>(
       lcore.env(), limits, *parts.steer, runtime::Receive::Wiring{*worker_rings, waker_list, parts.stack_by_ifindex, capture_point(id, capture::Direction::in)});
   parts.backlog = std::make_unique<runtime::Backlog>(*parts.receive, *worker_rings, id, limits.dev_weight);
-  parts.backlog->enable();
+  parts.backlog->enable(&lcore.softnet(), id);
 }
 
 void Engine::Impl::make_pollers(std::uint16_t id) {
@@ -150,14 +152,14 @@ void Engine::Impl::make_pollers(std::uint16_t id) {
     const port::Info& info = ports[i]->info();
     for (std::uint16_t q = 0; q < info.rx_queues; ++q) {
       if (queue_lcore(port, q, lcores.size()) != id) continue;
-      parts.pollers.push_back(std::make_unique<runtime::RxPoller>(
-          runtime::RxPoller::Wiring{.queue = ports[i]->rx_queue(q),
-                                    .receive = *parts.receive,
-                                    .mac = info.mac,
-                                    .napi_id = static_cast<std::uint32_t>((i + 1) << 16 | (q + 1u))},
-          gro_config(config.sysctl, port)));
+      runtime::RxPoller::Wiring wiring = rx_wiring(port, ports[i]->rx_queue(q), *parts.receive);
+      wiring.mac = info.mac;
+      wiring.napi_id = napi_id(i, q);
+      wiring.lcores = lcores.size();
+      auto poller = std::make_unique<runtime::RxPoller>(wiring, gro_config(config.sysctl, port));
+      poller->tunables = napi_tunables(port);
       parts.steer->set_rps(static_cast<std::uint16_t>(i + 1), q, steer::RpsMap::of(port.rps_cpus));
-      parts.pollers.back()->enable();
+      lcores[id]->adopt(std::move(poller));
     }
   }
 }

@@ -95,6 +95,7 @@ void Engine::Impl::run_lcore(std::uint16_t id, std::promise<Result<void>> ready)
 
 void Engine::stop() {
   impl_->stopping.store(true);
+  for (auto& waker : impl_->wakers) waker->wake_if_asleep();
   for (auto& thread : impl_->threads) thread.join();
   impl_->threads.clear();
 }
@@ -119,6 +120,7 @@ Result<void> Engine::on_each_lcore(const std::function<Result<void>(Sockets&)>& 
     } else {
       runtime::Lcore& lcore = *impl_->lcores[id];
       lcore.env().now = now();  // it may have stood still since the last pass
+      const runtime::BhSection section(lcore.softirq());
       result = f(lcore.parts.stacks[stack]->sockets());
     }
     if (!result && first) first = std::move(result);

@@ -24,6 +24,8 @@ using socket::Sockets;
 using socket::Stream;
 using socket::UdpSocket;
 
+class PortControl;
+
 /// A whole instance of Millrace: ports, lcores, stacks. Built from a Config; runs its lcores on threads of its own
 /// (start), or one pass at a time on the thread that calls run_once(): with the manual clock that is a simulation.
 /// The members below may be called from any one control thread at a time, unless they say otherwise.
@@ -66,6 +68,12 @@ class Engine {
   /// A queue of sockets for one thread outside the lcores, with one eventfd for its epoll. Before the engine ends, it must.
   [[nodiscard]] Result<std::unique_ptr<ThreadQueue>> attach_thread(std::size_t stack = 0);
 
+  /// A port's knobs while it runs (port_control.hpp). ENODEV: no port has that name.
+  [[nodiscard]] Result<PortControl> port(std::string_view name);
+  /// /proc/interrupts and /proc/softirqs: a line for each rx queue's interrupt or each vector, a column for each lcore.
+  [[nodiscard]] std::string proc_interrupts() const;
+  [[nodiscard]] std::string proc_softirqs() const;
+
   /// Manual drive: one pass of every lcore, on this thread. Returns whether any had something to do.
   bool run_once();
   /// One pass of one lcore.
@@ -89,6 +97,7 @@ class Engine {
   [[nodiscard]] std::uint64_t seed() const;
 
  private:
+  friend class PortControl;
   struct Impl;
   explicit Engine(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;

@@ -4,6 +4,7 @@
 #include <millrace/engine/capturing.hpp>
 #include <millrace/engine/engine.hpp>
 #include <millrace/engine/executor.hpp>
+#include <millrace/engine/port_control.hpp>
 #include <millrace/pkt/pool.hpp>
 #include <millrace/runtime/lcore.hpp>
 #include <millrace/steer/steer.hpp>
@@ -37,6 +38,7 @@ struct Engine::Impl {
   std::vector<std::shared_ptr<sim::Link>> sim_links;              ///< kept while their ports are open
   std::map<std::string, std::shared_ptr<sim::Link>> free_links;   ///< of sim ports that the application drives
   std::vector<std::unique_ptr<port::Port>> ports;                 ///< by ifindex - 1
+  std::vector<std::vector<std::uint16_t>> rx_lcores;              ///< of each port's rx queues, as they are now
   std::unique_ptr<runtime::WorkerRings> worker_rings;
   std::unique_ptr<runtime::WorkerRings> tx_rings;
   std::vector<std::unique_ptr<runtime::Lcore>> lcores;
@@ -62,6 +64,13 @@ struct Engine::Impl {
   Result<void> make_stacks(std::uint16_t id);
   Result<void> make_stack(std::uint16_t id, std::size_t index);
   void run_lcore(std::uint16_t id, std::promise<Result<void>> ready);  // engine.cpp
+
+  // port_control.cpp
+  void control(std::uint16_t lcore, const std::function<void()>& f);
+  void move_queue(std::size_t port, std::uint16_t queue, std::uint16_t to);
+  static std::uint32_t napi_id(std::size_t port, std::uint16_t queue) {
+    return static_cast<std::uint32_t>((port + 1) << 16 | (queue + 1u));
+  }
 };
 
 }  // namespace millrace

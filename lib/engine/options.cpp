@@ -43,7 +43,11 @@ runtime::SoftnetLimits softnet_limits(const config::Sysctl& sysctl) {
   return {.netdev_budget = static_cast<int>(sysctl.netdev_budget),
           .netdev_budget_usecs = microseconds(sysctl.netdev_budget_usecs),
           .dev_weight = static_cast<int>(sysctl.dev_weight),
-          .netdev_max_backlog = static_cast<std::uint32_t>(sysctl.netdev_max_backlog)};
+          .netdev_max_backlog = static_cast<std::uint32_t>(sysctl.netdev_max_backlog),
+          .softirq = {.max_restart = static_cast<int>(sysctl.softirq_max_restart),
+                      .max_time = microseconds(sysctl.softirq_max_time_us),
+                      .defer_when_deferred = sysctl.softirq_defer_when_deferred != 0,
+                      .force_thread = sysctl.softirq_force_thread != 0}};
 }
 
 gro::Config gro_config(const config::Sysctl& sysctl, const config::Port& port) {
@@ -54,6 +58,23 @@ gro::Config gro_config(const config::Sysctl& sysctl, const config::Port& port) {
   gro.poll_hold = microseconds(sysctl.gro_poll_hold_us);
   if (sysctl.gro_compat == config::gro_compat_linux) gro.table = gro::Table::linux8x8;
   return gro;
+}
+
+runtime::Coalesce coalesce_of(const config::Coalesce& coalesce) {
+  return {.rx_usecs = microseconds(coalesce.rx_usecs), .rx_frames = coalesce.rx_frames, .adaptive = coalesce.adaptive};
+}
+
+runtime::RxPoller::Wiring rx_wiring(const config::Port& port, port::RxQueue& queue, runtime::Receive& receive) {
+  return {.queue = queue,
+          .receive = receive,
+          .mac = {},
+          .napi_id = 0,
+          .mode = static_cast<runtime::RxMode>(port.rx_mode),
+          .coalesce = coalesce_of(port.coalesce)};
+}
+
+poll::NapiTunables napi_tunables(const config::Port& port) {
+  return {.gro_flush_timeout = std::chrono::nanoseconds(port.gro_flush_timeout_ns), .defer_hard_irqs = port.napi_defer_hard_irqs};
 }
 
 socket::Stack::Options stack_options(const config::Sysctl& sysctl) {
@@ -113,6 +134,9 @@ ethdev::Options ethdev_options(const config::Port& port, std::uint16_t ifindex) 
   options.rx_ring = port.rx_desc;
   options.tx_ring = port.tx_desc;
   options.mtu = port.mtu;
+  using Interrupts = ethdev::Options::Interrupts;
+  if (port.rx_mode != config::RxMode::poll)
+    options.interrupts = port.rx_mode == config::RxMode::interrupt ? Interrupts::needed : Interrupts::if_possible;
   return options;
 }
 

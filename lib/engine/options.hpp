@@ -5,6 +5,7 @@
 #include <millrace/gro/gro.hpp>
 #include <millrace/port/port.hpp>
 #include <millrace/runtime/eal.hpp>
+#include <millrace/runtime/rx_poller.hpp>
 #include <millrace/runtime/softnet.hpp>
 #include <millrace/stack/socket/stack.hpp>
 #include <millrace/steer/steer.hpp>
@@ -18,6 +19,10 @@ namespace millrace {
 [[nodiscard]] runtime::EalConfig eal_config(const config::Eal& eal);
 [[nodiscard]] runtime::SoftnetLimits softnet_limits(const config::Sysctl& sysctl);
 [[nodiscard]] gro::Config gro_config(const config::Sysctl& sysctl, const config::Port& port);
+[[nodiscard]] runtime::Coalesce coalesce_of(const config::Coalesce& coalesce);
+/// A queue's mode, hold-off and timers; the rest of the wiring is the engine's.
+[[nodiscard]] runtime::RxPoller::Wiring rx_wiring(const config::Port& port, port::RxQueue& queue, runtime::Receive& receive);
+[[nodiscard]] poll::NapiTunables napi_tunables(const config::Port& port);
 [[nodiscard]] socket::Stack::Options stack_options(const config::Sysctl& sysctl);
 [[nodiscard]] sim::EndOptions sim_options(const config::Port& port, std::uint16_t ifindex, std::uint64_t seed);
 [[nodiscard]] ethdev::Options ethdev_options(const config::Port& port, std::uint16_t ifindex);

@@ -22,6 +22,23 @@ Stats Engine::stats() const {
   return snapshot;
 }
 
+std::string Engine::proc_interrupts() const {
+  std::vector<runtime::InterruptRow> rows;
+  for (std::size_t i = 0; i < impl_->ports.size(); ++i)
+    for (std::uint16_t q = 0; q < impl_->rx_lcores[i].size(); ++q) {
+      const runtime::RxPoller* poller = impl_->lcores[impl_->rx_lcores[i][q]]->poller_of(impl_->napi_id(i, q));
+      if (poller->interrupt().fd() < 0) continue;
+      rows.push_back({static_cast<std::uint32_t>(rows.size()), impl_->config.ports[i].name + "-rx-" + std::to_string(q), &poller->interrupt()});
+    }
+  return runtime::to_proc_interrupts(rows, impl_->lcores.size());
+}
+
+std::string Engine::proc_softirqs() const {
+  std::vector<runtime::SoftirqColumn> columns;
+  for (const auto& lcore : impl_->lcores) columns.push_back({&lcore->stats(), static_cast<std::uint32_t>(columns.size())});
+  return runtime::to_proc_softirqs(columns);
+}
+
 const Stats::Counter* Stats::find(std::string_view group, std::string_view name) const {
   for (const Counter& counter : counters)
     if (counter.group == group && counter.name == name) return &counter;

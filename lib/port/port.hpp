@@ -56,6 +56,16 @@ class RxQueue {
   /// Adds up to `budget` received packets (and no more than burst.room()) to the burst; returns how many. Each has
   /// Meta::{rx_time, ifindex, rx_queue, checksum, gso_segs} set; its headers lie in its first buffer.
   virtual std::uint16_t receive(Env& env, pkt::Burst& burst, std::uint16_t budget) = 0;
+
+  // Its interrupt, if the device has one. What arrived before arm() makes no event: whoever arms looks once more.
+
+  /// The descriptor that has an event (EPOLLIN, edge by edge) when a packet arrives while armed; -1: there is none. It
+  /// is not to be read.
+  [[nodiscard]] virtual int event_fd() const { return -1; }
+  virtual void arm() {}
+  virtual void disarm() {}
+  /// Packets that wait to be received; -1: the device cannot tell.
+  [[nodiscard]] virtual int waiting() const { return -1; }
 };
 
 /// One transmit queue; used by the lcore that owns it and by no other thread.

@@ -31,4 +31,14 @@ int Backlog::poll(Env& env, int weight) {
   return done;
 }
 
+void Backlog::drain(Env& env, std::uint16_t source) {
+  // What is handed over meanwhile, by other queues of that source, waits for its poll.
+  for (std::uint32_t left = rings_.waiting(source, lcore_); left > 0; --left) {
+    pkt::Mbuf* m = nullptr;
+    if (rings_.dequeue(source, lcore_, &m, 1) == 0) return;
+    receive_.netif_receive(pkt::Packet::adopt(m));
+    env.stats->steer.add(stats::Steer::backlog_head);
+  }
+}
+
 }  // namespace millrace::runtime

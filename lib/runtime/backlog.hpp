@@ -11,10 +11,12 @@ namespace millrace::runtime {
 class Backlog final : public poll::Napi {
  public:
   Backlog(Receive& receive, WorkerRings& rings, std::uint16_t lcore, int dev_weight)
-      : poll::Napi(dev_weight), receive_(receive), rings_(rings), lcore_(lcore) {}
+      : poll::Napi(dev_weight, poll::NapiKind::backlog), receive_(receive), rings_(rings), lcore_(lcore) {}
 
   [[nodiscard]] bool has_work() const { return rings_.waiting(lcore_) != 0; }
   int poll(Env& env, int weight) override;
+  /// Delivers everything that one source has handed over so far, before a queue of it moves to another lcore (B7).
+  void drain(Env& env, std::uint16_t source);
 
  private:
   Receive& receive_;

@@ -1,105 +1,157 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The loop of an lcore, on a page: posted calls, timers, tx, rx, output; sleep when idle. Called by the engine's
-// threads or by the application's; calls net_rx_action, the timing wheel and the stacks. do_softirq of kernel/softirq.c.
+// The loop of an lcore, on a page: the application's turn, deferred softirqs, events, output; sleep when idle. Called
+// by the engine's threads or by the application's; calls Softirq, net_rx_action, the timing wheel and the stacks.
 #include <millrace/runtime/lcore.hpp>
 
 #include <algorithm>
 #include <array>
-#include <bit>
+#include <mutex>
 
 namespace millrace::runtime {
 namespace {
 
-// kernel/softirq.c: MAX_SOFTIRQ_RESTART, MAX_SOFTIRQ_TIME.
-constexpr int max_softirq_restart = 10;
-constexpr Duration max_softirq_time = 2ms;
-
-constexpr int idle_passes_before_sleep = 1000;
+// Where a queue has no interrupt its lcore looks again after a short sleep, a longer one each time.
 constexpr Duration first_sleep = 5us;
 constexpr Duration longest_sleep = 100us;
 
 }  // namespace
 
+/// The vectors' actions that every lcore has.
+struct LcoreActions {
+  static void timer(Lcore& lcore) { lcore.run_timers(); }
+  static void net_tx(Lcore& lcore) { lcore.net_tx_action(); }
+  static void net_rx(Lcore& lcore) {
+    const auto burst_done = [](void* self) { static_cast<Lcore*>(self)->end_of_burst(); };
+    net_rx_action(lcore.softnet_, lcore.env_, lcore.clock_, burst_done, &lcore);
+  }
+  static void tasklet(Lcore& lcore) { lcore.worked_ |= lcore.control_.run(); }
+  static void open() {
+    static std::once_flag once;
+    std::call_once(once, [] {
+      for (const auto& [vector, action] : {std::pair{Vector::timer, &timer}, std::pair{Vector::net_tx, &net_tx},
+                                           std::pair{Vector::net_rx, &net_rx}, std::pair{Vector::tasklet, &tasklet}})
+        MR_ASSERT(open_softirq(vector, action).has_value());
+    });
+  }
+};
+
 Lcore::Lcore(std::uint16_t id, Clock& clock, Waker& waker, const SoftnetLimits& limits, WorkerRings& tx_rings)
-    : clock_(clock), waker_(waker), tx_rings_(tx_rings), inbox_(waker) {
+    : clock_(clock), waker_(waker), softirq_(env_, clock, waker, this), softnet_(env_, softirq_), tx_rings_(tx_rings),
+      inbox_(waker), control_(waker) {
+  LcoreActions::open();
   softnet_.limits = limits;
+  softirq_.limits = limits.softirq;
+  softirq_.need_resched = [](const Lcore& self) { return self.is_wanted(); };
   env_.lcore = id;
   env_.stats = &stats_;
   env_.now = clock.now();
+  accounted_to_ = env_.now;
+  MR_ASSERT(events_.add(waker.fd(), waker_token));
 }
 
 Lcore::~Lcore() = default;
 
 bool Lcore::run_once() {
   env_.now = clock_.now();
+  account(stats::Softnet::time_idle_ns);  // since the last pass: asleep, or out of this thread
+  const std::uint64_t received = stats_.softnet[stats::Softnet::processed] + stats_.gro[stats::Gro::packets];
+  worked_ = run_application();
+  softirq_.invoke(Site::deferred);
+  if (hear_events()) softirq_.invoke(Site::event);
+  worked_ |= stats_.softnet[stats::Softnet::processed] + stats_.gro[stats::Gro::packets] != received;
+  end_of_pass();
+  return worked_;
+}
+
+// The application's turn. What its calls raise is run at their end (receive_path C8: api_exit).
+bool Lcore::run_application() {
+  softirq_.bh_disable();
   bool worked = inbox_.run();
   for (Source* source : sources_) worked |= source->run();
-  for (auto& poller : parts.pollers) softnet_.schedule(*poller);
+  if (!worked) {
+    softirq_.bh_leave();  // nothing was called: what is pending is deferred mode's or an event's
+    return false;
+  }
+  softirq_.bh_enable();
+  env_.now = clock_.now();
+  account(stats::Softnet::time_app_ns);
+  return true;
+}
+
+// need_resched: the application has work queued here, and gets its turn before the softirqs run again.
+bool Lcore::is_wanted() const {
+  return !inbox_.empty() || std::any_of(sources_.begin(), sources_.end(), [](const Source* s) { return s->has_work(); });
+}
+
+// What is new since the last look raises its vector. Returns whether anything is, so that it is run at once (C6).
+bool Lcore::hear_events() {
+  bool heard = softirq_.has_pending() && !softirq_.is_deferred();
+  heard |= look_for_interrupts();
+  for (auto& poller : parts.pollers) {
+    if (!poller->wants_poll() && !poller->interrupt().frames_ended(env_)) continue;
+    softnet_.schedule(*poller);
+    heard = true;
+  }
   if (parts.backlog->has_work() && !parts.backlog->is_scheduled()) {
     stats_.softnet.add(stats::Softnet::received_rps);
     softnet_.schedule(*parts.backlog);
+    heard = true;
   }
-  if (parts.wheel->next_expiry() <= env_.now) softnet_.raise(Vector::timer);
-  softnet_.raise(Vector::net_tx);
-  worked |= do_softirq();
-  end_of_burst();
-  return worked;
+  if (parts.wheel->next_expiry() <= env_.now) {
+    softirq_.raise(Vector::timer);
+    heard = true;
+  }
+  if (tx_rings_.waiting(env_.lcore) != 0 || has_queued_frames()) {
+    softirq_.raise(Vector::net_tx);
+    heard = true;
+  }
+  return heard || softirq_.has_remote();
 }
 
-bool Lcore::do_softirq() {
-  const std::uint64_t processed_before = stats_.softnet[stats::Softnet::processed] + stats_.gro[stats::Gro::packets];
-  const Instant end = env_.now + max_softirq_time;
-  bool worked = false;
-  for (int run = 0; run < max_softirq_restart && softnet_.pending != 0; ++run) {
-    std::uint32_t pending = std::exchange(softnet_.pending, 0);
-    for (; pending != 0; pending &= pending - 1) {
-      switch (static_cast<Vector>(std::countr_zero(pending))) {
-        case Vector::timer:
-          run_timers();
-          worked = true;
-          break;
-        case Vector::net_tx:
-          worked |= net_tx_action();
-          break;
-        case Vector::net_rx:
-          net_rx_action(softnet_, env_, clock_, [](void* self) { static_cast<Lcore*>(self)->end_of_burst(); }, this);
-          break;
-      }
-    }
-    // Work posted for this lcore is need_resched: it gets its turn before the softirqs run again.
-    if (env_.now >= end || !inbox_.empty()) break;
-  }
-  return worked || stats_.softnet[stats::Softnet::processed] + stats_.gro[stats::Gro::packets] != processed_before;
+// The one place that every pass comes by, between bursts: nothing of this lcore is in the middle of anything.
+void Lcore::end_of_pass() {
+  end_of_burst();
+  account(worked_ ? stats::Softnet::time_softirq_ns : stats::Softnet::time_idle_ns);
+}
+
+// The time since the last account was spent on `stage`.
+void Lcore::account(stats::Softnet stage) {
+  stats_.softnet.add(stage, static_cast<std::uint64_t>((env_.now - accounted_to_).count()));
+  accounted_to_ = env_.now;
+}
+
+bool Lcore::post_control(std::function<void()> request) {
+  if (!control_.post(std::move(request))) return false;
+  softirq_.raise_remote(Vector::tasklet);
+  return true;
 }
 
 void Lcore::run_timers() {
   env_.now = clock_.now();
-  parts.wheel->advance(env_.now);
+  worked_ |= parts.wheel->advance(env_.now) != 0;
   end_of_burst();
 }
 
 // Takes over frames that other lcores handed to a tx queue of this one, as many as its queues have room for: what does
-// not fit waits on the rings. Returns whether there were any.
-bool Lcore::net_tx_action() {
+// not fit waits on the rings.
+void Lcore::net_tx_action() {
   std::uint32_t room = pkt::Burst::capacity;
   for (auto& path : parts.tx_paths) {
     if (!path) continue;
     path->flush();
     if (path->owns_queue()) room = std::min(room, path->room());
   }
-  bool worked = false;
   for (std::uint16_t source = 0; source < tx_rings_.lcores(); ++source) {
     if (source == env_.lcore) continue;
     std::array<pkt::Mbuf*, pkt::Burst::capacity> batch;
     const std::uint32_t n = tx_rings_.dequeue(source, env_.lcore, batch.data(), room);
     room -= n;
-    worked |= n != 0;
+    worked_ |= n != 0;
     for (std::uint32_t i = 0; i < n; ++i) {
       const std::uint16_t ifindex = batch[i]->meta.ifindex;
       parts.tx_paths[ifindex]->transmit(pkt::Packet::adopt(batch[i]));
     }
   }
-  return worked;
 }
 
 void Lcore::end_of_burst() {
@@ -111,40 +163,33 @@ void Lcore::end_of_burst() {
 
 Instant Lcore::next_deadline() {
   Instant next = parts.wheel->next_expiry();
-  for (auto& poller : parts.pollers) next = std::min(next, poller->next_flush());
+  for (auto& poller : parts.pollers)
+    if (poller->wants_poll()) next = std::min(next, poller->next_flush());
   return next;
 }
 
+bool Lcore::has_queued_frames() const {
+  return std::any_of(parts.tx_paths.begin(), parts.tx_paths.end(), [](const auto& p) { return p && p->has_queued(); });
+}
+
 bool Lcore::has_work() const {
-  for (const Source* source : sources_)
-    if (source->has_work()) return true;
-  for (const auto& path : parts.tx_paths)
-    if (path && path->has_queued()) return true;
-  return !inbox_.empty() || parts.backlog->has_work() || tx_rings_.waiting(env_.lcore) != 0;
+  return softirq_.has_pending() || is_wanted() || !control_.empty() || has_queued_frames() || parts.backlog->has_work() ||
+         tx_rings_.waiting(env_.lcore) != 0;
 }
 
 void Lcore::run(const std::atomic<bool>& stop) {
-  int idle_passes = 0;
+  std::uint64_t idle_passes = 0;
   Duration step = first_sleep;
   while (!stop.load(std::memory_order_relaxed)) {
-    if (run_once()) {
+    const bool idle = !run_once();
+    if (idle && ++idle_passes < patience()) continue;
+    if (!idle || sleep(step, stop)) {
       idle_passes = 0;
       step = first_sleep;
-    } else if (++idle_passes >= idle_passes_before_sleep) {
-      sleep(step);
+    } else {
       step = std::min(step * 2, longest_sleep);
     }
   }
-}
-
-void Lcore::sleep(Duration at_most) {
-  const Instant deadline = next_deadline();
-  if (deadline != never) at_most = std::min<Duration>(at_most, deadline - env_.now);
-  if (at_most <= 0ns) return;
-  waker_.announce();
-  if (has_work()) return waker_.retract();
-  stats_.softnet.add(stats::Softnet::idle_sleeps);
-  if (waker_.sleep(at_most)) stats_.softnet.add(stats::Softnet::idle_wakeups);
 }
 
 void Lcore::remove_source(Source& source) { std::erase(sources_, &source); }

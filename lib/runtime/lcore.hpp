@@ -4,6 +4,7 @@
 #include <millrace/env/env.hpp>
 #include <millrace/runtime/backlog.hpp>
 #include <millrace/runtime/clock.hpp>
+#include <millrace/runtime/event_set.hpp>
 #include <millrace/runtime/inbox.hpp>
 #include <millrace/runtime/receive.hpp>
 #include <millrace/runtime/rx_poller.hpp>
@@ -14,6 +15,7 @@
 #include <millrace/timer/wheel.hpp>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -40,10 +42,21 @@ class Lcore {
   Lcore(const Lcore&) = delete;
   Lcore& operator=(const Lcore&) = delete;
 
-  /// One pass: posted calls, pending softirqs, output. Returns whether there was anything to do.
+  /// One pass: the application's turn, then deferred mode's, then what was heard of. Returns whether there was anything
+  /// to do.
   bool run_once();
-  /// Passes until `stop`; sleeps when 1,000 passes in a row found nothing (receive_path X20).
+  /// Passes until `stop`, which who sets it follows by a wake-up. Sleeps when there is nothing to do (receive_path X20):
+  /// at once when interrupts alone drive its queues, after 1,000 passes that found nothing when a queue is adaptive,
+  /// never when a queue is in poll mode.
   void run(const std::atomic<bool>& stop);
+  /// Takes a queue's NAPI over: on this lcore, or while it is stopped. What waits in the queue is polled next.
+  void adopt(std::unique_ptr<RxPoller> poller);
+  /// Gives a queue's NAPI away, everything that it held passed up and handed on; null when it is not here.
+  std::unique_ptr<RxPoller> release(std::uint32_t napi_id);
+  /// The NAPI of that id, null when it is not here: on this lcore, or while no queue moves.
+  [[nodiscard]] RxPoller* poller_of(std::uint32_t napi_id);
+  /// Events of a descriptor whose token is a napi_id are that NAPI's interrupts; others are counted as spurious.
+  [[nodiscard]] EventSet& events() { return events_; }
   /// When time alone gives this lcore something to do: a timer, or packets that GRO holds. `never` when nothing.
   [[nodiscard]] Instant next_deadline();
   /// Whether the next pass has something to do whatever the time is: calls, packets on rings, frames a device refused.
@@ -56,26 +69,47 @@ class Lcore {
 
   [[nodiscard]] Env& env() { return env_; }
   [[nodiscard]] Softnet& softnet() { return softnet_; }
+  [[nodiscard]] Softirq& softirq() { return softirq_; }
+  /// Calls of the application, for its turn.
   [[nodiscard]] Inbox& inbox() { return inbox_; }
+  /// Has the control path's request made by the TASKLET softirq, soon, whatever the application does. Any thread. False
+  /// when too many wait.
+  bool post_control(std::function<void()> request);
   [[nodiscard]] const stats::LcoreStats& stats() const { return stats_; }
   [[nodiscard]] Waker& waker() { return waker_; }
 
   LcoreParts parts;
 
  private:
-  bool do_softirq();
+  friend struct LcoreActions;
+  struct Sleeper;
+  static constexpr std::uint64_t waker_token = 0;  // napi_ids begin above it
+  bool run_application();
+  bool hear_events();
+  [[nodiscard]] bool is_wanted() const;
+  [[nodiscard]] bool has_queued_frames() const;
   void run_timers();
-  bool net_tx_action();
+  void net_tx_action();
   void end_of_burst();
-  void sleep(Duration at_most);
+  void end_of_pass();
+  void account(stats::Softnet stage);
+  bool look_for_interrupts();
+  void on_event(std::uint64_t token);
+  [[nodiscard]] std::uint64_t patience() const;
+  bool sleep(Duration at_most, const std::atomic<bool>& stop);
 
   stats::LcoreStats stats_;
   Env env_;
   Clock& clock_;
   Waker& waker_;
+  EventSet events_;
+  Softirq softirq_;
   Softnet softnet_;
   WorkerRings& tx_rings_;
   Inbox inbox_;
+  Inbox control_;
+  Instant accounted_to_{};
+  bool worked_ = false;
   std::vector<Source*> sources_;
 };
 

@@ -3,22 +3,76 @@
 // Called by Lcore for the NET_RX vector; calls Napi::poll. net_rx_action() and napi_poll() of net/core/dev.c.
 #include <millrace/runtime/softnet.hpp>
 
+#include <millrace/base/log.hpp>
+
+#include <atomic>
+
 namespace millrace::runtime {
 namespace {
+
+void warn_once(std::atomic_flag& said, const char* what) {
+  if (!said.test_and_set()) log(LogLevel::warn, what);
+}
+
+// What a NAPI that used its weight must not have done: it completed, and was perhaps scheduled again (D4, D10).
+void completed_with_all_work(Env& env, bool is_linked) {
+  static std::atomic_flag said_linked;
+  static std::atomic_flag said;
+  env.stats->softnet.add(stats::Softnet::napi_stuck);
+  if (is_linked) return warn_once(said_linked, "Budget exhausted after napi rescheduled");
+  warn_once(said, "napi_stuck: a poll used its whole weight and completed all the same");
+}
+
+// A poll below its weight: it has completed, or it would never be polled again (D4).
+void below_weight(Softnet& softnet, poll::Napi& napi, Env& env) {
+  static std::atomic_flag said;
+  if (!napi.has_completed()) {
+    env.stats->softnet.add(stats::Softnet::napi_stuck);
+    warn_once(said, "napi_stuck: a poll returned less than its weight without complete; completed in its stead");
+    napi.complete();
+  }
+  // Something was scheduled meanwhile and complete() kept it scheduled.
+  if (napi.is_scheduled() && !napi.hook.is_linked()) softnet.poll_list.push_back(napi);
+}
+
+// One poll, with the loop's part of the contract around it. Negative: it was refused.
+int guarded_poll(poll::Napi& napi, Env& env, int weight) {
+  static std::atomic_flag said_lcore;
+  static std::atomic_flag said_weight;
+  if (napi.lcore() != env.lcore) {
+    env.stats->softnet.add(stats::Softnet::poll_wrong_lcore);
+    warn_once(said_lcore, "a NAPI stood on the poll list of an lcore that does not own it; it is not polled there");
+    return -1;
+  }
+  napi.begin_poll();
+  const int work = napi.poll(env, weight);
+  napi.end_poll();
+  env.stats->softnet.add(stats::Softnet::polls);
+  if (work > weight) {
+    env.stats->softnet.add(stats::Softnet::napi_overrun);
+    warn_once(said_weight, "a NAPI poll returned more than its weight");
+  }
+  return work;
+}
 
 // Polls one NAPI. If it used its whole weight it goes to the end of `repoll`, to be polled in the next pass.
 int napi_poll(Softnet& softnet, poll::Napi& napi, Env& env, poll::NapiList& repoll) {
   napi.hook.unlink();
   const int weight = napi.weight();
-  const int work = napi.poll(env, weight);
-  env.stats->softnet.add(stats::Softnet::polls);
-  if (work < weight) {
-    // Completed; unless complete() found that something was scheduled meanwhile and kept it scheduled.
-    if (napi.is_scheduled() && !napi.hook.is_linked()) softnet.poll_list.push_back(napi);
+  const int work = guarded_poll(napi, env, weight);
+  if (work < 0) return 0;
+  if (napi.is_disabled()) {
+    if (!napi.has_completed()) napi.complete();
+    napi.disable();
     return work;
   }
-  if (napi.is_disabled()) {
-    napi.complete();
+  if (work < weight) {
+    below_weight(softnet, napi, env);
+    return work;
+  }
+  if (napi.has_completed()) {
+    completed_with_all_work(env, napi.hook.is_linked());
+    if (napi.is_scheduled() && !napi.hook.is_linked()) softnet.poll_list.push_back(napi);
     return work;
   }
   napi.weight_used(env);
@@ -59,7 +113,7 @@ void net_rx_action(Softnet& softnet, Env& env, Clock& clock, void (*after_poll)(
   softnet.poll_list.splice_back(list);
   if (softnet.poll_list.empty()) return;
   if (squeezed) env.stats->softnet.add(stats::Softnet::time_squeeze_left);
-  softnet.raise(Vector::net_rx);
+  softnet.softirq.raise(Vector::net_rx);
 }
 
 }  // namespace millrace::runtime

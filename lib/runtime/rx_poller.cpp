@@ -7,6 +7,7 @@
 #include <millrace/wire/ethernet.hpp>
 
 #include <algorithm>
+#include <utility>
 
 namespace millrace::runtime {
 namespace {
@@ -23,32 +24,71 @@ pkt::PacketType packet_type(const std::uint8_t* destination, const MacAddress& o
 
 }  // namespace
 
+// Unmasking, with what it looks at.
+struct RxPoller::Unmasking {
+  Env& env;
+  RxPoller& poller;
+  void arm() { poller.interrupt_.arm(env); }
+  void disarm() { poller.interrupt_.disarm(); }
+  // What is found waits in the burst for the next poll.
+  bool look() {
+    const auto most = static_cast<std::uint16_t>(std::min<int>(rx_burst, poller.weight()));
+    return poller.wiring_.queue.receive(env, poller.burst_, most) != 0;
+  }
+};
+
+int RxPoller::take_burst(Env& env) {
+  const int count = burst_.size();
+  for (std::uint16_t i = 0; i < burst_.size(); ++i) __builtin_prefetch(burst_[i].data());
+  burst_.take_all([&](pkt::Packet packet) { take(env, std::move(packet)); });
+  return count;
+}
+
 int RxPoller::poll(Env& env, int weight) {
-  int done = 0;
+  int done = take_burst(env);
   while (done < weight) {
     const auto asked = static_cast<std::uint16_t>(std::min<int>(rx_burst, weight - done));
     const std::uint16_t n = wiring_.queue.receive(env, burst_, asked);
-    for (std::uint16_t i = 0; i < n; ++i) __builtin_prefetch(burst_[i].data());
-    burst_.take_all([&](pkt::Packet packet) { take(env, std::move(packet)); });
-    done += n;
+    done += take_burst(env);
     if (n < asked) break;
   }
-  if (done < weight) {
-    gro_.complete(env, up_);
-    complete();
-  }
-  wiring_.receive.steer(up_);
+  taken_ += static_cast<std::uint32_t>(done);
+  if (done < weight) finish(env, done);
+  receive_->steer(up_);
   return done;
+}
+
+// Completion, and the interrupt after it: unmasked unless it is deferred (D12) or held off (B5).
+void RxPoller::finish(Env& env, int work) {
+  unmasked_ = complete_done(env, work);
+  const std::uint32_t taken = std::exchange(taken_, 0);  // polls that used their weight included
+  if (!unmasked_ || !interrupt_.is_driven()) return;
+  if (interrupt_.hold_off(env, *host(), *this, taken)) return;
+  Unmasking unmasking{env, *this};
+  if (unmask_and_look(unmasking)) host()->schedule(*this);
 }
 
 void RxPoller::weight_used(Env& env) {
   gro_.flush_old(env, up_);
-  wiring_.receive.steer(up_);
+  receive_->steer(up_);
+}
+
+void RxPoller::flush_held(Env& env, bool old_only) {
+  if (old_only) {
+    gro_.flush_old(env, up_);
+  } else if (interrupt_.is_driven()) {
+    gro_.flush_all(env, up_);  // gro.poll_hold_us is for those who poll again at once (X19)
+  } else {
+    gro_.complete(env, up_);
+  }
 }
 
 void RxPoller::drain(Env& env) {
+  interrupt_.disarm();
+  interrupt_.cancel_hold_off();
+  take_burst(env);
   gro_.flush_all(env, up_);
-  wiring_.receive.steer(up_);
+  receive_->steer(up_);
 }
 
 void RxPoller::take(Env& env, pkt::Packet packet) {

@@ -5,11 +5,13 @@
 #include <millrace/poll/napi.hpp>
 #include <millrace/port/port.hpp>
 #include <millrace/runtime/receive.hpp>
+#include <millrace/runtime/rx_interrupt.hpp>
 
 namespace millrace::runtime {
 
-/// The NAPI of one rx queue: harvest, GRO, then Receive. Poll mode (receive_path X19): a poll below its weight
-/// completes, and the lcore schedules it again at its next pass.
+/// The NAPI of one rx queue: harvest, GRO, then Receive. In interrupt mode a poll below its weight completes and unmasks
+/// the interrupt; in the other modes the lcore schedules it again at its next pass (receive_path X19), unless the
+/// completion deferred that (D12).
 class RxPoller final : public poll::Napi {
  public:
   struct Wiring {
@@ -17,24 +19,47 @@ class RxPoller final : public poll::Napi {
     Receive& receive;
     MacAddress mac;          ///< the port's own
     std::uint32_t napi_id;
+    RxMode mode = RxMode::poll;
+    Coalesce coalesce{};
+    std::size_t lcores = 1;  ///< how many there are, for the counts of interrupts
   };
-  RxPoller(const Wiring& wiring, const gro::Config& gro) : wiring_(wiring), gro_(gro) {}
+  RxPoller(const Wiring& wiring, const gro::Config& gro)
+      : wiring_(wiring), receive_(&wiring.receive), interrupt_(wiring.queue, wiring.mode, wiring.coalesce, wiring.lcores), gro_(gro) {
+    set_id(wiring.napi_id);
+  }
 
   int poll(Env& env, int weight) override;
   void weight_used(Env& env) override;
 
-  /// Passes up whatever GRO holds; for the end of the lcore's life.
+  /// Whether it is to be polled although no event says so.
+  [[nodiscard]] bool wants_poll() const { return unmasked_ && !interrupt_.is_driven() && !is_scheduled(); }
+  [[nodiscard]] RxInterrupt& interrupt() { return interrupt_; }
+  [[nodiscard]] const RxInterrupt& interrupt() const { return interrupt_; }
+  /// Masks the interrupt and passes up whatever it holds: for the end of the lcore's life, or of its time on it.
   void drain(Env& env);
+  /// Its packets go to another lcore's Receive from now on. Drained, and on no lcore.
+  void move_to(Receive& receive) { receive_ = &receive; }
   /// When a poll is due although nothing arrives: GRO holds packets. `never` when it does not.
   [[nodiscard]] Instant next_flush() const { return gro_.next_flush(); }
 
+ protected:
+  bool holds_packets() const override { return gro_.holds(); }
+  void flush_held(Env& env, bool old_only) override;
+
  private:
+  struct Unmasking;
   void take(Env& env, pkt::Packet packet);
+  int take_burst(Env& env);
+  void finish(Env& env, int work);
 
   Wiring wiring_;
+  Receive* receive_;
+  RxInterrupt interrupt_;
   gro::Gro gro_;
   pkt::Burst burst_;
   pkt::PacketList up_;
+  std::uint32_t taken_ = 0;  // since the last completion
+  bool unmasked_ = true;
 };
 
 }  // namespace millrace::runtime

@@ -3,34 +3,59 @@
 
 #include <millrace/env/env.hpp>
 #include <millrace/poll/napi.hpp>
+#include <millrace/poll/napi_hash.hpp>
 #include <millrace/runtime/clock.hpp>
+#include <millrace/runtime/softirq.hpp>
 
 #include <cstdint>
 
 namespace millrace::runtime {
 
-/// The tunables of the receive loop, with Linux's defaults (net.core.*).
+/// The tunables of the receive loop, with Linux's defaults (net.core.*, softirq.*).
 struct SoftnetLimits {
   int netdev_budget = 300;
   Duration netdev_budget_usecs = 2000us;
   int dev_weight = 64;
   std::uint32_t netdev_max_backlog = 1000;
+  SoftirqLimits softirq{};
 };
 
-/// Softirq vectors, lowest first as they run (kernel/softirq.c).
-enum class Vector : std::uint8_t { timer = 1, net_tx = 2, net_rx = 3 };
+/// One lcore's receive state: struct softnet_data (receive_path D17), whose queues towards this lcore are WorkerRings
+/// and whose backlog NAPI is Backlog. On cache lines of its own; touched by that lcore only.
+struct alignas(64) Softnet final : poll::NapiHost {
+  Softnet(Env& owner, Softirq& executor) : env(owner), softirq(executor) {}
 
-/// One lcore's receive state: struct softnet_data. Touched by that lcore only.
-struct Softnet {
+  Env& env;
+  Softirq& softirq;
   SoftnetLimits limits;
   poll::NapiList poll_list;
-  std::uint32_t pending = 0;        ///< bit per Vector
+  poll::NapiHash napis;             ///< by id, what busy polling may find
   bool in_net_rx_action = false;
 
-  void raise(Vector v) { pending |= 1u << static_cast<unsigned>(v); }
   /// napi_schedule(): links the NAPI; while net_rx_action runs it looks at the list itself, so no raise is needed.
-  void schedule(poll::Napi& napi) {
-    if (napi.schedule(poll_list) && !in_net_rx_action) raise(Vector::net_rx);
+  void schedule(poll::Napi& napi) override {
+    if (napi.schedule(poll_list)) raise_net_rx();
+  }
+  void link_by_watchdog(poll::Napi& napi) override {
+    env.stats->softnet.add(stats::Softnet::napi_watchdog);
+    poll_list.push_back(napi);
+    raise_net_rx();
+  }
+  /// netif_napi_add() and napi_enable(), and one schedule: what arrived before made no event (receive_path A7).
+  void add(poll::Napi& napi) {
+    napi.enable(this, env.lcore);
+    napis.add(napi);
+    schedule(napi);
+  }
+  /// napi_disable() and netif_napi_del(). False from inside its own poll: it goes when that ends.
+  bool remove(poll::Napi& napi) {
+    poll::NapiHash::remove(napi);
+    return napi.disable();
+  }
+
+ private:
+  void raise_net_rx() {
+    if (!in_net_rx_action) softirq.raise(Vector::net_rx);
   }
 };
 

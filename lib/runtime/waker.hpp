@@ -2,6 +2,7 @@
 #pragma once
 
 #include <millrace/base/time.hpp>
+#include <millrace/runtime/sleep_protocol.hpp>
 
 #include <atomic>
 #include <cstdint>
@@ -23,27 +24,34 @@ class Waker {
 
   /// Producer, after publishing, once per batch: wakes the sleeper if there is one. Returns whether it wrote.
   bool wake_if_asleep() {
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (!asleep_.load(std::memory_order_relaxed)) return false;
+    if (!must_wake(asleep_)) return false;
     write_event();
     return true;
   }
 
   /// Sleeper: announces itself. The queues must be looked at again after this and before sleep().
-  void announce() {
-    asleep_.store(true, std::memory_order_relaxed);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-  }
+  void announce() { announce_sleep(asleep_); }
   /// Sleeper: something was there after all.
-  void retract() { asleep_.store(false, std::memory_order_relaxed); }
+  void retract() { asleep_.store(false); }
   /// Sleeper: waits for a wake-up or `timeout`, then retracts. Returns whether it was woken.
   bool sleep(Duration timeout);
   /// Sleeper that waits elsewhere (epoll of its own): takes the event off the fd, so that it can fire again.
   void drain();
 
  private:
+  /// The announcement, and the fence around it.
+  class Flag {
+   public:
+    void store(bool value) { value_.store(value, std::memory_order_relaxed); }
+    [[nodiscard]] bool load() const { return value_.load(std::memory_order_relaxed); }
+    static void fence() { std::atomic_thread_fence(std::memory_order_seq_cst); }
+
+   private:
+    std::atomic<bool> value_{false};
+  };
+
   void write_event();
-  std::atomic<bool> asleep_{false};
+  Flag asleep_;
   int fd_;
 };
 

@@ -44,6 +44,10 @@ class WorkerRings {
     return ring(source, target).dequeue(into, count);
   }
 
+  /// Packets that one source has handed to `target` and that wait.
+  [[nodiscard]] std::uint32_t waiting(std::uint16_t source, std::uint16_t target) const {
+    return rings_[index(source, target)]->size();
+  }
   /// Packets waiting for `target` over all sources; any of the two sides may ask.
   [[nodiscard]] std::uint32_t waiting(std::uint16_t target) const {
     std::uint32_t sum = 0;

@@ -9,6 +9,12 @@ namespace {
 constexpr CounterInfo softnet_info[] = {
 #include <millrace/stats/softnet.def>
 };
+constexpr CounterInfo softirq_info[] = {
+#include <millrace/stats/softirq.def>
+};
+constexpr CounterInfo softirq_latency_info[] = {
+#include <millrace/stats/softirq_latency.def>
+};
 constexpr CounterInfo gro_info[] = {
 #include <millrace/stats/gro.def>
 };
@@ -64,6 +70,9 @@ void visit_group(std::span<const LcoreStats* const> lcores, CounterBlock<Enum> L
 
 void for_each(std::span<const LcoreStats* const> lcores, const Visit& visit) {
   visit_group(lcores, &LcoreStats::softnet, "softnet", softnet_info, visit);
+  visit_group(lcores, &LcoreStats::softirq, "softirq", softirq_info, visit);
+  visit_group(lcores, &LcoreStats::softirq_raised, "softirq_raised", softirq_info, visit);
+  visit_group(lcores, &LcoreStats::softirq_latency, "softirq_latency", softirq_latency_info, visit);
   visit_group(lcores, &LcoreStats::gro, "gro", gro_info, visit);
   visit_group(lcores, &LcoreStats::steer, "steer", steer_info, visit);
   visit_group(lcores, &LcoreStats::neighbor, "neighbor", neighbor_info, visit);

@@ -15,6 +15,15 @@ enum class Softnet : unsigned {
 #include <millrace/stats/softnet.def>
   count_
 };
+/// By softirq vector, in the vectors' order.
+enum class Softirq : unsigned {
+#include <millrace/stats/softirq.def>
+  count_
+};
+enum class SoftirqLatency : unsigned {
+#include <millrace/stats/softirq_latency.def>
+  count_
+};
 enum class Gro : unsigned {
 #include <millrace/stats/gro.def>
   count_
@@ -69,6 +78,9 @@ enum class DropReason : unsigned {
 /// Every counter of one lcore. Written by that lcore alone, read by anyone, never reset.
 struct alignas(64) LcoreStats {
   CounterBlock<Softnet> softnet;
+  CounterBlock<Softirq> softirq;         ///< runs
+  CounterBlock<Softirq> softirq_raised;  ///< raises
+  CounterBlock<SoftirqLatency> softirq_latency;
   CounterBlock<Gro> gro;
   CounterBlock<Steer> steer;
   CounterBlock<Neighbor> neighbor;

@@ -3,6 +3,7 @@
 #include "tests/interop/port_host.hpp"
 
 #include <millrace/runtime/eal.hpp>
+#include <millrace/runtime/event_set.hpp>
 
 #include "tests/support/catch.hpp"
 
@@ -16,6 +17,18 @@ namespace {
 std::uint32_t started(std::uint32_t packets) {
   if (const auto eal = runtime::eal_start({}); !eal) FAIL(eal.error().message);
   return packets;
+}
+
+// The next packet of any queue that is there now; null when there is none.
+pkt::Packet take_now(Host& host, port::Port& port) {
+  for (std::uint16_t queue = 0; queue < port.info().rx_queues; ++queue) {
+    pkt::Burst burst;
+    pkt::Packet got;
+    if (port.rx_queue(queue).receive(host.env, burst, 1) == 0) continue;
+    burst.take_all([&](pkt::Packet p) { got = std::move(p); });
+    return got;
+  }
+  return {};
 }
 
 }  // namespace
@@ -36,13 +49,7 @@ void Host::send(port::Port& port, pkt::Packet packet, std::uint16_t queue) {
 pkt::Packet Host::receive(port::Port& port) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(2);
   while (std::chrono::steady_clock::now() < end) {
-    for (std::uint16_t queue = 0; queue < port.info().rx_queues; ++queue) {
-      pkt::Burst burst;
-      pkt::Packet got;
-      if (port.rx_queue(queue).receive(env, burst, 1) == 0) continue;
-      burst.take_all([&](pkt::Packet p) { got = std::move(p); });
-      return got;
-    }
+    if (pkt::Packet got = take_now(*this, port)) return got;
     std::this_thread::sleep_for(std::chrono::microseconds(100));
   }
   return {};
@@ -60,6 +67,30 @@ pkt::Packet Host::unfinished(const RawFrame& frame, std::size_t first, std::size
                               : frame.proto == 17 ? pkt::ChecksumRequest::udp
                                                   : pkt::ChecksumRequest::icmp6;
   return packet;
+}
+
+void wakes_by_interrupt(Host& host, port::Port& port, const std::function<void()>& send) {
+  port::RxQueue& queue = port.rx_queue(0);
+  REQUIRE(queue.event_fd() >= 0);
+  runtime::EventSet events;
+  REQUIRE(events.add(queue.event_fd(), 1));
+  const auto nothing = [](std::uint64_t) {};
+  const auto empty = [&] {
+    while (pkt::Packet stray = take_now(host, port)) pkt::consume(std::move(stray));
+  };
+  for (int i = 0; i < 10; ++i) {
+    queue.arm();
+    empty();
+    while (events.wait(0ns, nothing) > 0) {
+    }
+    CHECK(events.wait(1ms, nothing) == 0);
+    send();
+    CHECK(events.wait(2s, nothing) > 0);
+    queue.disarm();
+    pkt::Packet got = host.receive(port);
+    REQUIRE(got);
+    pkt::consume(std::move(got));
+  }
 }
 
 }  // namespace millrace::test

@@ -6,6 +6,7 @@
 #include "tests/support/eal.hpp"
 #include "tests/support/raw_frame.hpp"
 
+#include <functional>
 #include <memory>
 
 namespace millrace::test {
@@ -25,5 +26,9 @@ struct Host {
   std::unique_ptr<stats::LcoreStats> stats = std::make_unique<stats::LcoreStats>();
   Env env;
 };
+
+/// Receives ten packets that `send` brings one by one, each after its queue's interrupt told of it within two seconds;
+/// an idle queue must have none.
+void wakes_by_interrupt(Host& host, port::Port& port, const std::function<void()>& send);
 
 }  // namespace millrace::test

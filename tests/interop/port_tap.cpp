@@ -187,6 +187,17 @@ TEST_CASE("a burst keeps its order") {
   }
 }
 
+TEST_CASE("B3: each frame is an event of the queue's descriptor, and an idle queue has none") {
+  Host host;
+  ethdev::Options options = tap(host);
+  options.interrupts = ethdev::Options::Interrupts::needed;
+  auto port = open_tap(options);
+  PacketSocket kernel(KernelInterface("mr0"));
+  test::wakes_by_interrupt(host, *port, [&] {
+    kernel.send(RawFrame{.source = KernelInterface("mr0").mac(), .destination = port->info().mac}.bytes());
+  });
+}
+
 TEST_CASE("TAP has as many rx as tx queues; Info tells") {
   Host host;
   ethdev::Options options = tap(host);

@@ -25,7 +25,8 @@ lcores:
   - {}
 ports:
   - {name: t0, driver: tap, iface: mr0, mac: "02:00:00:00:00:01", mtu: 9000, rx_queues: 2, tx_queues: 2, rx_desc: 512,
-     tx_desc: 1024, rps_cpus: "3", gro: off, rx_lcores: [1, 0]}
+     tx_desc: 1024, rps_cpus: "3", gro: off, rx_lcores: [1, 0], rx_mode: interrupt,
+     coalesce: {rx_usecs: 50, rx_frames: 32, adaptive: true}, gro_flush_timeout_ns: 20000, napi_defer_hard_irqs: 2}
   - {name: v0, driver: vdev, device: "net_ring0,a=b"}
 stacks:
   - name: h
@@ -40,6 +41,7 @@ sysctl:
   net.ipv4.tcp_rmem: [4096, 8192, 16384]
   net.ipv4.tcp_wmem: 5000 6000 7000
   gro.compat: linux
+  softirq.max_restart: 7
 capture: {enabled: yes, file: a.pcapng, ports: [t0], direction: in, max_bytes: 1000000, snaplen: 96, buffer_bytes: 1048576}
 clock: manual
 seed: 0xffffffffffffffff
@@ -59,7 +61,11 @@ seed: 0xffffffffffffffff
                            1024,
                            LcoreMask(3),
                            false,
-                           {1, 0}});
+                           {1, 0},
+                           RxMode::interrupt,
+                           {50, 32, true},
+                           20000,
+                           2});
   CHECK(c.ports[1].device == "net_ring0,a=b");
   CHECK(c.ports[1].driver == PortDriver::vdev);
   REQUIRE(c.stacks.size() == 1);
@@ -73,6 +79,7 @@ seed: 0xffffffffffffffff
   CHECK(c.sysctl.tcp_rmem == std::array<std::int64_t, 3>{4096, 8192, 16384});
   CHECK(c.sysctl.tcp_wmem == std::array<std::int64_t, 3>{5000, 6000, 7000});
   CHECK(c.sysctl.gro_compat == gro_compat_linux);
+  CHECK(c.sysctl.softirq_max_restart == 7);
   CHECK(c.capture == Capture{true, "a.pcapng", {"t0"}, CaptureDirection::in, 1000000, 96, 1048576});
   CHECK(c.clock == ClockSource::manual);
   CHECK(c.seed == ~std::uint64_t{0});

@@ -36,6 +36,16 @@ TEST_CASE("ports: each impossible value is the one problem") {
          c.ports[1].rx_lcores = {0, 2};
        },
        "ports[1].rx_lcores[1]", "no lcore; there are 2"},
+      {"interrupts of a sim port", [](Config& c) { c.ports[1].rx_mode = RxMode::interrupt; }, "ports[1].rx_mode", "adaptive or poll"},
+      {"hold-off", [](Config& c) { c.ports[0].coalesce.rx_usecs = 50; }, "ports[0].coalesce", "rx_mode interrupt alone"},
+      {"frames without time",
+       [](Config& c) {
+         c.ports[0].rx_mode = RxMode::interrupt;
+         c.ports[0].coalesce.rx_frames = 32;
+       },
+       "ports[0].coalesce.rx_frames", "has to begin"},
+      {"deferral", [](Config& c) { c.ports[0].napi_defer_hard_irqs = 2; }, "ports[0].napi_defer_hard_irqs", "gro_flush_timeout_ns"},
+      {"long timeout", [](Config& c) { c.ports[0].gro_flush_timeout_ns = 1'000'000'001; }, "ports[0].gro_flush_timeout_ns", "1000000000"},
       {"device twice",
        [](Config& c) {
          c.ports.push_back({.name = "r1", .driver = PortDriver::vdev, .device = "net_ring0"});

@@ -5,6 +5,25 @@
 
 using namespace millrace;
 
+TEST_CASE("the tunables of softirqs and NAPIs reach them, in their units") {
+  config::Sysctl sysctl;
+  sysctl.softirq_max_restart = 11;
+  sysctl.softirq_max_time_us = 2001;
+  sysctl.softirq_defer_when_deferred = 1;
+  sysctl.softirq_force_thread = 1;
+  const runtime::SoftirqLimits softirq = softnet_limits(sysctl).softirq;
+  CHECK(softirq.max_restart == 11);
+  CHECK(softirq.max_time == 2001us);
+  CHECK(softirq.defer_when_deferred);
+  CHECK(softirq.force_thread);
+  config::Port port;
+  port.gro_flush_timeout_ns = 20'000;
+  port.napi_defer_hard_irqs = 2;
+  CHECK(napi_tunables(port).gro_flush_timeout == 20us);
+  CHECK(napi_tunables(port).defer_hard_irqs == 2);
+  CHECK(coalesce_of({.rx_usecs = 50, .rx_frames = 32, .adaptive = true}) == runtime::Coalesce{50us, 32, true});
+}
+
 TEST_CASE("Linux's tunables reach the parts that obey them, in their units") {
   config::Sysctl sysctl;
   sysctl.netdev_budget = 301;

@@ -2,48 +2,15 @@
 #include <millrace/runtime/lcore.hpp>
 
 #include "tests/support/catch.hpp"
-#include "tests/support/eal.hpp"
+#include "tests/unit/runtime/bare_lcore.hpp"
 
-#include <thread>
 
 using namespace millrace;
 
 namespace {
 
-// An lcore without ports or stacks.
-struct Bare {
-  explicit Bare(runtime::Clock& clock) : lcore(0, clock, waker, limits, rings) {
-    lcore.parts.wheel = std::make_unique<timer::Wheel>(lcore.env().now);
-    lcore.env().wheel = lcore.parts.wheel.get();
-    lcore.parts.steer = std::make_unique<steer::Steer>(directory, toeplitz);
-    lcore.parts.receive = std::make_unique<runtime::Receive>(
-        lcore.env(), limits, *lcore.parts.steer, runtime::Receive::Wiring{.rings = rings, .wakers = wakers, .by_ifindex = stacks, .capture = {}});
-    lcore.parts.backlog = std::make_unique<runtime::Backlog>(*lcore.parts.receive, rings, 0, 64);
-  }
-  runtime::Waker waker;
-  std::array<runtime::Waker*, 1> wakers{&waker};
-  runtime::SoftnetLimits limits;
-  runtime::WorkerRings rings{1, 16};
-  steer::FlowTable flows{16, 1};
-  steer::Directory directory{{&flows}};
-  steer::Toeplitz toeplitz;
-  std::array<socket::Stack*, 1> stacks{};
-  runtime::Lcore lcore;
-};
-
-// Raises NET_RX again from every poll, as a queue that is never empty does.
-class Flood final : public poll::Napi {
- public:
-  Flood() { enable(); }
-  int poll(Env& env, int weight) override {
-    ++polls;
-    env.stats->softnet.add(stats::Softnet::processed, static_cast<std::uint64_t>(weight));
-    if (on_poll) on_poll();
-    return weight;
-  }
-  int polls = 0;
-  std::function<void()> on_poll;
-};
+using Bare = test::BareLcore;
+using Flood = test::FloodNapi;
 
 }  // namespace
 
@@ -73,7 +40,10 @@ TEST_CASE("C4, D6: one flooded queue is 64 packets a pass and 10 passes an entry
   bare.lcore.softnet().schedule(flood);
   CHECK(bare.lcore.run_once());
   CHECK(flood.polls == 10);
-  CHECK(bare.lcore.stats().softnet[stats::Softnet::processed] == 640);
+  CHECK(bare.count(stats::Softnet::processed) == 640);
+  CHECK(bare.count(stats::Softnet::event_runs) == 1);
+  CHECK(bare.count(stats::Softnet::deferred_wakeups) == 1);
+  CHECK(bare.lcore.softirq().is_deferred());
 }
 
 TEST_CASE("C4: passes of 3 ms each are one pass an entry") {
@@ -98,21 +68,127 @@ TEST_CASE("C4: work posted to the lcore (need_resched) ends the restarts") {
   CHECK(flood.polls == 3);
 }
 
-TEST_CASE("X20: an idle lcore sleeps, and a posted call wakes it") {
-  runtime::MonotonicClock clock;
+TEST_CASE("C5: under a flood the application has its turn once for each deferred run of at most 10 passes") {
+  runtime::ManualClock clock;
   Bare bare(clock);
-  std::atomic<bool> stop{false};
-  std::thread thread([&] { bare.lcore.run(stop); });
-  std::atomic<int> calls{0};
-  for (int i = 0; i < 200; ++i) {
-    // Wait until it has gone to sleep since the last call, so that each post meets a sleeper or one about to be.
-    const auto sleeps = bare.lcore.stats().softnet[stats::Softnet::idle_sleeps];
-    while (bare.lcore.stats().softnet[stats::Softnet::idle_sleeps] == sleeps) std::this_thread::yield();
-    bare.lcore.inbox().post([&] { calls.fetch_add(1); });
-    while (calls.load() != i + 1) std::this_thread::yield();
+  Flood flood;
+  bare.lcore.softnet().schedule(flood);
+  int tasks = 0;
+  std::function<void()> again = [&] {
+    ++tasks;
+    bare.lcore.inbox().post(again);
+  };
+  bare.lcore.inbox().post(again);
+  for (int pass = 0; pass < 100; ++pass) bare.lcore.run_once();
+  CHECK(tasks == 100);
+  CHECK(flood.polls >= 100);  // and the stack has its own: at least one pass for each turn of the application
+  CHECK(bare.count(stats::Softnet::deferred_runs) >= 99);
+
+  // An application that asks for nothing leaves the stack ten passes a turn.
+  Bare quiet(clock);
+  Flood alone;
+  quiet.lcore.softnet().schedule(alone);
+  for (int pass = 0; pass < 10; ++pass) quiet.lcore.run_once();
+  CHECK(alone.polls == 100);
+}
+
+TEST_CASE("C6: what an event raised is run in the pass that heard of it") {
+  runtime::ManualClock clock;
+  Bare bare(clock);
+  int fired = 0;
+  timer::Timer timer([](void* count, Instant) { ++*static_cast<int*>(count); }, &fired);
+  bare.lcore.env().wheel->arm(timer, clock.peek() + 1ms);
+  clock.advance(1ms);
+  bare.lcore.run_once();
+  CHECK(fired == 1);
+  int requests = 0;
+  bare.lcore.post_control([&] { ++requests; });
+  CHECK(bare.lcore.has_work());
+  bare.lcore.run_once();
+  CHECK(requests == 1);
+  CHECK(bare.lcore.stats().softirq_latency[stats::SoftirqLatency::below_1us] == 2);  // event to run
+  CHECK(bare.count(stats::Softnet::event_runs) == 2);
+}
+
+TEST_CASE("C7: flood and a control request: on, it is served inline and NET_RX waits; off, both run inline") {
+  for (const bool older_rule : {false, true}) {
+    runtime::ManualClock clock;
+    Bare bare(clock, {.softirq = {.defer_when_deferred = older_rule}});
+    Flood flood;
+    bare.lcore.softnet().schedule(flood);
+    bare.lcore.run_once();
+    REQUIRE(bare.lcore.softirq().is_deferred());
+    const int polls_before = flood.polls;
+    int served = 0;
+    int polls_when_served = -1;
+    bare.lcore.post_control([&] { ++served; });
+    flood.on_poll = [&] {
+      if (served == 1 && polls_when_served < 0) polls_when_served = flood.polls;
+    };
+    // Between deferred mode's turns: the end of a call of the application.
+    bare.lcore.softirq().bh_disable();
+    bare.lcore.softirq().bh_enable();
+    CHECK(served == 1);
+    CHECK((flood.polls == polls_before) == older_rule);
   }
-  stop.store(true);
-  thread.join();
-  CHECK(calls == 200);
-  CHECK(bare.lcore.stats().softnet[stats::Softnet::idle_wakeups] > 0);
+}
+
+TEST_CASE("C8: each of the three sites counts its own runs") {
+  runtime::ManualClock clock;
+  Bare event(clock);
+  event.lcore.post_control([] {});
+  event.lcore.run_once();
+  CHECK(event.count(stats::Softnet::event_runs) == 1);
+  CHECK(event.count(stats::Softnet::api_exit_runs) == 0);
+  CHECK(event.count(stats::Softnet::deferred_runs) == 0);
+
+  Bare api(clock);
+  Flood flood;
+  flood.on_poll = [&] { flood.disable(); };
+  api.lcore.inbox().post([&] { api.lcore.softnet().schedule(flood); });
+  api.lcore.run_once();
+  CHECK(flood.polls == 1);
+  CHECK(api.count(stats::Softnet::event_runs) == 0);
+  CHECK(api.count(stats::Softnet::api_exit_runs) == 1);
+  CHECK(api.count(stats::Softnet::deferred_runs) == 0);
+
+  Bare deferred(clock, {.softirq = {.force_thread = true}});
+  deferred.lcore.post_control([] {});
+  deferred.lcore.run_once();
+  deferred.lcore.run_once();
+  CHECK(deferred.count(stats::Softnet::event_runs) == 0);
+  CHECK(deferred.count(stats::Softnet::api_exit_runs) == 0);
+  CHECK(deferred.count(stats::Softnet::deferred_runs) == 1);
+}
+
+TEST_CASE("B10: softirq.force_thread leaves everything to deferred mode") {
+  runtime::ManualClock clock;
+  Bare bare(clock, {.softirq = {.force_thread = true}});
+  Flood flood;
+  bare.lcore.softnet().schedule(flood);
+  for (int pass = 0; pass < 11; ++pass) bare.lcore.run_once();
+  CHECK(flood.polls == 100);
+  CHECK(bare.count(stats::Softnet::event_runs) == 0);
+  CHECK(bare.count(stats::Softnet::deferred_runs) == 10);
+}
+
+TEST_CASE("C14: application, stack and idle time add up to all of it") {
+  runtime::ManualClock clock;
+  Bare bare(clock);
+  const Instant start = clock.peek();
+  Flood flood;
+  flood.on_poll = [&] {
+    clock.advance(30us);
+    flood.disable();
+  };
+  bare.lcore.inbox().post([&] { clock.advance(20us); });
+  bare.lcore.run_once();
+  bare.lcore.softnet().schedule(flood);
+  bare.lcore.run_once();
+  clock.advance(50us);
+  bare.lcore.run_once();
+  CHECK(bare.count(stats::Softnet::time_app_ns) == 20'000);
+  CHECK(bare.count(stats::Softnet::time_softirq_ns) == 30'000);
+  CHECK(bare.count(stats::Softnet::time_idle_ns) == 50'000);
+  CHECK(clock.peek() - start == 100us);
 }

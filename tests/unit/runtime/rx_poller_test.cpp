@@ -39,7 +39,7 @@ struct Rig {
 
 }  // namespace
 
-TEST_CASE("a poll takes up to its weight, completes below it, and passes everything on") {
+TEST_CASE("X19: a poll takes up to its weight, completes below it, passes everything on, and wants the next at once") {
   Rig rig;
   for (int i = 0; i < 70; ++i) rig.queue.frames.push_back(RawFrame{}.bytes());
   rig.poller.enable();
@@ -49,6 +49,7 @@ TEST_CASE("a poll takes up to its weight, completes below it, and passes everyth
   rig.poller.weight_used(rig.env);
   CHECK(rig.poller.poll(rig.env, 64) == 6);
   CHECK_FALSE(rig.poller.is_scheduled());
+  CHECK(rig.poller.wants_poll());
   CHECK(rig.lcores.a.delivered() == 70);
 }
 
