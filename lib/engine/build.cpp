@@ -153,8 +153,10 @@ void Engine::Impl::make_pollers(std::uint16_t id) {
     for (std::uint16_t q = 0; q < info.rx_queues; ++q) {
       if (queue_lcore(port, q, lcores.size()) != id) continue;
       runtime::RxPoller::Wiring wiring = rx_wiring(port, ports[i]->rx_queue(q), *parts.receive);
-      wiring.mac = info.mac;
-      wiring.napi_id = napi_id(i, q);
+      wiring.arrival = {.mac = info.mac,
+                        .napi_id = napi_id(i, q),
+                        .ifindex = static_cast<std::uint16_t>(i + 1),
+                        .has_verdicts = info.offloads.rx_l4_checksum};
       wiring.lcores = lcores.size();
       auto poller = std::make_unique<runtime::RxPoller>(wiring, gro_config(config.sysctl, port));
       poller->tunables = napi_tunables(port);

@@ -67,8 +67,7 @@ runtime::Coalesce coalesce_of(const config::Coalesce& coalesce) {
 runtime::RxPoller::Wiring rx_wiring(const config::Port& port, port::RxQueue& queue, runtime::Receive& receive) {
   return {.queue = queue,
           .receive = receive,
-          .mac = {},
-          .napi_id = 0,
+          .arrival = {},
           .mode = static_cast<runtime::RxMode>(port.rx_mode),
           .coalesce = coalesce_of(port.coalesce)};
 }

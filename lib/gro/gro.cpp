@@ -4,7 +4,9 @@
 // Clauses: receive_path E2-E14, X18, X19; where they are silent, Linux 6.18's net/core/gro.c.
 #include <millrace/gro/gro.hpp>
 
+#include <millrace/gro/header_mask.hpp>
 #include <millrace/gro/rules.hpp>
+#include <millrace/wire/ethernet.hpp>
 #include <millrace/wire/ipv6.hpp>
 #include <millrace/wire/tcp.hpp>
 
@@ -35,6 +37,13 @@ void clear_merge_marks(pkt::Meta& meta) {
   meta.gso_segs = 1;
   meta.gso_size = 0;
   meta.gso_fixed_id = false;
+}
+
+// What FastPath takes for granted of a held packet.
+bool takes_burst_path(const pkt::Packet& packet, const Segment& segment) {
+  const pkt::Mbuf& m = packet.mbuf();
+  return segment.layout.l3_offset == wire::ethernet_header_bytes && m.data_off + HeaderMask::bytes <= m.buf_len &&
+         (segment.flags & wire::tcp_flag::cwr) == 0;
 }
 
 }  // namespace
@@ -72,7 +81,7 @@ bool Gro::checksum_allows(pkt::Packet& packet, const Segment& segment) {
   pkt::ChecksumVerdict& verdict = packet.meta().checksum;
   if (verdict == pkt::ChecksumVerdict::unknown) {
     count(Counter::checksum_computed);
-    const bool has_extensions = segment.l4_offset > segment.l3_offset + wire::ipv6_header_bytes;
+    const bool has_extensions = segment.layout.l4_offset > segment.layout.l3_offset + wire::ipv6_header_bytes;
     if (checksum_is_right(packet, segment)) {
       verdict = pkt::ChecksumVerdict::good;
     } else if (segment.family == 6 && has_extensions) {
@@ -100,15 +109,14 @@ Verdict Gro::begin(Env& env, pkt::Packet packet, const Segment& segment, std::ui
   held->next_seq = segment.seq + segment.payload;
   held->length = segment.length;
   held->tick = tick_at(env.now);
-  held->link = segment.link;
-  held->l4_offset = segment.l4_offset;
-  held->l3_offset = static_cast<std::uint8_t>(segment.l3_offset);
-  held->tcp_header = segment.tcp_header;
+  held->link = segment.link | (takes_burst_path(packet, segment) ? 0 : narrow);
+  held->layout = segment.layout;
+  held->buffers = packet.segments();
   held->count = segment.count;
   held->mss = segment.mss;
-  held->id = segment.id;
+  held->next_id = static_cast<std::uint16_t>(segment.id + segment.count);
   held->family = segment.family;
-  held->fixed_id = false;
+  held->id_step = 1;
   held->packet = std::move(packet);
   count(Counter::held);
   return Verdict::held;
@@ -118,16 +126,21 @@ Verdict Gro::join(Env& env, Held& held, pkt::Packet packet, const Segment& segme
   held.active = env.now;
   held.next_seq += segment.payload;
   held.length += segment.payload;
-  held.fixed_id = held.family == 4 && segment.id == held.id;
+  if (held.family == 4 && held.count == 1 && repeats_id(held, segment.id)) held.id_step = 0;
+  held.next_id = static_cast<std::uint16_t>(segment.id + held.id_step * segment.count);
   held.count = static_cast<std::uint16_t>(held.count + segment.count);
   const bool last = is_last(segment, held.mss);
   // FIN and PSH of the last segment are the whole packet's (E9). Only then: a byte stored here stalls the comparison
   // of the next segment, which loads it as part of a word.
-  if (last) held.packet.data()[held.l4_offset + 13u] |= segment.flags & (wire::tcp_flag::fin | wire::tcp_flag::psh);
+  if (last) held.packet.data()[held.layout.l4_offset + 13u] |= segment.flags & (wire::tcp_flag::fin | wire::tcp_flag::psh);
   const std::uint16_t buffers = packet.segments();
-  packet.trim_front(segment.payload_offset());
+  packet.trim_front(segment.layout.payload_offset());
   const bool freed = packet.segments() != buffers;
-  held.packet.chain(std::move(packet), held.last);
+  held.buffers = static_cast<std::uint16_t>(held.buffers + packet.segments());
+  pkt::Mbuf* tail = packet.release();
+  held.last->next = tail;
+  while (tail->next != nullptr) tail = tail->next;
+  held.last = tail;
   if (last) close(held, Counter::closed_full, up);
   count(freed ? Counter::merged_free : Counter::merged);
   return freed ? Verdict::merged_free : Verdict::merged;
@@ -148,7 +161,7 @@ void Gro::close_addresses(const Segment& segment, pkt::PacketList& up) {
   }
 }
 
-void Gro::close_old(std::uint32_t tick, pkt::PacketList& up) {
+void Gro::close_old(std::uint16_t tick, pkt::PacketList& up) {
   while (Held* held = table_.oldest()) {
     if (held->tick == tick) break;
     close(*held, Counter::closed_old, up);
@@ -171,8 +184,17 @@ void Gro::close_idle(Instant now, pkt::PacketList& up) {
   idle_check_ = earliest;
 }
 
+// All go up now, so none needs to wait for its batch.
 void Gro::close_all(pkt::PacketList& up) {
-  while (Held* held = table_.oldest()) close(*held, Counter::closed_poll, up);
+  if (!holds()) return;
+  tally(Counter::closed_poll, table_.size());
+  tally(Counter::packets_out, table_.size());
+  up.splice_back(normal_);
+  normal_segments_ = 0;
+  table_.take_all([&up](Held& held) {
+    finish(held);
+    up.push_back(std::move(held.packet));
+  });
 }
 
 void Gro::complete(Env& env, pkt::PacketList& up) {
@@ -233,10 +255,10 @@ void Gro::end_poll(Env& env, pkt::PacketList& up) {
 }
 
 // The tick's number, divided out anew only when the clock has left the last one.
-std::uint32_t Gro::tick_at(Instant now) {
+std::uint16_t Gro::tick_at(Instant now) {
   if (now >= tick_end_ || now < tick_end_ - config_.tick) {
     const auto number = now.time_since_epoch() / config_.tick;
-    tick_ = static_cast<std::uint32_t>(number);
+    tick_ = static_cast<std::uint16_t>(number);
     tick_end_ = Instant{} + (number + 1) * config_.tick;
   }
   return tick_;

@@ -2,7 +2,10 @@
 #pragma once
 
 #include <millrace/env/env.hpp>
+#include <millrace/gro/arrival.hpp>
 #include <millrace/gro/held.hpp>
+#include <millrace/gro/simd.hpp>
+#include <millrace/pkt/burst.hpp>
 
 #include <array>
 #include <cstdint>
@@ -19,6 +22,7 @@ struct Config {
   Duration tick = 1ms;               ///< by which held packets age; Linux's 1/HZ
   Duration poll_hold = 10us;         ///< how long complete() keeps an active flow's packet; 0: not at all, as Linux
   Table table = Table::sets64x4;
+  Variant variant = best_variant();  ///< of the burst path; must be supported here
 };
 
 /// What became of a packet given to GRO (receive_path E3). CONSUMED, Linux's fifth, needs protocols of users (E15).
@@ -40,6 +44,10 @@ class Gro {
   explicit Gro(const Config& config = {});
   Gro(const Gro&) = delete;
   Gro& operator=(const Gro&) = delete;
+
+  /// Takes a burst as the port brought it, and leaves it empty: dissects every packet (arrive()) and does with it what
+  /// the function below does, several times as fast. A frame too short for Ethernet is dropped (bad_frame).
+  void receive(Env& env, pkt::Burst& burst, const Arrival& arrival, pkt::PacketList& up);
 
   /// Takes a dissected packet (Meta::{l3_offset, l4_offset, payload_offset, ethertype, l4_proto, checksum, gso_segs,
   /// ifindex}). Appends to `up`, in order, what is to go up now: nothing, or a batch (E14).
@@ -69,7 +77,11 @@ class Gro {
   [[nodiscard]] const stats::CounterBlock<stats::Gro>& counters() const { return counters_; }
 
  private:
-  void count(stats::Gro which) { ++tally_[static_cast<std::size_t>(which)]; }
+  friend struct FastPath;
+
+  void count(stats::Gro which) { tally(which, 1); }
+  void tally(stats::Gro which, std::uint32_t n) { tally_[static_cast<std::size_t>(which)] += n; }
+  void receive_slowly(Env& env, pkt::Packet packet, const Arrival& arrival, pkt::PacketList& up);
   void pass_up(pkt::Packet packet, std::uint32_t segments, pkt::PacketList& up);
   Verdict pass_alone(pkt::Packet packet, pkt::PacketList& up);
   bool checksum_allows(pkt::Packet& packet, const Segment& segment);
@@ -77,11 +89,11 @@ class Gro {
   Verdict join(Env& env, Held& held, pkt::Packet packet, const Segment& segment, pkt::PacketList& up);
   void close(Held& held, stats::Gro why, pkt::PacketList& up);
   void close_addresses(const Segment& segment, pkt::PacketList& up);
-  void close_old(std::uint32_t tick, pkt::PacketList& up);
+  void close_old(std::uint16_t tick, pkt::PacketList& up);
   void close_idle(Instant now, pkt::PacketList& up);
   void close_all(pkt::PacketList& up);
   void end_poll(Env& env, pkt::PacketList& up);
-  std::uint32_t tick_at(Instant now);
+  std::uint16_t tick_at(Instant now);
 
   Config config_;
   HeldTable table_;
@@ -89,7 +101,7 @@ class Gro {
   std::uint32_t normal_segments_ = 0;
   Instant idle_check_{};               ///< no flow is idle for poll_hold before this
   Instant tick_end_ = Instant::min();
-  std::uint32_t tick_ = 0;
+  std::uint16_t tick_ = 0;
   std::array<std::uint32_t, stats::CounterBlock<stats::Gro>::size> tally_{};
   stats::CounterBlock<stats::Gro> counters_;
 };

@@ -11,7 +11,7 @@
 namespace millrace::gro {
 
 bool same_addresses(const Held& held, const Segment& segment) {
-  if (held.link != segment.link || held.family != segment.family) return false;
+  if ((held.link & ~narrow) != segment.link || held.family != segment.family) return false;
   const std::uint8_t* a = held.addresses();
   const std::uint8_t* b = segment.addresses();
   std::uint64_t differ = load64(a) ^ load64(b);
@@ -22,19 +22,19 @@ bool same_addresses(const Held& held, const Segment& segment) {
 }
 
 bool same_flow(const Held& held, const Segment& segment) {
-  return load32(held.tcp()) == load32(segment.tcp()) && same_addresses(held, segment);
+  return load32(held.l4()) == load32(segment.l4()) && same_addresses(held, segment);
 }
 
 void HeldTable::reshape(std::uint16_t sets, std::uint16_t ways) {
-  MR_ASSERT(empty() && std::has_single_bit(sets) && ways > 0 && sets * ways <= capacity);
-  set_mask_ = static_cast<std::uint16_t>(sets - 1);
+  MR_ASSERT(empty() && std::has_single_bit(sets) && std::has_single_bit(ways) && sets * ways <= capacity);
+  first_mask_ = static_cast<std::uint16_t>((sets - 1) * ways);
   ways_ = ways;
 }
 
 Held* HeldTable::find(std::uint64_t hash, const Segment& segment) {
   const std::size_t first = first_way(hash);
   const std::uint32_t tag = tag_of(hash);
-  for (std::size_t i = first; i < first + ways_; ++i) {
+  for (std::size_t i = first; i < first + ways(); ++i) {
     if (tags_[i] == tag && same_flow(entries_[i], segment)) return &entries_[i];
   }
   return nullptr;
@@ -42,36 +42,20 @@ Held* HeldTable::find(std::uint64_t hash, const Segment& segment) {
 
 Held* HeldTable::insert(std::uint64_t hash) {
   std::size_t i = first_way(hash);
-  for (const std::size_t end = i + ways_; tags_[i] != 0;) {
+  for (const std::size_t end = i + ways(); tags_[i] != 0;) {
     if (++i == end) return nullptr;
   }
-  const auto index = static_cast<std::uint16_t>(i);
-  tags_[i] = tag_of(hash);
-  serials_[i] = serial_++;
-  Held& held = entries_[i];
-  held.older = newest_;
-  held.newer = none;
-  (newest_ == none ? oldest_ : entries_[newest_].newer) = index;
-  newest_ = index;
-  ++size_;
-  return &held;
+  return &insert_at(i, hash);
 }
 
 Held& HeldTable::oldest_of_set(std::uint64_t hash) {
   const std::size_t first = first_way(hash);
   std::size_t found = first;
-  for (std::size_t i = first + 1; i < first + ways_; ++i) {
+  for (std::size_t i = first + 1; i < first + ways(); ++i) {
     MR_ASSERT(tags_[i] != 0);
     if (serial_ - serials_[i] > serial_ - serials_[found]) found = i;
   }
   return entries_[found];
-}
-
-void HeldTable::erase(Held& held) {
-  (held.older == none ? oldest_ : entries_[held.older].newer) = held.newer;
-  (held.newer == none ? newest_ : entries_[held.newer].older) = held.older;
-  tags_[static_cast<std::size_t>(&held - entries_.data())] = 0;
-  --size_;
 }
 
 }  // namespace millrace::gro

@@ -10,6 +10,9 @@
 
 namespace millrace::gro {
 
+/// A bit of Held::link that no Segment::link has: tags, CWR, or less than HeaderMask::bytes to read.
+inline constexpr std::uint32_t narrow = 0x8000;
+
 /// A packet that GRO holds, and what the next segment of its flow must look like. One cache line.
 struct alignas(64) Held {
   pkt::Packet packet;
@@ -18,21 +21,20 @@ struct alignas(64) Held {
   Instant active{};                     ///< when its flow last gave it a segment
   std::uint32_t next_seq = 0;
   std::uint32_t length = 0;             ///< bytes from the IP header on
-  std::uint32_t tick = 0;               ///< when it began (receive_path E12)
-  std::uint32_t link = 0;
-  std::uint16_t l4_offset = 0;
-  std::uint8_t l3_offset = 0;
-  std::uint8_t tcp_header = 0;
+  std::uint32_t link = 0;               ///< the segment's; with `narrow` when the burst path may not join to it
+  Layout layout;
+  std::uint16_t tick = 0;               ///< when it began (receive_path E12); it is never held for 65,536 of them
+  std::uint16_t buffers = 0;            ///< of its chain; the head's count and length are brought up to date by finish()
   std::uint16_t count = 0;              ///< segments in it
   std::uint16_t mss = 0;                ///< payload of its first segment
-  std::uint16_t id = 0;                 ///< IPv4 identification of its first segment
+  std::uint16_t next_id = 0;            ///< IPv4 identification that the next segment must have
   std::uint16_t older = 0;              ///< its neighbours in the order of beginning
   std::uint16_t newer = 0;
   std::uint8_t family = 0;
-  bool fixed_id = false;                ///< its second segment repeated the identification of the first
+  std::uint8_t id_step = 1;             ///< 0 once its second segment has repeated the identification of the first
 
-  [[nodiscard]] const std::uint8_t* ip() const { return frame + l3_offset; }
-  [[nodiscard]] const std::uint8_t* tcp() const { return frame + l4_offset; }
+  [[nodiscard]] const std::uint8_t* ip() const { return frame + layout.l3_offset; }
+  [[nodiscard]] const std::uint8_t* l4() const { return frame + layout.l4_offset; }
   [[nodiscard]] const std::uint8_t* addresses() const { return ip() + (family == 4 ? 12 : 8); }
 };
 static_assert(sizeof(Held) == 64);
@@ -43,7 +45,7 @@ class HeldTable {
  public:
   static constexpr std::uint16_t capacity = 256;
 
-  /// `sets` a power of two, sets * ways <= capacity.
+  /// `sets` and `ways` powers of two, sets * ways <= capacity.
   HeldTable(std::uint16_t sets, std::uint16_t ways) { reshape(sets, ways); }
   /// For an empty table only.
   void reshape(std::uint16_t sets, std::uint16_t ways);
@@ -55,9 +57,43 @@ class HeldTable {
   [[nodiscard]] Held* find(std::uint64_t hash, const Segment& segment);
   /// A free entry in the hash's set, now the newest of all; null when the set is full.
   [[nodiscard]] Held* insert(std::uint64_t hash);
+  /// The hash's set as the burst path looks at it: ways() tags, of which 0 is free, and the index of the first.
+  [[nodiscard]] std::size_t first_way(std::uint64_t hash) const { return hash & first_mask_; }
+  [[nodiscard]] const std::uint32_t* tags(std::size_t first) const { return &tags_[first]; }
+  [[nodiscard]] std::uint16_t ways() const { return ways_; }
+  [[nodiscard]] Held& entry(std::size_t index) { return entries_[index]; }
+  static std::uint32_t tag_of(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32) | 1; }
+  /// The same as insert() for a caller who has found a free way.
+  Held& insert_at(std::size_t index, std::uint64_t hash) {
+    tags_[index] = tag_of(hash);
+    serials_[index] = serial_++;
+    Held& held = entries_[index];
+    held.older = newest_;
+    held.newer = none;
+    (newest_ == none ? oldest_ : entries_[newest_].newer) = static_cast<std::uint16_t>(index);
+    newest_ = static_cast<std::uint16_t>(index);
+    ++size_;
+    return held;
+  }
   /// The packet of the hash's set that began first; the set must be full.
   [[nodiscard]] Held& oldest_of_set(std::uint64_t hash);
-  void erase(Held& held);
+  void erase(Held& held) {
+    (held.older == none ? oldest_ : entries_[held.older].newer) = held.newer;
+    (held.newer == none ? newest_ : entries_[held.newer].older) = held.older;
+    tags_[static_cast<std::size_t>(&held - entries_.data())] = 0;
+    --size_;
+  }
+
+  /// Hands every entry, in the order of beginning, to f(Held&) and leaves the table empty.
+  template <class F>
+  void take_all(F&& f) {
+    for (std::uint16_t index = oldest_; index != none; index = entries_[index].newer) {
+      tags_[index] = 0;
+      f(entries_[index]);
+    }
+    oldest_ = newest_ = none;
+    size_ = 0;
+  }
 
   /// All, in the order of beginning: null at the end. Erasing the one that next() was asked for before is allowed.
   [[nodiscard]] Held* oldest() { return at(oldest_); }
@@ -66,17 +102,15 @@ class HeldTable {
  private:
   static constexpr std::uint16_t none = 0xffff;
 
-  [[nodiscard]] std::size_t first_way(std::uint64_t hash) const { return (hash & set_mask_) * ways_; }
-  static std::uint32_t tag_of(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32) | 1; }
   [[nodiscard]] Held* at(std::uint16_t index) { return index == none ? nullptr : &entries_[index]; }
 
-  std::uint16_t set_mask_ = 0;
+  std::uint16_t first_mask_ = 0;  ///< a multiple of ways_
   std::uint16_t ways_ = 0;
   std::uint16_t size_ = 0;
   std::uint16_t oldest_ = none;
   std::uint16_t newest_ = none;
   std::uint32_t serial_ = 0;  ///< of the next to begin; may wrap, no packet is held for 2^32 others
-  std::array<std::uint32_t, capacity> tags_{};
+  alignas(64) std::array<std::uint32_t, capacity> tags_{};
   std::array<std::uint32_t, capacity> serials_{};
   std::array<Held, capacity> entries_;
 };

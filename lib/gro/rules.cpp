@@ -24,20 +24,6 @@ constexpr std::uint64_t bytes_4_and_5 =
 constexpr std::uint32_t fin_and_psh =
     std::endian::native == std::endian::little ? std::uint32_t{fin | psh} << 8 : std::uint32_t{fin | psh} << 16;
 
-// Nothing is compared before this, so that every offset below lies in both headers.
-bool same_layout(const Held& h, const Segment& s) {
-  return h.l3_offset == s.l3_offset && h.l4_offset == s.l4_offset && h.tcp_header == s.tcp_header;
-}
-
-// E4: what the device says of the frame. The VLAN id is in `link`; priority bits count here.
-std::uint32_t device_differs(const pkt::Mbuf& a, const pkt::Mbuf& b) {
-  const std::uint64_t flags = a.ol_flags ^ b.ol_flags;
-  std::uint32_t differs = (flags & (pkt::flag::rx_rss_hash | pkt::flag::rx_vlan)) != 0 ? 1 : 0;
-  if ((a.ol_flags & pkt::flag::rx_rss_hash) != 0) differs |= a.rss_hash ^ b.rss_hash;
-  if ((a.ol_flags & pkt::flag::rx_vlan) != 0) differs |= static_cast<std::uint32_t>(a.vlan_tci ^ b.vlan_tci);
-  return differs;
-}
-
 // E4: the Ethernet header with up to two tags, 14 to 22 bytes, in three words that overlap.
 static_assert(wire::ethernet_header_bytes + wire::max_vlan_tags * wire::vlan_tag_bytes <= 22);
 std::uint64_t link_differs(const std::uint8_t* a, const std::uint8_t* b, std::uint16_t bytes) {
@@ -52,15 +38,13 @@ std::uint64_t ipv4_differs(const std::uint8_t* a, const std::uint8_t* b) {
 // E6: the second segment decides whether the identification counts up or stands still; DF does not matter since
 // Linux 6.18.
 bool ipv4_id_follows(const Held& h, const Segment& s) {
-  const auto steps = static_cast<std::uint16_t>(s.id - h.id);
-  if (h.fixed_id || (h.count == 1 && steps == 0)) return steps == 0;
-  return steps == h.count;
+  return s.id == h.next_id || (h.count == 1 && repeats_id(h, s.id));
 }
 
 // E7: everything but the payload length, addresses excepted, for those are the flow's; extension headers byte by byte.
 std::uint64_t ipv6_differs(const Held& h, const std::uint8_t* a, const std::uint8_t* b) {
   std::uint64_t differs = (load64(a) ^ load64(b)) & ~bytes_4_and_5;
-  const std::size_t extensions = h.l4_offset - h.l3_offset - wire::ipv6_header_bytes;
+  const std::size_t extensions = h.layout.l4_offset - h.layout.l3_offset - wire::ipv6_header_bytes;
   if (extensions != 0) {
     differs |= std::memcmp(a + wire::ipv6_header_bytes, b + wire::ipv6_header_bytes, extensions) != 0 ? 1 : 0;
   }
@@ -70,12 +54,12 @@ std::uint64_t ipv6_differs(const Held& h, const std::uint8_t* a, const std::uint
 // E8: sequence, acknowledgement, the fourth word (header length, flags, window) but for FIN and PSH, options. The
 // urgent pointer, of which Linux takes no notice, counts too: it could not be given back when the packet is split.
 std::uint32_t tcp_differs(const Held& h, const Segment& s) {
-  const std::uint8_t* a = h.tcp();
-  const std::uint8_t* b = s.tcp();
+  const std::uint8_t* a = h.l4();
+  const std::uint8_t* b = s.l4();
   std::uint32_t differs = (s.seq ^ h.next_seq) | (load32(a + 8) ^ load32(b + 8));
   differs |= (load32(a + 12) ^ load32(b + 12)) & ~fin_and_psh;
   differs |= static_cast<std::uint32_t>(load16(a + 18) ^ load16(b + 18));
-  for (std::size_t at = wire::tcp_header_bytes; at < h.tcp_header; at += 4) differs |= load32(a + at) ^ load32(b + at);
+  for (std::size_t at = wire::tcp_header_bytes; at < h.layout.l4_header; at += 4) differs |= load32(a + at) ^ load32(b + at);
   return differs;
 }
 
@@ -88,8 +72,9 @@ bool size_fits(const Held& h, const Segment& s, std::uint32_t max_size) {
 }  // namespace
 
 bool may_join(const Held& h, const Segment& s, const pkt::Mbuf& mbuf, std::uint32_t max_size) {
-  if (!same_layout(h, s)) return false;
-  std::uint64_t differs = link_differs(h.frame, s.frame, s.l3_offset) | device_differs(h.packet.mbuf(), mbuf) | tcp_differs(h, s);
+  // Nothing is compared before this, so that every offset below lies in both headers.
+  if (h.layout != s.layout) return false;
+  std::uint64_t differs = link_differs(h.frame, s.frame, s.layout.l3_offset) | device_differs(h.packet.mbuf(), mbuf) | tcp_differs(h, s);
   differs |= h.family == 4 ? ipv4_differs(h.ip(), s.ip()) : ipv6_differs(h, h.ip(), s.ip());
   // CWR ends the batch on either side: on one by the fourth word, on both here (E8; so does Linux 6.18).
   differs |= s.flags & cwr;
@@ -103,22 +88,41 @@ bool is_last(const Segment& s, std::uint16_t mss) {
 
 bool may_begin(const Segment& s) { return !is_last(s, 1); }
 
+// The sum of the pseudo-header, in the order of the machine: byte order does not matter to a sum of one's complement
+// (RFC 1071 section 2).
+static std::uint16_t pseudo_sum(const Held& h, std::uint32_t l4_length) {
+  const std::uint8_t* a = h.addresses();
+  std::uint64_t sum = std::uint64_t{load32(a)} + load32(a + 4);
+  if (h.family == 6) {
+    for (int i = 8; i < 32; i += 4) sum += load32(a + i);
+  }
+  std::uint8_t tail[8] = {};
+  store_be32(tail, l4_length);
+  tail[7] = wire::ip_proto::tcp;
+  sum += std::uint64_t{load32(tail)} + load32(tail + 4);
+  sum = (sum & 0xffffffff) + (sum >> 32);
+  sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
+  sum = (sum & 0xffff) + (sum >> 16);
+  return static_cast<std::uint16_t>(sum + (sum >> 16));
+}
+
 void finish(Held& h) {
   if (h.count == 1) return;
-  pkt::Packet& packet = h.packet;
-  std::uint8_t* ip = packet.data().data() + h.l3_offset;
+  pkt::Mbuf& m = h.packet.mbuf();
+  m.nb_segs = h.buffers;
+  m.pkt_len = h.layout.l3_offset + h.length;
+  std::uint8_t* ip = m.data() + h.layout.l3_offset;
   if (h.family == 4) {
     wire::set_ipv4_total_length(ip, static_cast<std::uint16_t>(h.length));
   } else {
     wire::set_ipv6_payload_length(ip, static_cast<std::uint16_t>(h.length - wire::ipv6_header_bytes));
   }
-  const std::uint32_t tcp_length = h.length - (h.l4_offset - h.l3_offset);
-  wire::set_tcp_checksum(packet.data().data() + h.l4_offset, pseudo_header_sum(h.addresses(), h.family, tcp_length).folded());
-  pkt::Meta& meta = packet.meta();
-  meta.checksum = pkt::ChecksumVerdict::good;
-  meta.gso_size = h.mss;
-  meta.gso_segs = h.count;
-  meta.gso_fixed_id = h.fixed_id;
+  const std::uint16_t sum = pseudo_sum(h, h.length - (h.layout.l4_offset - h.layout.l3_offset));
+  std::memcpy(m.data() + h.layout.l4_offset + 16, &sum, sizeof sum);
+  m.meta.checksum = pkt::ChecksumVerdict::good;
+  m.meta.gso_size = h.mss;
+  m.meta.gso_segs = h.count;
+  m.meta.gso_fixed_id = h.id_step == 0;
 }
 
 }  // namespace millrace::gro

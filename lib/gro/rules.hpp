@@ -9,6 +9,22 @@ namespace millrace::gro {
 /// is what the merged packet must stay below, IP header included.
 [[nodiscard]] bool may_join(const Held& held, const Segment& segment, const pkt::Mbuf& mbuf, std::uint32_t max_size);
 
+/// E4: what the device says of two frames, 0 when it says the same. The VLAN id is the flow's; priority bits count here.
+[[nodiscard]] inline std::uint32_t device_differs(const pkt::Mbuf& a, const pkt::Mbuf& b) {
+  constexpr std::uint64_t marks = pkt::flag::rx_rss_hash | pkt::flag::rx_vlan;
+  if (((a.ol_flags | b.ol_flags) & marks) == 0) return 0;
+  const std::uint64_t flags = a.ol_flags ^ b.ol_flags;
+  std::uint32_t differs = (flags & marks) != 0 ? 1 : 0;
+  if ((a.ol_flags & pkt::flag::rx_rss_hash) != 0) differs |= a.rss_hash ^ b.rss_hash;
+  if ((a.ol_flags & pkt::flag::rx_vlan) != 0) differs |= static_cast<std::uint32_t>(a.vlan_tci ^ b.vlan_tci);
+  return differs;
+}
+
+/// E6: of a held packet of one segment, whether the identification stands still.
+[[nodiscard]] inline bool repeats_id(const Held& held, std::uint16_t id) {
+  return static_cast<std::uint16_t>(id + 1) == held.next_id;
+}
+
 /// Whether nothing may follow the segment in a packet (E9): it has a flag that the stack must see at once, or is
 /// shorter than `mss`.
 [[nodiscard]] bool is_last(const Segment& segment, std::uint16_t mss);

@@ -34,12 +34,12 @@ bool ipv4_sum_is_right(const pkt::Mbuf& m, const std::uint8_t* ip) {
 bool read_tcp(const pkt::Mbuf& m, Segment& s) {
   const pkt::Meta& meta = m.meta;
   if (meta.l4_offset == 0) return false;
-  s.l4_offset = meta.l4_offset;
-  s.tcp_header = static_cast<std::uint8_t>(meta.payload_offset - meta.l4_offset);
+  s.layout.l4_offset = meta.l4_offset;
+  s.layout.l4_header = static_cast<std::uint8_t>(meta.payload_offset - meta.l4_offset);
   s.length = m.pkt_len - meta.l3_offset;
   s.payload = m.pkt_len - meta.payload_offset;
-  s.seq = load_be32(s.tcp() + 4);
-  s.flags = s.tcp()[13];
+  s.seq = load_be32(s.l4() + 4);
+  s.flags = s.l4()[13];
   s.count = 1;
   s.mss = static_cast<std::uint16_t>(s.payload);
   return true;
@@ -56,7 +56,7 @@ bool may_merge(const pkt::Mbuf& m, Segment& s) {
 
 Kind read_ipv4(const pkt::Mbuf& m, Segment& s) {
   const std::uint8_t* ip = s.ip();
-  if (m.data_len < s.l3_offset + wire::ipv4_header_bytes || ip[9] != wire::ip_proto::tcp) return Kind::other;
+  if (m.data_len < s.layout.l3_offset + wire::ipv4_header_bytes || ip[9] != wire::ip_proto::tcp) return Kind::other;
   s.family = 4;
   if (!read_tcp(m, s)) return Kind::unreadable;
   s.id = load_be16(ip + 4);
@@ -67,8 +67,8 @@ Kind read_ipv4(const pkt::Mbuf& m, Segment& s) {
 
 // A whole packet that bears a Fragment header (RFC 6946) is not merged, as in Linux.
 bool has_fragment_header(const pkt::Mbuf& m, const Segment& s) {
-  return s.l4_offset > s.l3_offset + wire::ipv6_header_bytes &&
-         wire::walk_ipv6({s.ip(), static_cast<std::size_t>(m.data_len - s.l3_offset)}).fragment_at != 0;
+  return s.layout.l4_offset > s.layout.l3_offset + wire::ipv6_header_bytes &&
+         wire::walk_ipv6({s.ip(), static_cast<std::size_t>(m.data_len - s.layout.l3_offset)}).fragment_at != 0;
 }
 
 // Where the walk along the extension headers ended early, at one of them.
@@ -79,7 +79,7 @@ bool may_hide_tcp(std::uint8_t proto) {
 
 Kind read_ipv6(const pkt::Mbuf& m, Segment& s) {
   const pkt::Meta& meta = m.meta;
-  if (m.data_len < s.l3_offset + wire::ipv6_header_bytes) return Kind::other;
+  if (m.data_len < s.layout.l3_offset + wire::ipv6_header_bytes) return Kind::other;
   s.family = 6;
   if (meta.l4_proto != wire::ip_proto::tcp) return may_hide_tcp(meta.l4_proto) ? Kind::unreadable : Kind::other;
   if (!read_tcp(m, s)) return Kind::unreadable;
@@ -89,13 +89,6 @@ Kind read_ipv6(const pkt::Mbuf& m, Segment& s) {
   return plain && may_merge(m, s) && !has_fragment_header(m, s) ? Kind::candidate : Kind::alone;
 }
 
-// Both halves of the 128-bit product: every bit of either factor reaches the result.
-std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
-  __extension__ using Wide = unsigned __int128;
-  const Wide product = static_cast<Wide>(a) * b;
-  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
-}
-
 }  // namespace
 
 Kind read(const pkt::Packet& packet, Segment& s) {
@@ -103,28 +96,19 @@ Kind read(const pkt::Packet& packet, Segment& s) {
   const std::uint16_t type = m.meta.ethertype;
   if (type != wire::ethertype::ipv4 && type != wire::ethertype::ipv6) return Kind::other;
   s.frame = packet.data().data();
-  s.l3_offset = m.meta.l3_offset;
+  s.layout.l3_offset = static_cast<std::uint8_t>(m.meta.l3_offset);
   s.link = std::uint32_t{m.meta.ifindex} << 16 | vlan_of(m, s.frame);
   return type == wire::ethertype::ipv4 ? read_ipv4(m, s) : read_ipv6(m, s);
 }
 
 std::uint64_t flow_hash(const Segment& s, const std::array<std::uint64_t, 2>& secret) {
-  constexpr std::uint64_t odd_0 = 0x9e3779b97f4a7c15;
-  constexpr std::uint64_t odd_1 = 0xbf58476d1ce4e5b9;
-  const std::uint8_t* addresses = s.addresses();
-  std::uint64_t where = load64(addresses);
-  if (s.family == 6) {
-    where = mix(where ^ secret[1] ^ odd_0, load64(addresses + 8) ^ secret[0] ^ odd_1) ^ load64(addresses + 16);
-    where = mix(where ^ secret[0] ^ odd_1, load64(addresses + 24) ^ secret[1] ^ odd_0);
-  }
-  const std::uint64_t flow = mix(where ^ secret[0] ^ odd_0, (std::uint64_t{s.link} << 32 | load32(s.tcp())) ^ secret[1] ^ odd_1);
-  // One product leaves neighbouring ports few values of the low bits under some secrets, and those choose the set.
-  return mix(flow ^ secret[0], odd_1);
+  const FlowHash hash(secret);
+  return s.family == 4 ? hash.v4(s.addresses(), s.link_and_ports()) : hash.v6(s.addresses(), s.link_and_ports());
 }
 
 bool checksum_is_right(const pkt::Packet& packet, const Segment& s) {
-  wire::Sum sum = pseudo_header_sum(s.addresses(), s.family, s.payload + s.tcp_header);
-  std::uint32_t skip = s.l4_offset;
+  wire::Sum sum = pseudo_header_sum(s.addresses(), s.family, s.payload + s.layout.l4_header);
+  std::uint32_t skip = s.layout.l4_offset;
   packet.for_each_segment([&](std::span<const std::uint8_t> bytes) {
     sum.add(bytes.subspan(skip));
     skip = 0;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <millrace/gro/flow_hash.hpp>
 #include <millrace/pkt/packet.hpp>
 #include <millrace/wire/checksum.hpp>
 
 #include <array>
+#include <bit>
 #include <cstdint>
 
 namespace millrace::gro {
@@ -17,6 +19,16 @@ enum class Kind : std::uint8_t {
   candidate,   ///< TCP that may be held or merged
 };
 
+/// Where the headers of a frame lie. Compared whole.
+struct Layout {
+  std::uint16_t l4_offset = 0;
+  std::uint8_t l3_offset = 0;
+  std::uint8_t l4_header = 0;  ///< bytes of the TCP header, options included
+
+  [[nodiscard]] std::uint16_t payload_offset() const { return static_cast<std::uint16_t>(l4_offset + l4_header); }
+  bool operator==(const Layout& other) const { return std::bit_cast<std::uint32_t>(*this) == std::bit_cast<std::uint32_t>(other); }
+};
+
 /// A received packet as GRO sees it, read once from its headers; borrows them.
 struct Segment {
   const std::uint8_t* frame = nullptr;  ///< its first byte
@@ -27,25 +39,24 @@ struct Segment {
   std::uint16_t id = 0;                 ///< IPv4 identification, 0 for IPv6
   std::uint16_t count = 1;              ///< segments in it: more than 1 when the device merged some (LRO)
   std::uint16_t mss = 0;                ///< payload of each of them
-  std::uint16_t l3_offset = 0;
-  std::uint16_t l4_offset = 0;
-  std::uint8_t tcp_header = 0;          ///< bytes of it, options included
+  Layout layout;
   std::uint8_t flags = 0;
   std::uint8_t family = 0;              ///< 4 or 6
 
-  [[nodiscard]] const std::uint8_t* ip() const { return frame + l3_offset; }
-  [[nodiscard]] const std::uint8_t* tcp() const { return frame + l4_offset; }
+  [[nodiscard]] const std::uint8_t* ip() const { return frame + layout.l3_offset; }
+  [[nodiscard]] const std::uint8_t* l4() const { return frame + layout.l4_offset; }
+  /// Ports as in the packet, the link above them.
+  [[nodiscard]] std::uint64_t link_and_ports() const { return std::uint64_t{link} << 32 | load32(l4()); }
   /// Source address followed by destination address.
   [[nodiscard]] const std::uint8_t* addresses() const { return ip() + (family == 4 ? 12 : 8); }
-  [[nodiscard]] std::uint16_t payload_offset() const { return static_cast<std::uint16_t>(l4_offset + tcp_header); }
 };
 
 /// Reads a dissected packet. For `other` nothing of the segment is meant, for `unreadable` only link, family and
 /// addresses(). Looks at no payload: the TCP checksum is judged by checksum_is_right().
 [[nodiscard]] Kind read(const pkt::Packet& packet, Segment& segment);
 
-/// A keyed hash of what the socket lookup sees of a packet (receive_path X18): link, addresses, ports. The device's
-/// own hash would not do, for a flow may change it at any packet (other RSS key or fields).
+/// The segment's FlowHash. The device's own hash would not do, for a flow may change it at any packet (other RSS key or
+/// fields).
 [[nodiscard]] std::uint64_t flow_hash(const Segment& segment, const std::array<std::uint64_t, 2>& secret);
 
 /// Sums a candidate with its pseudo-header: true when its TCP checksum is right. Touches the whole payload.

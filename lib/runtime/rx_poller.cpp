@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Where a packet enters: rx_burst, eth_type_trans and dissection, GRO. Called by net_rx_action; calls RxQueue::receive,
+// Where a packet enters: rx_burst, then GRO, which dissects it too. Called by net_rx_action; calls RxQueue::receive,
 // gro::Gro and Receive::steer.
 #include <millrace/runtime/rx_poller.hpp>
-
-#include <millrace/wire/dissect.hpp>
-#include <millrace/wire/ethernet.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -13,14 +10,6 @@ namespace millrace::runtime {
 namespace {
 
 constexpr std::uint16_t rx_burst = 32;
-
-// eth_type_trans(): to whom the frame is addressed.
-pkt::PacketType packet_type(const std::uint8_t* destination, const MacAddress& own) {
-  if (std::equal(own.bytes.begin(), own.bytes.end(), destination)) return pkt::PacketType::host;
-  if ((destination[0] & 1) == 0) return pkt::PacketType::other_host;
-  const bool broadcast = std::all_of(destination, destination + 6, [](std::uint8_t b) { return b == 0xff; });
-  return broadcast ? pkt::PacketType::broadcast : pkt::PacketType::multicast;
-}
 
 }  // namespace
 
@@ -39,8 +28,7 @@ struct RxPoller::Unmasking {
 
 int RxPoller::take_burst(Env& env) {
   const int count = burst_.size();
-  for (std::uint16_t i = 0; i < burst_.size(); ++i) __builtin_prefetch(burst_[i].data());
-  burst_.take_all([&](pkt::Packet packet) { take(env, std::move(packet)); });
+  if (count != 0) gro_.receive(env, burst_, wiring_.arrival, up_);
   return count;
 }
 
@@ -89,21 +77,6 @@ void RxPoller::drain(Env& env) {
   take_burst(env);
   gro_.flush_all(env, up_);
   receive_->steer(up_);
-}
-
-void RxPoller::take(Env& env, pkt::Packet packet) {
-  const auto frame = std::as_const(packet).data();
-  if (frame.size() < wire::ethernet_header_bytes) return drop(env, std::move(packet), stats::DropReason::bad_frame);
-  const wire::Layers layers = wire::dissect(frame);
-  pkt::Meta& meta = packet.meta();
-  meta.l3_offset = layers.l3_offset;
-  meta.l4_offset = layers.l4_offset;
-  meta.payload_offset = layers.payload_offset;
-  meta.ethertype = layers.ethertype;
-  meta.l4_proto = layers.l4_proto;
-  meta.napi_id = wiring_.napi_id;
-  meta.type = packet_type(frame.data(), wiring_.mac);
-  gro_.receive(env, std::move(packet), up_);
 }
 
 }  // namespace millrace::runtime

@@ -17,15 +17,14 @@ class RxPoller final : public poll::Napi {
   struct Wiring {
     port::RxQueue& queue;
     Receive& receive;
-    MacAddress mac;          ///< the port's own
-    std::uint32_t napi_id;
+    gro::Arrival arrival;    ///< what the queue's packets have in common
     RxMode mode = RxMode::poll;
     Coalesce coalesce{};
     std::size_t lcores = 1;  ///< how many there are, for the counts of interrupts
   };
   RxPoller(const Wiring& wiring, const gro::Config& gro)
       : wiring_(wiring), receive_(&wiring.receive), interrupt_(wiring.queue, wiring.mode, wiring.coalesce, wiring.lcores), gro_(gro) {
-    set_id(wiring.napi_id);
+    set_id(wiring.arrival.napi_id);
   }
 
   int poll(Env& env, int weight) override;
@@ -48,7 +47,6 @@ class RxPoller final : public poll::Napi {
 
  private:
   struct Unmasking;
-  void take(Env& env, pkt::Packet packet);
   int take_burst(Env& env);
   void finish(Env& env, int work);
 

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Our side of B2, compiled as the library is shipped. Called by gro_burst.cpp and gro_flows.cpp; calls wire::dissect
-// and gro::Gro as runtime/rx_poller.cpp does, and prefetches what the ethdev port and the poller prefetch.
+// Our side of B2, compiled as the library is shipped. Called by gro_burst.cpp and gro_flows.cpp; calls gro::Gro
+// as runtime/rx_poller.cpp does.
 #include "tests/bench/gro_ours.hpp"
-
-#include <millrace/wire/dissect.hpp>
 
 #include <algorithm>
 
@@ -11,16 +9,8 @@ namespace millrace::bench {
 namespace {
 
 constexpr std::size_t rx_burst = 32;
-
-void dissect(pkt::Packet& packet) {
-  const wire::Layers layers = wire::dissect(std::as_const(packet).data());
-  pkt::Meta& meta = packet.meta();
-  meta.l3_offset = layers.l3_offset;
-  meta.l4_offset = layers.l4_offset;
-  meta.payload_offset = layers.payload_offset;
-  meta.ethertype = layers.ethertype;
-  meta.l4_proto = layers.l4_proto;
-}
+// As EthdevRx of a port that verifies checksums.
+constexpr gro::Arrival arrival{.mac = {{2, 0, 0, 0, 0, 1}}, .napi_id = 1, .ifindex = 1, .has_verdicts = true};
 
 }  // namespace
 
@@ -34,15 +24,9 @@ void OurGro::receive(std::span<pkt::Mbuf* const> burst) {
   while (!burst.empty()) {
     const auto part = burst.first(std::min(rx_burst, burst.size()));
     burst = burst.subspan(part.size());
-    for (pkt::Mbuf* m : part) {
-      __builtin_prefetch(&m->meta, 1);
-      __builtin_prefetch(m->data());
-    }
-    for (pkt::Mbuf* m : part) {
-      pkt::Packet packet = pkt::Packet::adopt(m);
-      dissect(packet);
-      gro_.receive(env_, std::move(packet), up_);
-    }
+    std::copy(part.begin(), part.end(), burst_.spare());
+    burst_.commit(static_cast<std::uint16_t>(part.size()));
+    gro_.receive(env_, burst_, arrival, up_);
   }
 }
 

@@ -29,6 +29,7 @@ class OurGro {
   stats::LcoreStats stats_;
   Env env_;
   gro::Gro gro_;
+  pkt::Burst burst_;
   pkt::PacketList up_;
 };
 

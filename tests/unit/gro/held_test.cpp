@@ -13,7 +13,7 @@ using namespace millrace::test;
 namespace {
 
 // Frames of `count` flows that share a set of a table with `sets` sets.
-std::vector<Frame> colliding(Lane& lane, std::uint64_t sets, std::size_t count) {
+std::vector<Frame> colliding(Lane& lane, std::uint64_t sets, std::uint64_t ways, std::size_t count) {
   std::map<std::uint64_t, std::vector<Frame>> by_set;
   for (std::uint16_t port = 1; port != 0; ++port) {
     const Frame frame = nth(0, [port](Frame& f) { f.source_port = port; });
@@ -22,7 +22,7 @@ std::vector<Frame> colliding(Lane& lane, std::uint64_t sets, std::size_t count) 
     dissect_into_meta(packet);
     gro::Segment segment;
     REQUIRE(gro::read(packet, segment) == gro::Kind::candidate);
-    const std::uint64_t set = gro::flow_hash(segment, lane.env.secret) & (sets - 1);
+    const std::uint64_t set = gro::flow_hash(segment, lane.env.secret) & ((sets - 1) * ways);
     pkt::consume(std::move(packet));
     by_set[set].push_back(frame);
     if (by_set[set].size() == count) return by_set[set];
@@ -33,7 +33,7 @@ std::vector<Frame> colliding(Lane& lane, std::uint64_t sets, std::size_t count) 
 
 void check_eviction(const gro::Config& config, std::uint64_t sets, std::size_t ways) {
   Lane lane(config);
-  const std::vector<Frame> flows = colliding(lane, sets, ways + 2);
+  const std::vector<Frame> flows = colliding(lane, sets, ways, ways + 2);
   for (std::size_t i = 0; i < ways; ++i) lane.give(flows[i]);
   CHECK(lane.gro.held() == ways);
   // A merge does not make the oldest young.
@@ -93,22 +93,21 @@ TEST_CASE("X18 a flow is link, family, addresses and ports, whatever the tag say
     held->frame = bytes.data();
     held->link = segment.link;
     held->family = segment.family;
-    held->l3_offset = static_cast<std::uint8_t>(segment.l3_offset);
-    held->l4_offset = segment.l4_offset;
+    held->layout = segment.layout;
     CHECK(table.find(5, segment) == held);
-    CHECK(table.find(5 + 64, segment) == held);  // the tag is of the upper half
-    CHECK(table.find(6, segment) == nullptr);
+    CHECK(table.find(5 + 256, segment) == held);  // the tag is of the upper half
+    CHECK(table.find(5 + 4, segment) == nullptr);
 
     gro::Segment other = segment;
     other.link ^= 1;
     CHECK(table.find(5, other) == nullptr);
     CHECK_FALSE(gro::same_addresses(*held, other));
     const std::size_t first = 14u + (family == 4 ? 12 : 8);
-    for (std::size_t byte = first; byte < segment.l4_offset + 4u; ++byte) {
+    for (std::size_t byte = first; byte < segment.layout.l4_offset + 4u; ++byte) {
       INFO("family " << family << " byte " << byte);
       packet.data()[byte] ^= 1;
       CHECK(table.find(5, segment) == nullptr);
-      CHECK(gro::same_addresses(*held, segment) == (byte >= segment.l4_offset));
+      CHECK(gro::same_addresses(*held, segment) == (byte >= segment.layout.l4_offset));
       packet.data()[byte] ^= 1;
     }
     table.erase(*held);

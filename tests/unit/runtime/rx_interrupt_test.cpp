@@ -24,8 +24,7 @@ struct Rig {
     auto made = std::make_unique<runtime::RxPoller>(
         runtime::RxPoller::Wiring{.queue = queue,
                                   .receive = *bare.lcore.parts.receive,
-                                  .mac = test::RawFrame{}.destination,
-                                  .napi_id = napi_id,
+                                  .arrival = {.mac = test::RawFrame{}.destination, .napi_id = napi_id, .ifindex = 1},
                                   .mode = mode,
                                   .coalesce = coalesce,
                                   .lcores = 2},

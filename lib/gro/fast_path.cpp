@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The short way of a burst through GRO. Called by Gro::receive(Burst&); calls the table, compare.hpp and, for what it
+// leaves, Gro::receive(Packet). Clauses: receive_path E4-E9.
+#include <millrace/gro/fast_path.hpp>
+
+#include <millrace/base/byte_order.hpp>
+#include <millrace/gro/compare.hpp>
+#include <millrace/gro/flow_hash.hpp>
+#include <millrace/gro/rules.hpp>
+#include <millrace/pkt/taking.hpp>
+#include <millrace/wire/ethernet.hpp>
+#include <millrace/wire/ipv4.hpp>
+#include <millrace/wire/ipv6.hpp>
+#include <millrace/wire/tcp.hpp>
+
+#include <algorithm>
+#include <bit>
+
+namespace millrace::gro {
+namespace {
+
+using namespace wire::tcp_flag;
+
+constexpr std::uint8_t ip_at = wire::ethernet_header_bytes;
+constexpr std::uint8_t tcp4_at = ip_at + wire::ipv4_header_bytes;
+constexpr std::uint8_t tcp6_at = ip_at + wire::ipv6_header_bytes;
+constexpr std::uint32_t line_bytes = 64;
+
+[[gnu::noinline]] bool ipv4_sum_is_right(const std::uint8_t* ip) {
+  const std::uint64_t sum = std::uint64_t{load32(ip)} + load32(ip + 4) + load32(ip + 8) + load32(ip + 12) + load32(ip + 16);
+  return sum % 0xffff == 0;
+}
+
+/// Where a family has what the short way reads.
+struct V4 {
+  static constexpr std::uint8_t family = 4;
+  static constexpr std::uint8_t tcp_at = tcp4_at;
+  static constexpr std::uint16_t ethertype = wire::ethertype::ipv4;
+  static constexpr const HeaderMask& mask = mask4;
+
+  static std::uint64_t hash(const FlowHash& hash, const std::uint8_t* frame, std::uint64_t link) {
+    return hash.v4(frame + ip_at + 12, link << 32 | load32(frame + tcp_at));
+  }
+  // E5: no options, no fragment.
+  static bool is_plain(const std::uint8_t* ip) {
+    return ip[0] == 0x45 && (load_be32(ip + 6) & 0xbfff00ff) == wire::ip_proto::tcp;
+  }
+  // E5: the length that the frame has.
+  static bool is_whole(const std::uint8_t* ip, std::uint32_t length) { return load_be16(ip + 2) == length; }
+  // E5: a header checksum that is right.
+  static bool is_intact(const std::uint8_t* ip, std::uint64_t ol_flags) {
+    return (ol_flags & verdicts) == good || ((ol_flags & verdicts) == 0 && ipv4_sum_is_right(ip));
+  }
+  static std::uint16_t id(const std::uint8_t* ip) { return load_be16(ip + 4); }
+  static constexpr std::uint64_t verdicts = pkt::flag::rx_ip_good | pkt::flag::rx_ip_bad;
+  static constexpr std::uint64_t good = pkt::flag::rx_ip_good;
+};
+
+struct V6 {
+  static constexpr std::uint8_t family = 6;
+  static constexpr std::uint8_t tcp_at = tcp6_at;
+  static constexpr std::uint16_t ethertype = wire::ethertype::ipv6;
+  static constexpr const HeaderMask& mask = mask6;
+
+  static std::uint64_t hash(const FlowHash& hash, const std::uint8_t* frame, std::uint64_t link) {
+    return hash.v6(frame + ip_at + 8, link << 32 | load32(frame + tcp_at));
+  }
+  static bool is_plain(const std::uint8_t* ip) { return ip[0] >> 4 == 6 && ip[6] == wire::ip_proto::tcp; }
+  static bool is_whole(const std::uint8_t* ip, std::uint32_t length) {
+    return load_be16(ip + 4) + wire::ipv6_header_bytes == length;
+  }
+  static bool is_intact(const std::uint8_t*, std::uint64_t) { return true; }
+  static std::uint16_t id(const std::uint8_t*) { return 0; }
+  static constexpr std::uint64_t verdicts = 0;
+  static constexpr std::uint64_t good = 0;
+};
+
+[[gnu::noinline]] std::uint32_t vlan_mark(const pkt::Mbuf& m) { return 0x1000u | (m.vlan_tci & wire::vlan_id_mask); }
+
+// E10: the verdicts with which a segment may be merged unseen. Not from the device: it may be one that lies.
+[[gnu::noinline]] bool meta_allows(const pkt::Mbuf& m) {
+  const auto verdict = m.meta.checksum;
+  return (m.ol_flags & pkt::flag::rx_lro) == 0 && m.meta.gso_segs <= 1 &&
+         (verdict == pkt::ChecksumVerdict::good || verdict == pkt::ChecksumVerdict::partial);
+}
+
+}  // namespace
+
+template <class Simd>
+class FastPath::Pass {
+ public:
+  Pass(Gro& gro, Env& env, const Arrival& arrival, pkt::PacketList& up)
+      : gro_(gro), table_(gro.table_), env_(env), arrival_(arrival), up_(up), hash_(env.secret), now_(env.now),
+        // No verdict is ever equal to all ones: then Meta is asked.
+        believed_(arrival.has_verdicts ? pkt::flag::rx_l4_good : ~std::uint64_t{0}),
+        expected_{believed_ | V4::good, believed_ | V6::good},
+        link_(std::uint32_t{arrival.ifindex} << 16), max_size_(gro.config_.max_size), tick_(gro.tick_at(env.now)) {}
+
+  void run(pkt::Burst& burst) {
+    pkt::Mbuf** const m = burst.slots();
+    const std::uint16_t n = burst.size();
+    pkt::Mbuf** const end = m + n;
+    for (pkt::Mbuf** at = m; at != end; ++at) prefetch(**at);
+    for (pkt::Mbuf** at = m; at != end; ++at) {
+      if (!take(**at)) leave(**at);
+    }
+    pkt::taken(burst);
+    gro_.tally(Counter::packets, merged_ + begun_);
+    gro_.tally(Counter::merged, merged_);
+    gro_.tally(Counter::held, begun_);
+  }
+
+ private:
+  using Counter = stats::Gro;
+  static constexpr std::uint64_t l4_verdicts = pkt::flag::rx_l4_good | pkt::flag::rx_l4_bad | pkt::flag::rx_lro;
+
+  static void prefetch(pkt::Mbuf& m) {
+    const std::uint8_t* frame = m.data();
+    __builtin_prefetch(frame);
+    __builtin_prefetch(frame + line_bytes);
+    __builtin_prefetch(&m.next, 1);
+  }
+
+  [[gnu::noinline]] void leave(pkt::Mbuf& m) { gro_.receive_slowly(env_, pkt::own(m), arrival_, up_); }
+
+  // False: not of the common shape, or one of the cases that receive() judges.
+  bool take(pkt::Mbuf& m) {
+    if (m.nb_segs != 1 || m.data_off + HeaderMask::bytes > m.buf_len) return false;
+    const std::uint16_t type = load16(m.data() + 12);
+    if (type == type_word(V4::ethertype)) return take_of<V4>(m);
+    return type == type_word(V6::ethertype) && take_of<V6>(m);
+  }
+  static constexpr std::uint16_t type_word(std::uint16_t type) {
+    return std::endian::native == std::endian::little ? static_cast<std::uint16_t>(type << 8 | type >> 8) : type;
+  }
+
+  template <class V>
+  bool take_of(pkt::Mbuf& m) {
+    if (m.data_len < V::tcp_at + wire::tcp_header_bytes) return false;
+    constexpr std::uint64_t verdicts = l4_verdicts | V::verdicts;
+    if ((m.ol_flags & verdicts) != expected_[V::family == 6] && !is_sound<V>(m)) return false;
+    std::uint32_t link = link_;
+    if ((m.ol_flags & pkt::flag::rx_vlan) != 0) link |= vlan_mark(m);
+    const std::uint8_t* const frame = m.data();
+    const std::uint64_t hash = V::hash(hash_, frame, link);
+    const std::size_t first = table_.first_way(hash);
+    const std::uint32_t found = matches(table_.tags(first), table_.tag_of(hash));
+    if (found == 0) return begin<V>(m, frame, link, hash);
+    return join<V>(m, frame, link, table_.entry(first + static_cast<std::size_t>(std::countr_zero(found))));
+  }
+
+  // What the device's flags did not say at one look.
+  template <class V>
+  [[gnu::noinline]] bool is_sound(const pkt::Mbuf& m) const {
+    return ((m.ol_flags & l4_verdicts) == believed_ || meta_allows(m)) && V::is_intact(static_cast<const std::uint8_t*>(m.buf_addr) + m.data_off + ip_at, m.ol_flags);
+  }
+
+  std::uint32_t matches(const std::uint32_t* tags, std::uint32_t tag) const {
+    std::uint32_t found = Simd::matches(tags, tag);
+    if (table_.ways() > 4) found |= Simd::matches(tags + 4, tag) << 4;
+    return found;
+  }
+
+  template <class V>
+  bool begin(pkt::Mbuf& m, const std::uint8_t* frame, std::uint32_t link, std::uint64_t hash) {
+    const std::size_t first = table_.first_way(hash);
+    const std::uint32_t free = matches(table_.tags(first), 0);
+    const std::uint32_t length = m.data_len - std::uint32_t{ip_at};
+    const auto tcp_header = static_cast<std::uint32_t>(frame[V::tcp_at + 12] >> 4) * 4;
+    const std::uint32_t header = V::tcp_at + tcp_header;
+    const std::uint8_t flags = frame[V::tcp_at + 13];
+    if (free == 0 || tcp_header < wire::tcp_header_bytes || header >= m.data_len) return false;
+    if ((flags & (cwr | urg | rst | syn | psh | fin)) != 0) return false;
+    if (!V::is_plain(frame + ip_at) || !V::is_whole(frame + ip_at, length)) return false;
+    if (table_.empty()) gro_.idle_check_ = now_ + gro_.config_.poll_hold;
+    const std::uint32_t payload = m.data_len - header;
+    Held& held = table_.insert_at(first + static_cast<std::size_t>(std::countr_zero(free)), hash);
+    held.packet = pkt::own(m);
+    held.last = &m;
+    held.frame = frame;
+    held.active = now_;
+    held.next_seq = load_be32(frame + V::tcp_at + 4) + payload;
+    held.length = length;
+    held.link = link;
+    held.layout = {V::tcp_at, ip_at, static_cast<std::uint8_t>(tcp_header)};
+    held.tick = tick_;
+    held.buffers = 1;
+    held.count = 1;
+    held.mss = static_cast<std::uint16_t>(payload);
+    held.next_id = static_cast<std::uint16_t>(V::id(frame + ip_at) + 1);
+    held.family = V::family;
+    held.id_step = 1;
+    describe<V>(m, frame, static_cast<std::uint16_t>(header));
+    ++begun_;
+    return true;
+  }
+
+  // What arrive() says of such a frame, and that it is not merged.
+  template <class V>
+  void describe(pkt::Mbuf& m, const std::uint8_t* frame, std::uint16_t header) {
+    pkt::Meta& meta = m.meta;
+    meta.l3_offset = ip_at;
+    meta.l4_offset = V::tcp_at;
+    meta.payload_offset = header;
+    meta.ethertype = V::ethertype;
+    meta.l4_proto = wire::ip_proto::tcp;
+    meta.type = packet_type(frame, arrival_.mac);
+    meta.napi_id = arrival_.napi_id;
+    meta.gso_size = 0;
+    meta.gso_segs = 1;
+    meta.gso_fixed_id = false;
+  }
+
+  // Where the frame is equal to the held one's under the mask, it has its shape too: version, protocol, header lengths
+  // and flags need no look of their own.
+  template <class V>
+  bool join(pkt::Mbuf& m, const std::uint8_t* frame, std::uint32_t link, Held& held) {
+    if (held.link != link) return false;
+    const std::uint32_t header = V::tcp_at + std::uint32_t{held.layout.l4_header};
+    const std::uint32_t payload = m.data_len - header;  // huge when there is none
+    if (Simd::differs(frame, held.frame, V::mask, header)) return false;
+    if (payload - 1 >= held.mss || load_be32(frame + V::tcp_at + 4) != held.next_seq) return false;
+    if (device_differs(held.packet.mbuf(), m) != 0 || !V::is_whole(frame + ip_at, m.data_len - std::uint32_t{ip_at})) return false;
+    if (V::family == 4 && V::id(frame + ip_at) != held.next_id && !repeats(held, V::id(frame + ip_at))) return false;
+    held.next_id = static_cast<std::uint16_t>(held.next_id + held.id_step);
+    if (held.length + payload >= max_size_) return restart<V>(m, frame, link, held);
+    const std::uint8_t flags = frame[V::tcp_at + 13];
+    held.active = now_;
+    held.next_seq += payload;
+    held.length += payload;
+    ++held.count;
+    ++held.buffers;
+    m.data_off = static_cast<std::uint16_t>(m.data_off + header);
+    m.data_len = static_cast<std::uint16_t>(payload);
+    held.last->next = &m;
+    held.last = &m;
+    ++merged_;
+    if (payload < held.mss || (flags & (psh | fin)) != 0) end(held, flags);
+    return true;
+  }
+
+  // E8: the segment would fit, but for the size of the whole.
+  template <class V>
+  [[gnu::noinline]] bool restart(pkt::Mbuf& m, const std::uint8_t* frame, std::uint32_t link, Held& held) {
+    gro_.close(held, Counter::closed_flow, up_);
+    return begin<V>(m, frame, link, V::hash(hash_, frame, link));
+  }
+
+  // E6: the second segment stands still.
+  [[gnu::noinline]] static bool repeats(Held& held, std::uint16_t id) {
+    if (held.count != 1 || !repeats_id(held, id)) return false;
+    held.next_id = id;
+    held.id_step = 0;
+    return true;
+  }
+
+  [[gnu::noinline]] void end(Held& held, std::uint8_t flags) {
+    held.packet.data()[held.layout.l4_offset + 13u] |= flags & (fin | psh);
+    gro_.close(held, Counter::closed_full, up_);
+  }
+
+  Gro& gro_;
+  HeldTable& table_;
+  Env& env_;
+  const Arrival& arrival_;
+  pkt::PacketList& up_;
+  FlowHash hash_;
+  Instant now_;
+  std::uint64_t believed_;
+  std::uint64_t expected_[2];  ///< of IPv4, of IPv6
+  std::uint32_t link_;
+  std::uint32_t max_size_;
+  std::uint16_t tick_;
+  std::uint32_t merged_ = 0;
+  std::uint32_t begun_ = 0;
+};
+
+void FastPath::scalar(Gro& gro, Env& env, pkt::Burst& burst, const Arrival& arrival, pkt::PacketList& up) {
+  Pass<CompareScalar>(gro, env, arrival, up).run(burst);
+}
+
+#if defined(__x86_64__)
+// flatten: the variant's instructions may be inlined only into a function that has them, and Pass has not.
+[[gnu::flatten]] MR_TARGET_SSE void FastPath::sse(Gro& gro, Env& env, pkt::Burst& burst, const Arrival& arrival, pkt::PacketList& up) {
+  Pass<CompareSse>(gro, env, arrival, up).run(burst);
+}
+[[gnu::flatten]] MR_TARGET_AVX2 void FastPath::avx2(Gro& gro, Env& env, pkt::Burst& burst, const Arrival& arrival, pkt::PacketList& up) {
+  Pass<CompareAvx2>(gro, env, arrival, up).run(burst);
+}
+[[gnu::flatten]] MR_TARGET_AVX512 void FastPath::avx512(Gro& gro, Env& env, pkt::Burst& burst, const Arrival& arrival, pkt::PacketList& up) {
+  Pass<CompareAvx512>(gro, env, arrival, up).run(burst);
+}
+#else
+void FastPath::sse(Gro& gro, Env& env, pkt::Burst& burst, const Arrival& arrival, pkt::PacketList& up) { scalar(gro, env, burst, arrival, up); }
+void FastPath::avx2(Gro& gro, Env& env, pkt::Burst& burst, const Arrival& arrival, pkt::PacketList& up) { scalar(gro, env, burst, arrival, up); }
+void FastPath::avx512(Gro& gro, Env& env, pkt::Burst& burst, const Arrival& arrival, pkt::PacketList& up) { scalar(gro, env, burst, arrival, up); }
+#endif
+
+}  // namespace millrace::gro
