@@ -21,6 +21,10 @@ Result<std::unique_ptr<ThreadQueue>> Engine::attach_thread(std::size_t stack) {
   if (!pool) return tl::unexpected(pool.error());
   queue->pool = std::move(*pool);
   queue->is_running = [impl = impl_.get()] { return impl->is_running(); };
+  queue->clock = &impl_->clock();
+  queue->busy_poll = std::chrono::microseconds(impl_->config.sysctl.busy_poll);
+  queue->busy_read_us = static_cast<std::uint32_t>(impl_->config.sysctl.busy_read);
+  if (impl_->is_manual()) queue->step = [this](Instant until) { return step(until); };
   for (auto& lcore : impl_->lcores) {
     auto port =
         std::make_shared<ThreadPort>(lcore->env(), lcore->parts.stacks[stack]->sockets(), lcore->waker(), queue->waker);
@@ -37,6 +41,10 @@ Result<std::unique_ptr<ThreadQueue>> Engine::attach_thread(std::size_t stack) {
 }
 
 ThreadQueue::Impl::~Impl() {
+  for (WaitSet::Impl* set : sets) {
+    set->entries.clear();
+    set->queue = nullptr;
+  }
   for (auto& [socket, slot] : slots) close(socket, slot);
   for (std::uint16_t id = 0; id < lanes.size(); ++id) {
     const auto leave = [&lane = lanes[id]] {

@@ -182,6 +182,7 @@ Result<void> Engine::Impl::make_stack(std::uint16_t id, std::size_t index) {
   options.udp.port_stride = options.tcp.port_stride;
   options.udp.port_phase = id;
   auto stack = std::make_unique<socket::Stack>(lcores[id]->env(), *flow_tables[id], options);
+  stack->sockets().set_busy_poller(*lcores[id], static_cast<std::uint32_t>(config.sysctl.busy_read));
   std::map<std::string, neighbor::Interface*> by_name;
   for (const config::StackInterface& wanted_interface : wanted.interfaces) {
     const std::uint16_t ifindex = ifindex_of(config, wanted_interface.port);

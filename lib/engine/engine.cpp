@@ -182,6 +182,14 @@ bool Engine::run_once(std::uint16_t lcore) {
   return worked;
 }
 
+bool Engine::step(Instant until) {
+  if (run_once()) return true;
+  const Instant next = std::min(next_deadline(), until);
+  if (next == never || now() >= until) return false;
+  if (next > now()) set_clock(next);
+  return true;
+}
+
 Instant Engine::next_deadline() {
   Instant next = never;
   for (auto& lcore : impl_->lcores) {

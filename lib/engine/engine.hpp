@@ -7,6 +7,7 @@
 #include <millrace/engine/link.hpp>
 #include <millrace/engine/stats.hpp>
 #include <millrace/engine/thread_queue.hpp>
+#include <millrace/engine/wait_set.hpp>
 #include <millrace/stack/socket/sockets.hpp>
 
 #include <cstdint>
@@ -78,6 +79,9 @@ class Engine {
   bool run_once();
   /// One pass of one lcore.
   bool run_once(std::uint16_t lcore);
+  /// Manual clock: what is due now on every lcore, or a jump to the next deadline, at most to `until`. False when there was
+  /// nothing to do and it is `until`, or nothing can ever happen.
+  bool step(Instant until);
   /// The earliest moment at which a pass would have something to do: now, when an lcore has handed work to another; else
   /// what time alone brings, a timer or a packet on its way on a sim port. `never` when there is none.
   [[nodiscard]] Instant next_deadline();

@@ -47,7 +47,8 @@ runtime::SoftnetLimits softnet_limits(const config::Sysctl& sysctl) {
           .softirq = {.max_restart = static_cast<int>(sysctl.softirq_max_restart),
                       .max_time = microseconds(sysctl.softirq_max_time_us),
                       .defer_when_deferred = sysctl.softirq_defer_when_deferred != 0,
-                      .force_thread = sysctl.softirq_force_thread != 0}};
+                      .force_thread = sysctl.softirq_force_thread != 0},
+          .netdev_tstamp_prequeue = sysctl.netdev_tstamp_prequeue != 0};
 }
 
 gro::Config gro_config(const config::Sysctl& sysctl, const config::Port& port) {

@@ -23,7 +23,8 @@ bool ThreadPort::run() {
   const std::uint32_t taken = take_messages();
   tell_news();
   const bool gave = std::exchange(gave_, false);
-  if (gave) thread_waker_.wake_if_asleep();
+  // As sock_def_readable(): a thread that is awake finds it by itself, without a system call.
+  if (gave) env_.stats->socket.add(thread_waker_.wake_if_asleep() ? stats::Socket::wakeups : stats::Socket::wakeups_skipped);
   return taken != 0 || gave;
 }
 
@@ -49,6 +50,10 @@ void ThreadPort::take(const ThreadMessage& message) {
       return write_out(message.socket, slot);
     case Kind::datagram: return send_datagram(message.socket, slot, message);
     case Kind::credit: slot.under_way -= static_cast<std::uint32_t>(message.value); return mark(message.socket, slot);
+    case Kind::option:
+      if (slot.stream != nullptr) slot.stream->set_option(message.option, message.value);
+      if (slot.udp != nullptr) slot.udp->set_option(message.option, message.value);
+      return;
     case Kind::shutdown_write: slot.shutting_down = true; return write_out(message.socket, slot);
     default: return close(message.socket, slot, message.value);
   }
@@ -187,7 +192,8 @@ bool ThreadPort::tell(std::uint32_t id, Slot& slot) {
     slot.written = 0;
   }
   if (slot.opening_due) {
-    const ThreadMessage opening{.kind = slot.opening, .socket = id};
+    ThreadMessage opening{.kind = slot.opening, .socket = id};
+    if (slot.stream != nullptr) slot.stream->get_option(socket::Option::incoming_napi_id, opening.value);
     if (!give(opening)) return false;
     slot.opening_due = false;
   }

@@ -21,6 +21,7 @@ struct ThreadMessage {
     datagram,
     credit,
     shutdown_write,
+    option,
     close,  // to the lcore; data and credit go both ways
     accepted,
     connected,
@@ -28,8 +29,10 @@ struct ThreadMessage {
     closed,  // to the thread
   };
   Kind kind{};
+  socket::Option option{};
   std::uint32_t socket = 0;
-  std::int64_t value = 0;  ///< credit, close: bytes dealt with since the last one; closed: errno
+  /// credit, close: bytes dealt with since the last one; closed: errno; option: its value; accepted, connected: napi id
+  std::int64_t value = 0;
   pkt::Mbuf* packet = nullptr;
   Endpoint endpoint = {};  ///< connect, datagram
 };

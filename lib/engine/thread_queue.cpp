@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <sys/epoll.h>
 #include <utility>
 
 namespace millrace {
@@ -12,10 +13,12 @@ namespace {
 using Kind = ThreadMessage::Kind;
 using Socket = ThreadQueue::Socket;
 
+// The events that sock_def_readable() and sk_stream_write_space() name.
+constexpr std::uint32_t readable_key = EPOLLIN | EPOLLPRI | EPOLLRDNORM | EPOLLRDBAND;
+constexpr std::uint32_t writable_key = EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
+
 constexpr std::uint32_t credit_batch = 32 * 1024;  // bytes read before the lcore is told
 
-std::uint16_t lcore_of(Socket socket) { return static_cast<std::uint16_t>(socket >> 32); }
-std::uint32_t id_of(Socket socket) { return static_cast<std::uint32_t>(socket); }
 Socket name(std::uint16_t lcore, std::uint32_t id) { return Socket{lcore} << 32 | id; }
 
 }  // namespace
@@ -24,44 +27,46 @@ ThreadQueue::ThreadQueue(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 ThreadQueue::~ThreadQueue() = default;
 
-int ThreadQueue::fd() const { return impl_->waker.fd(); }
+int ThreadQueue::fd() const {
+  impl_->fd_given = true;
+  return impl_->waker.fd();
+}
 
 std::optional<ThreadQueue::Event> ThreadQueue::next_event() {
   Impl& q = *impl_;
-  if (q.announced) {
-    q.waker.retract();
-    q.waker.drain();
-    q.announced = false;
+  q.disarm();
+  if (!q.has_event()) q.collect();
+  if (!q.has_event()) {
+    // About to say "none": look once more when the lcores know that they must wake us, as the sleeper in Waker does.
+    q.rest();
+    q.collect();
+    if (!q.has_event()) return std::nullopt;
+    q.disarm();
   }
-  for (;;) {
-    if (q.events.empty()) q.collect();
-    if (q.events.empty()) {
-      // About to say "none": from here on the lcores must wake us. Look once more, as the sleeper in Waker does.
-      q.waker.announce();
-      q.collect();
-      q.announced = q.events.empty();
-      if (q.announced) return std::nullopt;
-      q.waker.retract();
-    }
-    const Event event = q.events.front();
-    q.events.pop_front();
-    Impl::Slot* slot = q.find(event.socket);
-    if (slot == nullptr) continue;  // closed meanwhile
-    if (event.what == What::readable) slot->readable_due = false;
-    return event;
-  }
+  const Event event = q.events.front();
+  q.events.pop_front();
+  if (event.what == What::readable) q.find(event.socket)->readable_due = false;
+  return event;
 }
 
 void ThreadQueue::wait(Duration timeout) {
   Impl& q = *impl_;
-  if (!q.announced) return;  // something may be there: next_event() has not said "none" yet
-  q.waker.sleep(timeout);
-  q.announced = false;
+  if (!q.armed) return;  // something may be there: next_event() has not said "none" yet
+  q.wait_until(q.deadline(timeout), [&] { return q.has_event(); });
+  if (!q.exported && std::exchange(q.signalled, false)) q.waker.drain();
 }
+
+void ThreadQueue::set_step(std::function<bool(Instant until)> step) { impl_->step = std::move(step); }
 
 ThreadQueue::Impl::Slot* ThreadQueue::Impl::find(Socket socket) {
   const auto at = slots.find(socket);
   return at != slots.end() ? &at->second : nullptr;
+}
+
+ThreadQueue::Impl::Slot& ThreadQueue::Impl::open(Socket socket) {
+  Slot& slot = slots[socket];
+  slot.busy_poll.us = busy_read_us;
+  return slot;
 }
 
 void ThreadQueue::Impl::collect() {
@@ -79,38 +84,38 @@ void ThreadQueue::Impl::take(std::uint16_t lcore, const ThreadMessage& message) 
     room_again();  // what was taken gives back its buffer and its place in the ring, too
   }
   Socket socket = name(lcore, message.socket);
-  if (message.kind == Kind::accepted) slots[socket];
+  if (message.kind == Kind::accepted) open(socket);
   if (message.socket < ThreadPort::first_accepted && udp_ids.contains(message.socket)) socket = name(0, message.socket);
   Slot* slot = find(socket);
   if (slot == nullptr) {
     if (message.packet != nullptr) pkt::consume(pkt::Packet::adopt(message.packet));
     return;
   }
+  if (message.packet != nullptr) slot->received_by(lcore, message.packet->meta.napi_id);
   switch (message.kind) {
-    case Kind::accepted: return events.push_back({What::accepted, socket});
-    case Kind::connected: return events.push_back({What::connected, socket});
+    case Kind::accepted:
+    case Kind::connected:
+      slot->received_by(lcore, static_cast<std::uint32_t>(message.value));
+      slot->connected = true;
+      return tell({message.kind == Kind::accepted ? What::accepted : What::connected, socket}, *slot, 0);
     case Kind::datagram: slot->senders.push_back({message.endpoint, lcore}); [[fallthrough]];
-    case Kind::data: slot->received.push_back(pkt::Packet::adopt(message.packet)); return tell_readable(socket, *slot);
-    case Kind::end_of_stream: slot->ended = true; return tell_readable(socket, *slot);
+    case Kind::data: slot->received.push_back(pkt::Packet::adopt(message.packet)); return tell({What::readable, socket}, *slot, readable_key);
+    case Kind::end_of_stream: slot->ended = true; return tell({What::readable, socket}, *slot, 0);
     case Kind::credit:
       slot->under_way -= static_cast<std::uint32_t>(message.value);
-      if (std::exchange(slot->wants_room, false)) events.push_back({What::writable, socket});
+      if (std::exchange(slot->wants_room, false)) tell({What::writable, socket}, *slot, writable_key);
       return;
     default:
       slot->closed = true;
       slot->error = static_cast<int>(message.value);
-      return events.push_back({What::closed, socket, slot->error});
+      return tell({What::closed, socket, slot->error}, *slot, 0);
   }
-}
-
-void ThreadQueue::Impl::tell_readable(Socket socket, Slot& slot) {
-  if (!std::exchange(slot.readable_due, true)) events.push_back({What::readable, socket});
 }
 
 void ThreadQueue::Impl::room_again() {
   for (const Socket socket : std::exchange(starved, {})) {
     Slot* slot = find(socket);
-    if (slot != nullptr && std::exchange(slot->wants_room, false)) events.push_back({What::writable, socket});
+    if (slot != nullptr && std::exchange(slot->wants_room, false)) tell({What::writable, socket}, *slot, writable_key);
   }
 }
 
@@ -149,7 +154,7 @@ Result<Socket> ThreadQueue::connect(const Endpoint& remote) {
   if (!q.give(lcore, {.kind = Kind::connect, .socket = id, .endpoint = remote}))
     return failure(ENOBUFS, "cannot connect to " + remote.to_string() + ": the ring to lcore " + std::to_string(lcore) +
                                 " is full; try again");
-  q.slots[name(lcore, id)];
+  q.open(name(lcore, id));
   return name(lcore, id);
 }
 
@@ -161,19 +166,27 @@ Result<Socket> ThreadQueue::bind_udp(const Endpoint& local) {
                                        [&](ThreadPort& port) { port.close(id); });
   if (!bound) return tl::unexpected(bound.error());
   q.udp_ids.insert(id);
-  q.slots[name(0, id)].is_udp = true;
+  q.open(name(0, id)).is_udp = true;
   return name(0, id);
 }
 
 std::int64_t ThreadQueue::read(Socket socket, std::span<std::uint8_t> into) {
+  socket::Control unasked;
+  return read(socket, into, unasked);
+}
+
+std::int64_t ThreadQueue::read(Socket socket, std::span<std::uint8_t> into, socket::Control& control) {
+  control = {};
   Impl::Slot* slot = impl_->find(socket);
   if (slot == nullptr) return -EBADF;
   if (slot->is_udp) return -EOPNOTSUPP;
+  impl_->busy_loop(*slot);
   std::size_t copied = 0;
   while (copied < into.size() && !slot->received.empty()) {
     pkt::Packet packet = slot->received.pop_front();
     const std::size_t n = packet.copy_out(0, into.subspan(copied));
     copied += n;
+    control.timestamp = slot->timestamp.told(packet.meta().rx_time);
     if (n < packet.length()) {
       packet.trim_front(static_cast<std::uint32_t>(n));
       slot->received.push_front(std::move(packet));
@@ -235,9 +248,17 @@ std::int64_t ThreadQueue::Impl::send_copy(Socket socket, Slot& slot, ThreadMessa
 }
 
 std::int64_t ThreadQueue::receive_from(Socket socket, std::span<std::uint8_t> into, Endpoint& from) {
+  socket::Control unasked;
+  return receive_from(socket, into, from, unasked);
+}
+
+std::int64_t ThreadQueue::receive_from(Socket socket, std::span<std::uint8_t> into, Endpoint& from,
+                                       socket::Control& control) {
+  control = {};
   Impl::Slot* slot = impl_->find(socket);
   if (slot == nullptr) return -EBADF;
   if (!slot->is_udp) return -EOPNOTSUPP;
+  impl_->busy_loop(*slot);
   if (slot->received.empty()) return -EAGAIN;
   pkt::Packet packet = slot->received.pop_front();
   const auto [sender, lcore] = slot->senders.front();
@@ -245,6 +266,7 @@ std::int64_t ThreadQueue::receive_from(Socket socket, std::span<std::uint8_t> in
   from = sender;
   const std::uint32_t length = packet.length();
   packet.copy_out(0, into);
+  control.timestamp = slot->timestamp.told(packet.meta().rx_time);
   pkt::consume(std::move(packet));
   impl_->give_back(socket, *slot, lcore, length);
   return length;
@@ -264,6 +286,7 @@ int ThreadQueue::shutdown_write(Socket socket) {
   if (slot->is_udp) return -EOPNOTSUPP;
   if (!std::exchange(slot->shut, true))
     impl_->give(lcore_of(socket), {.kind = Kind::shutdown_write, .socket = id_of(socket)});
+  if (slot->watch != nullptr) WaitSet::Impl::wake(*slot->watch, 0);
   return 0;
 }
 
@@ -271,6 +294,7 @@ int ThreadQueue::close(Socket socket) {
   const auto at = impl_->slots.find(socket);
   if (at == impl_->slots.end()) return -EBADF;
   impl_->close(socket, at->second);
+  if (at->second.watch != nullptr) at->second.watch->set.forget(socket);
   impl_->slots.erase(at);
   return 0;
 }

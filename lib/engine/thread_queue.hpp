@@ -3,9 +3,11 @@
 
 #include <millrace/base/result.hpp>
 #include <millrace/base/time.hpp>
+#include <millrace/stack/socket/option.hpp>
 #include <millrace/wire/address.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -43,7 +45,8 @@ class ThreadQueue {
 
   [[nodiscard]] int fd() const;
   [[nodiscard]] std::optional<Event> next_event();
-  /// For threads without an epoll of their own: waits until there may be an event, or for `timeout`.
+  /// For threads without an epoll of their own, after next_event() has said that there is none: waits until there is one,
+  /// or for `timeout`; below 0: without limit.
   void wait(Duration timeout);
 
   /// Accepts connections to `local` on every lcore, or on none, and brings them here. Waits for the lcores; EADDRINUSE,
@@ -57,13 +60,19 @@ class ThreadQueue {
   /// A count; 0: the peer has closed its side; -EAGAIN; the error of `closed`; -EBADF: no such socket; -EOPNOTSUPP: of
   /// the other kind, here as below.
   std::int64_t read(Socket socket, std::span<std::uint8_t> into);
+  /// The same, with what the socket's options want to be told beside the bytes: of the last packet that they came in.
+  std::int64_t read(Socket socket, std::span<std::uint8_t> into, socket::Control& control);
   /// A count, perhaps fewer than given; -EAGAIN; -EPIPE: this side is closed; the error of `closed`; -EBADF.
   std::int64_t write(Socket socket, std::span<const std::uint8_t> bytes);
   /// One datagram: its whole length; -EAGAIN; -EBADF.
   std::int64_t receive_from(Socket socket, std::span<std::uint8_t> into, Endpoint& from);
+  std::int64_t receive_from(Socket socket, std::span<std::uint8_t> into, Endpoint& from, socket::Control& control);
   /// One datagram of at most max_datagram bytes; -EMSGSIZE; -EAGAIN; -EBADF. What the lcore cannot send is counted
   /// there.
   std::int64_t send_to(Socket socket, std::span<const std::uint8_t> bytes, const Endpoint& to);
+  /// setsockopt(2) and getsockopt(2): 0 or -ENOPROTOOPT, -EOPNOTSUPP, -EINVAL, -EBADF (doc/sockets.md).
+  int set_option(Socket socket, socket::Option option, std::int64_t value);
+  int get_option(Socket socket, socket::Option option, std::int64_t& value) const;
   /// Ends this side after what was written. 0, -EBADF.
   int shutdown_write(Socket socket);
   /// Lets go of the socket; what was written is still sent. When something received is unread, the connection is reset
@@ -72,11 +81,18 @@ class ThreadQueue {
 
   static constexpr std::size_t max_datagram = 2048;
 
+  /// How wait() of this queue and its sets moves the world on when the engine's clock is manual: `step(until)` does what
+  /// is due at this moment, or else moves the clock to the next deadline, at most to `until`; false when there was
+  /// nothing to do and the clock stands at `until`, or when nothing can ever happen. At first it steps this engine;
+  /// a simulation of several gives its own.
+  void set_step(std::function<bool(Instant until)> step);
+
   struct Impl;
   /// Made by Engine only.
   explicit ThreadQueue(std::unique_ptr<Impl> impl);
 
  private:
+  friend class WaitSet;
   std::unique_ptr<Impl> impl_;
 };
 

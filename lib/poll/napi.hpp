@@ -72,6 +72,9 @@ class Napi {
     return true;
   }
 
+  /// napi_state_start_busy_polling(): takes it for polls from outside the loop, unless it is scheduled or let go.
+  bool begin_busy_poll() { return may_busy_poll() && state_.watchdog_prep(); }
+
   /// napi_complete_done(), from inside poll(): ends polling. Flushes what GRO holds (flush_held), arms the flush
   /// timer. Returns whether to unmask the interrupt: not when it is deferred, and not when something was scheduled
   /// meanwhile, for then it stays scheduled and the loop polls it again (receive_path D12).

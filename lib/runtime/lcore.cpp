@@ -155,10 +155,12 @@ void Lcore::net_tx_action() {
 }
 
 void Lcore::end_of_burst() {
+  is_delivering_ = true;
   for (auto& stack : parts.stacks) stack->flush();
   for (auto& path : parts.tx_paths)
     if (path) path->flush();
   parts.receive->wake_targets();
+  is_delivering_ = false;
 }
 
 Instant Lcore::next_deadline() {

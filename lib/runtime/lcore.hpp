@@ -35,10 +35,10 @@ struct LcoreParts {
 
 /// One lcore: everything that it owns, and its loop. One thread at a time drives it: its own (run), or one that the
 /// application lends (run_once).
-class Lcore {
+class Lcore final : public socket::BusyPoller {
  public:
   Lcore(std::uint16_t id, Clock& clock, Waker& waker, const SoftnetLimits& limits, WorkerRings& tx_rings);
-  ~Lcore();
+  ~Lcore() override;
   Lcore(const Lcore&) = delete;
   Lcore& operator=(const Lcore&) = delete;
 
@@ -64,6 +64,9 @@ class Lcore {
   /// On the lcore, or while it is stopped.
   void add_source(Source& source) { sources_.push_back(&source); }
   void remove_source(Source& source);
+  /// Whether a busy poll here would find that NAPI.
+  [[nodiscard]] bool owns_napi(std::uint32_t id) { return softnet_.napis.find(id) != nullptr; }
+  void busy_poll(std::uint32_t napi_id, const socket::BusyPoll& wanted, bool (*done)(void*), void* context) override;
   /// Ends every connection and frees every packet that the lcore still holds. Its thread has stopped.
   void shut_down();
 
@@ -97,6 +100,7 @@ class Lcore {
   void on_event(std::uint64_t token);
   [[nodiscard]] std::uint64_t patience() const;
   bool sleep(Duration at_most, const std::atomic<bool>& stop);
+  int busy_poll_once(poll::Napi& napi, int budget, bool& is_ours);
 
   stats::LcoreStats stats_;
   Env env_;
@@ -110,6 +114,7 @@ class Lcore {
   Inbox control_;
   Instant accounted_to_{};
   bool worked_ = false;
+  bool is_delivering_ = false;  ///< outside a softirq action, inside what could call the application
   std::vector<Source*> sources_;
 };
 

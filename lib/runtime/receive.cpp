@@ -72,6 +72,8 @@ void Receive::copy_to_other_lcores(const pkt::Packet& packet) {
 }
 
 void Receive::netif_receive(pkt::Packet packet) {
+  // net_timestamp_check(): the port has stamped the packet; without prequeue the stamp is that of this lcore (X6).
+  if (!limits_.netdev_tstamp_prequeue) packet.meta().rx_time = env_.now;
   env_.stats->softnet.add(stats::Softnet::processed);
   if (!packet.meta().is_copy) wiring_.capture.record(env_, packet, capture::Direction::in);
   socket::Stack* stack = wiring_.by_ifindex[packet.meta().ifindex];

@@ -18,6 +18,7 @@ struct SoftnetLimits {
   int dev_weight = 64;
   std::uint32_t netdev_max_backlog = 1000;
   SoftirqLimits softirq{};
+  bool netdev_tstamp_prequeue = true;
 };
 
 /// One lcore's receive state: struct softnet_data (receive_path D17), whose queues towards this lcore are WorkerRings
@@ -38,6 +39,10 @@ struct alignas(64) Softnet final : poll::NapiHost {
   }
   void link_by_watchdog(poll::Napi& napi) override {
     env.stats->softnet.add(stats::Softnet::napi_watchdog);
+    link(napi);
+  }
+  /// __napi_schedule(): of one whose SCHED is set already.
+  void link(poll::Napi& napi) {
     poll_list.push_back(napi);
     raise_net_rx();
   }

@@ -25,6 +25,8 @@ class Waker {
   /// Producer, after publishing, once per batch: wakes the sleeper if there is one. Returns whether it wrote.
   bool wake_if_asleep() {
     if (!must_wake(asleep_)) return false;
+    // Who takes the announcement writes: however many producers there are, one sleep costs one write.
+    if (!asleep_.take()) return false;
     write_event();
     return true;
   }
@@ -33,6 +35,10 @@ class Waker {
   void announce() { announce_sleep(asleep_); }
   /// Sleeper: something was there after all.
   void retract() { asleep_.store(false); }
+  /// The same; false when a producer had taken the announcement: the fd is readable, or will be at once.
+  [[nodiscard]] bool retract_unwoken() { return asleep_.take(); }
+  /// Anyone: makes the fd readable, whether somebody sleeps or not.
+  void signal() { write_event(); }
   /// Sleeper: waits for a wake-up or `timeout`, then retracts. Returns whether it was woken.
   bool sleep(Duration timeout);
   /// Sleeper that waits elsewhere (epoll of its own): takes the event off the fd, so that it can fire again.
@@ -44,6 +50,7 @@ class Waker {
    public:
     void store(bool value) { value_.store(value, std::memory_order_relaxed); }
     [[nodiscard]] bool load() const { return value_.load(std::memory_order_relaxed); }
+    [[nodiscard]] bool take() { return value_.exchange(false, std::memory_order_relaxed); }
     static void fence() { std::atomic_thread_fence(std::memory_order_seq_cst); }
 
    private:

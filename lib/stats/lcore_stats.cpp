@@ -45,6 +45,9 @@ constexpr CounterInfo tcp_info[] = {
 constexpr CounterInfo tcp_ext_info[] = {
 #include <millrace/stats/tcp_ext.def>
 };
+constexpr CounterInfo socket_info[] = {
+#include <millrace/stats/socket.def>
+};
 constexpr CounterInfo port_info[] = {
 #include <millrace/stats/port.def>
 };
@@ -84,6 +87,7 @@ void for_each(std::span<const LcoreStats* const> lcores, const Visit& visit) {
   visit_group(lcores, &LcoreStats::udp6, "udp6", udp_info, visit);
   visit_group(lcores, &LcoreStats::tcp, "tcp", tcp_info, visit);
   visit_group(lcores, &LcoreStats::tcp_ext, "tcp_ext", tcp_ext_info, visit);
+  visit_group(lcores, &LcoreStats::socket, "socket", socket_info, visit);
   visit_group(lcores, &LcoreStats::port, "port", port_info, visit);
   visit_group(lcores, &LcoreStats::drop, "drop", drop_info, visit);
 }

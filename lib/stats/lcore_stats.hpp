@@ -64,6 +64,10 @@ enum class TcpExt : unsigned {
 #include <millrace/stats/tcp_ext.def>
   count_
 };
+enum class Socket : unsigned {
+#include <millrace/stats/socket.def>
+  count_
+};
 enum class Port : unsigned {
 #include <millrace/stats/port.def>
   count_
@@ -92,6 +96,7 @@ struct alignas(64) LcoreStats {
   CounterBlock<Udp> udp6;
   CounterBlock<Tcp> tcp;
   CounterBlock<TcpExt> tcp_ext;
+  CounterBlock<Socket> socket;
   CounterBlock<Port> port;
   CounterBlock<DropReason> drop;
 };

@@ -187,6 +187,27 @@ def embed_in_thread(build, scratch):
         assert client.recv(100) == b"", "the connection should have ended with the program"
 
 
+def wait_set(build, scratch):
+    example = serve(build, scratch, "wait_set")
+    streams = [connect(socket.AF_INET, ("10.77.0.2", 7000)) for _ in range(3)]
+    for turn in range(3):
+        for i, stream in enumerate(streams):
+            sent = f"turn {turn} of stream {i}".encode()
+            stream.sendall(sent)
+            assert stream.recv(100) == sent
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.settimeout(PATIENCE)
+            s.connect(("10.77.0.2", 7))
+            s.send(b"datagram")
+            assert s.recv(100) == b"datagram"
+    for stream in streams:
+        stream.shutdown(socket.SHUT_WR)
+        assert stream.recv(100) == b"", "the server should have closed"
+    example.end()
+    told = re.findall(rb"8 bytes from 10\.77\.0\.1:\d+ by lcore ([01]), stamped yes\n", example.out)
+    assert len(told) == 3, example.out.decode()
+
+
 def step_it_yourself(build, _):
     example = Example(f"{build}/examples/step_it_yourself")
     example.end()

@@ -13,7 +13,7 @@ import re
 
 import tree
 
-PAGES = ("doc/architecture.md", "doc/receive_path.md", "doc/tcp.md")
+PAGES = ("doc/architecture.md", "doc/receive_path.md", "doc/tcp.md", "doc/sockets.md")
 TCP, TCP_SOURCES, TCP_TESTS = "doc/tcp.md", "lib/stack/tcp/", "tests/unit/stack/tcp/"
 TUNABLES = "lib/config/sysctl.def"
 

@@ -83,6 +83,18 @@ bool TwoEngines::run_until(const std::function<bool()>& done, Duration patience)
   }
 }
 
+bool TwoEngines::step(Instant until) {
+  bool worked = a && a->run_once();
+  worked |= b && b->run_once();
+  if (worked) return true;
+  const Instant next = std::min({a ? a->next_deadline() : never, b ? b->next_deadline() : never, until});
+  if (next == never || now_ >= until) return false;
+  now_ = std::max(now_, next);
+  if (a) a->set_clock(now_);
+  if (b) b->set_clock(now_);
+  return true;
+}
+
 void TwoEngines::run_for(Duration time) {
   run_until([] { return false; }, time);
   settle();

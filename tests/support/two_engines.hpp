@@ -39,6 +39,8 @@ class TwoEngines {
   /// Settles, then jumps from deadline to deadline until `done`; false when that takes longer than `patience`.
   bool run_until(const std::function<bool()>& done, Duration patience = std::chrono::seconds(300));
   void run_for(Duration time);
+  /// Passes of both, or a jump to the next deadline, at most to `until`: for ThreadQueue::set_step.
+  bool step(Instant until);
   [[nodiscard]] Instant now() const { return now_; }
   /// Waits until every connection has left TIME-WAIT; then every buffer must be in its pool again.
   void check_pools();

@@ -133,6 +133,18 @@ Instant Sockets::now() const { return env_.now; }
 
 std::uint16_t Sockets::lcore() const { return env_.lcore; }
 
+void Sockets::count_data_ready(bool is_heard) {
+  env_.stats->socket.add(stats::Socket::data_ready);
+  if (!is_heard) env_.stats->socket.add(stats::Socket::data_ready_unheard);
+}
+
+void Sockets::busy_poll(std::uint32_t napi_id, const BusyPoll& wanted, bool (*done)(void*), void* socket) {
+  if (busy_poller_ == nullptr || napi_id == 0) return;
+  ++busy_polling_;
+  busy_poller_->busy_poll(napi_id, wanted, done, socket);
+  --busy_polling_;
+}
+
 Stream& Sockets::adopt(tcp::Connection& connection) {
   auto stream = std::make_unique<Stream>(*this);
   connection.set_events(stream->events_.get());
@@ -153,6 +165,7 @@ void Sockets::bury(UdpSocket& socket) {
 }
 
 void Sockets::sweep() {
+  if (busy_polling_ != 0) return;  // bursts that end inside a call of a socket
   // First what the application hung on them, while all still exist: it may hold the last reference to something that
   // closes another socket, dead or alive.
   std::vector<std::unique_ptr<Stream>> streams;

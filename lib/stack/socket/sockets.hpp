@@ -3,6 +3,7 @@
 
 #include <millrace/base/result.hpp>
 #include <millrace/base/time.hpp>
+#include <millrace/stack/socket/busy_poll.hpp>
 #include <millrace/stack/socket/stream.hpp>
 #include <millrace/stack/socket/udp_socket.hpp>
 
@@ -57,6 +58,12 @@ class Sockets {
   Sockets(const Sockets&) = delete;
   Sockets& operator=(const Sockets&) = delete;
 
+  /// Set-up: by whom the sockets busy poll, and the SO_BUSY_POLL of new ones (net.core.busy_read).
+  void set_busy_poller(BusyPoller& poller, std::uint32_t busy_read_us) {
+    busy_poller_ = &poller;
+    busy_read_us_ = busy_read_us;
+  }
+
   /// Destroys what was closed since the last call; by the stack, at the end of a burst.
   void sweep();
   /// Closes everything; by the stack, at the end of its life.
@@ -68,11 +75,16 @@ class Sockets {
   struct Listening;
   struct Delayed;
 
+  void count_data_ready(bool is_heard);
+  void busy_poll(std::uint32_t napi_id, const BusyPoll& wanted, bool (*done)(void*), void* socket);
   Stream& adopt(tcp::Connection& connection);
   Stream& keep(std::unique_ptr<Stream> stream, tcp::Connection& connection);
   void bury(Stream& stream);
   void bury(UdpSocket& socket);
 
+  BusyPoller* busy_poller_ = nullptr;
+  std::uint32_t busy_read_us_ = 0;
+  int busy_polling_ = 0;  ///< receive calls under way: their sockets must not go
   Env& env_;
   tcp::Tcp& tcp_;
   udp::Udp& udp_;

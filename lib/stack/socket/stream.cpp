@@ -11,7 +11,9 @@
 
 namespace millrace::socket {
 
-Stream::Stream(Sockets& sockets) : sockets_(sockets), events_(std::make_unique<Events>(*this)) {}
+Stream::Stream(Sockets& sockets) : sockets_(sockets), events_(std::make_unique<Events>(*this)) {
+  busy_poll_.us = sockets.busy_read_us_;
+}
 
 Stream::~Stream() = default;
 
@@ -23,7 +25,18 @@ void Stream::on_readable(Function function) {
 }
 
 std::int64_t Stream::read(std::span<std::uint8_t> into) {
+  busy_loop();
   return connection_ != nullptr ? connection_->read(into) : -EBADF;
+}
+
+std::int64_t Stream::read(std::span<std::uint8_t> into, Control& control) {
+  control = {};
+  busy_loop();
+  if (connection_ == nullptr) return -EBADF;
+  Instant received{};
+  const std::int64_t n = connection_->read(into, &received);
+  if (n > 0) control.timestamp = timestamp_.told(received);
+  return n;
 }
 
 std::int64_t Stream::write(std::span<const std::uint8_t> bytes) {
@@ -56,6 +69,53 @@ void Stream::abort() {
 
 void Stream::set_no_delay(bool on) {
   if (connection_ != nullptr) connection_->no_delay(on);
+}
+
+int Stream::set_option(Option option, std::int64_t value) {
+  if (connection_ == nullptr) return -EBADF;
+  if (const int refused = check_set(option, SocketKind::stream, value); refused != 0) return refused;
+  switch (option) {
+    case Option::no_delay: connection_->no_delay(value != 0); return 0;
+    case Option::timestamp:
+    case Option::timestampns: timestamp_.set(option, value != 0); return 0;
+    case Option::busy_poll: busy_poll_.us = static_cast<std::uint32_t>(value); return 0;
+    case Option::busy_poll_budget: busy_poll_.budget = static_cast<std::uint16_t>(value); return 0;
+    default: return -ENOPROTOOPT;
+  }
+}
+
+int Stream::get_option(Option option, std::int64_t& value) const {
+  if (connection_ == nullptr) return -EBADF;
+  if (const int refused = check_get(option, SocketKind::stream); refused != 0) return refused;
+  switch (option) {
+    case Option::no_delay: value = connection_->is_no_delay(); return 0;
+    case Option::incoming_cpu: value = connection_->incoming_napi_id() != 0 ? sockets_.lcore() : -1; return 0;
+    case Option::incoming_napi_id: value = connection_->incoming_napi_id(); return 0;
+    case Option::timestamp:
+    case Option::timestampns: value = timestamp_.get(option); return 0;
+    case Option::busy_poll: value = busy_poll_.us; return 0;
+    case Option::busy_poll_budget: value = busy_poll_.budget; return 0;
+    default: return -ENOPROTOOPT;
+  }
+}
+
+// sk_busy_loop(): nothing is there, so the call looks for it itself. A callback may end the stream meanwhile.
+void Stream::busy_loop() {
+  if (busy_poll_.us == 0 || is_answered()) return;
+  const auto done = [](void* self) { return static_cast<Stream*>(self)->is_answered(); };
+  sockets_.busy_poll(connection_->incoming_napi_id(), busy_poll_, done, this);
+}
+
+// read() has an answer other than -EAGAIN.
+bool Stream::is_answered() const {
+  return connection_ == nullptr || connection_->readable() > 0 || at_end() ||
+         connection_->connection_state() == tcp::State::closed;
+}
+
+// sk_data_ready(): wakes only who listens.
+void Stream::tell_readable() {
+  sockets_.count_data_ready(static_cast<bool>(on_readable_));
+  on_readable_(*this);
 }
 
 Endpoint Stream::local() const { return connection_ != nullptr ? connection_->local() : Endpoint{}; }

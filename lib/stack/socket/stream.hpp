@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <millrace/stack/socket/busy_poll.hpp>
 #include <millrace/stack/socket/callback.hpp>
+#include <millrace/stack/socket/option.hpp>
 #include <millrace/wire/address.hpp>
 
 #include <cstdint>
@@ -42,6 +44,8 @@ class Stream {
 
   /// Copies out what has arrived, in order. 0: the peer has closed its side; -EAGAIN: nothing now.
   std::int64_t read(std::span<std::uint8_t> into);
+  /// The same, with what the socket's options want to be told beside the bytes: of the last packet that they came in.
+  std::int64_t read(std::span<std::uint8_t> into, Control& control);
   /// The next bytes without a copy, in the buffers that they came in: what one packet brought, or null when nothing has
   /// come. The caller ends it with pkt::consume.
   [[nodiscard]] pkt::Packet read_packet();
@@ -61,6 +65,9 @@ class Stream {
   void abort();
   /// TCP_NODELAY.
   void set_no_delay(bool on);
+  /// setsockopt(2) and getsockopt(2): 0 or -ENOPROTOOPT, -EOPNOTSUPP, -EINVAL, -EBADF (doc/sockets.md).
+  int set_option(Option option, std::int64_t value);
+  int get_option(Option option, std::int64_t& value) const;
 
   [[nodiscard]] Endpoint local() const;
   [[nodiscard]] Endpoint remote() const;
@@ -83,6 +90,9 @@ class Stream {
  private:
   friend class Sockets;
   class Events;
+  void tell_readable();
+  void busy_loop();
+  [[nodiscard]] bool is_answered() const;
   void let_go();
   void forget();
 
@@ -91,6 +101,8 @@ class Stream {
   std::unique_ptr<Events> events_;
   Callback<Stream&> on_readable_, on_writable_, on_connected_;
   Callback<Stream&, int> on_closed_;
+  TimestampOption timestamp_;
+  BusyPoll busy_poll_;
   std::shared_ptr<void> context_;
   std::size_t index_ = 0;  ///< place in Sockets' table
 };

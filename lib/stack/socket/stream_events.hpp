@@ -13,7 +13,7 @@ class Stream::Events final : public tcp::Events {
   void on_connected(tcp::Connection&) override { stream_.on_connected_(stream_); }
   void on_readable(tcp::Connection&) override {
     in_readable = true;
-    stream_.on_readable_(stream_);
+    stream_.tell_readable();
     in_readable = false;
   }
   void on_writable(tcp::Connection&) override { stream_.on_writable_(stream_); }

@@ -15,7 +15,7 @@ namespace millrace::socket {
 class UdpSocket::Events final : public udp::Events {
  public:
   explicit Events(UdpSocket& socket) : socket_(socket) {}
-  void on_readable(udp::Socket&) override { socket_.on_readable_(socket_); }
+  void on_readable(udp::Socket&) override { socket_.tell_readable(); }
   void on_error(udp::Socket&, int error) override { socket_.on_error_(socket_, error); }
 
  private:
@@ -25,12 +25,24 @@ class UdpSocket::Events final : public udp::Events {
 UdpSocket::UdpSocket(Sockets& sockets, udp::Udp& udp)
     : sockets_(sockets), udp_(udp), events_(std::make_unique<Events>(*this)) {
   socket_ = udp.open(events_.get());
+  busy_poll_.us = sockets.busy_read_us_;
 }
 
 UdpSocket::~UdpSocket() = default;
 
 std::int64_t UdpSocket::receive_from(std::span<std::uint8_t> into, Endpoint& from) {
+  busy_loop();
   return socket_ != nullptr ? udp_.recv_from(*socket_, into, &from) : -EBADF;
+}
+
+std::int64_t UdpSocket::receive_from(std::span<std::uint8_t> into, Endpoint& from, Control& control) {
+  control = {};
+  busy_loop();
+  if (socket_ == nullptr) return -EBADF;
+  pkt::Meta meta;
+  const std::int64_t length = udp_.recv_from(*socket_, into, &from, &meta);
+  if (length >= 0) control.timestamp = timestamp_.told(meta.rx_time);
+  return length;
 }
 
 std::int64_t UdpSocket::send_to(std::span<const std::uint8_t> bytes, const Endpoint& to) {
@@ -52,6 +64,50 @@ int UdpSocket::connect(const Endpoint& to) {
   key_ = flow;
   if (!is_in) sockets_.flows_.insert(flow, this);
   return 0;
+}
+
+int UdpSocket::set_option(Option option, std::int64_t value) {
+  if (socket_ == nullptr) return -EBADF;
+  if (const int refused = check_set(option, SocketKind::udp, value); refused != 0) return refused;
+  switch (option) {
+    case Option::broadcast: socket_->broadcast = value != 0; return 0;
+    case Option::timestamp:
+    case Option::timestampns: timestamp_.set(option, value != 0); return 0;
+    case Option::busy_poll: busy_poll_.us = static_cast<std::uint32_t>(value); return 0;
+    case Option::busy_poll_budget: busy_poll_.budget = static_cast<std::uint16_t>(value); return 0;
+    default: return -ENOPROTOOPT;
+  }
+}
+
+int UdpSocket::get_option(Option option, std::int64_t& value) const {
+  if (socket_ == nullptr) return -EBADF;
+  if (const int refused = check_get(option, SocketKind::udp); refused != 0) return refused;
+  switch (option) {
+    case Option::broadcast: value = socket_->broadcast; return 0;
+    case Option::incoming_cpu: value = socket_->incoming_cpu(); return 0;
+    case Option::incoming_napi_id: value = socket_->napi_id(); return 0;
+    case Option::timestamp:
+    case Option::timestampns: value = timestamp_.get(option); return 0;
+    case Option::busy_poll: value = busy_poll_.us; return 0;
+    case Option::busy_poll_budget: value = busy_poll_.budget; return 0;
+    default: return -ENOPROTOOPT;
+  }
+}
+
+// sk_busy_loop(): nothing is there, so the call looks for it itself. A callback may close the socket meanwhile.
+void UdpSocket::busy_loop() {
+  if (busy_poll_.us == 0 || socket_ == nullptr || socket_->waiting() != 0) return;
+  const auto done = [](void* self) {
+    const udp::Socket* socket = static_cast<UdpSocket*>(self)->socket_;
+    return socket == nullptr || socket->waiting() != 0;
+  };
+  sockets_.busy_poll(socket_->napi_id(), busy_poll_, done, this);
+}
+
+// sk_data_ready(): wakes only who listens.
+void UdpSocket::tell_readable() {
+  sockets_.count_data_ready(static_cast<bool>(on_readable_));
+  on_readable_(*this);
 }
 
 void UdpSocket::close() {

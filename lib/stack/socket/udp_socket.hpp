@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <millrace/stack/socket/busy_poll.hpp>
 #include <millrace/stack/socket/callback.hpp>
+#include <millrace/stack/socket/option.hpp>
 #include <millrace/wire/address.hpp>
 
 #include <cstdint>
@@ -32,12 +34,17 @@ class UdpSocket {
   /// The next datagram: copies up to into.size() bytes, sets `from`, returns the datagram's whole length (which may
   /// be larger: it was cut). -EAGAIN: none waiting.
   std::int64_t receive_from(std::span<std::uint8_t> into, Endpoint& from);
+  /// The same, with what the socket's options want to be told beside the bytes.
+  std::int64_t receive_from(std::span<std::uint8_t> into, Endpoint& from, Control& control);
   /// The next datagram in the buffers that it came in, or null: none waiting. The caller ends it with pkt::consume.
   [[nodiscard]] pkt::Packet receive_packet(Endpoint& from);
   /// Sends one datagram; the count, or -EMSGSIZE, -ENETUNREACH, -ENOBUFS, or an error that ICMP brought.
   std::int64_t send_to(std::span<const std::uint8_t> bytes, const Endpoint& to);
   /// Sets the peer: only its datagrams arrive, and ICMP errors about it are reported.
   int connect(const Endpoint& to);
+  /// setsockopt(2) and getsockopt(2): 0 or -ENOPROTOOPT, -EOPNOTSUPP, -EINVAL, -EBADF (doc/sockets.md).
+  int set_option(Option option, std::int64_t value);
+  int get_option(Option option, std::int64_t& value) const;
   void close();
   [[nodiscard]] Endpoint local() const;
   [[nodiscard]] Sockets& sockets() const { return sockets_; }
@@ -51,6 +58,8 @@ class UdpSocket {
  private:
   friend class Sockets;
   class Events;
+  void tell_readable();
+  void busy_loop();
   void forget();
 
   Sockets& sockets_;
@@ -59,6 +68,8 @@ class UdpSocket {
   std::unique_ptr<Events> events_;
   Callback<UdpSocket&> on_readable_;
   Callback<UdpSocket&, int> on_error_;
+  TimestampOption timestamp_;
+  BusyPoll busy_poll_;
   FlowKey key_{};  ///< by which other lcores know it
   std::size_t index_ = 0;
 };

@@ -11,8 +11,8 @@ namespace millrace::tcp {
 
 Connection::Connection(Tcp& tcp, const FlowKey& flow) : Tcb(flow, tcp.config_, &Tcp::on_timer, this), tcp_(tcp) {}
 
-std::int64_t Connection::read(std::span<std::uint8_t> into) {
-  if (const std::size_t n = receiving.read(into); n > 0) {
+std::int64_t Connection::read(std::span<std::uint8_t> into, Instant* received) {
+  if (const std::size_t n = receiving.read(into, received); n > 0) {
     after_read(n);
     return static_cast<std::int64_t>(n);
   }

@@ -51,8 +51,9 @@ struct ConnectionInfo {
 class Connection final : private Tcb {
  public:
   /// Copies up to into.size() bytes out, in order. 0 at the end of the stream, -EAGAIN when nothing has come yet,
-  /// -errno once everything is read and the connection has failed.
-  std::int64_t read(std::span<std::uint8_t> into);
+  /// -errno once everything is read and the connection has failed. `received`: when the last packet read from came, set
+  /// when the result is above 0.
+  std::int64_t read(std::span<std::uint8_t> into, Instant* received = nullptr);
   /// The next payload without a copy, at most one received packet; null when there is none (ask read() why). The
   /// caller ends it with pkt::consume.
   [[nodiscard]] pkt::Packet read_packet();
@@ -83,6 +84,9 @@ class Connection final : private Tcb {
 
   [[nodiscard]] Endpoint local() const { return {key.local, key.local_port}; }
   [[nodiscard]] Endpoint remote() const { return {key.remote, key.remote_port}; }
+  /// SO_INCOMING_NAPI_ID; 0: no segment yet.
+  [[nodiscard]] std::uint32_t incoming_napi_id() const { return napi_id; }
+  [[nodiscard]] bool is_no_delay() const { return nodelay; }
   [[nodiscard]] State connection_state() const { return state; }
   [[nodiscard]] ConnectionInfo info() const;
 

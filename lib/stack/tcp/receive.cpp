@@ -75,7 +75,9 @@ bool Tcp::parse(pkt::Packet& datagram, const ip::Delivery& delivery, Segment& s)
 void Tcp::dispatch(Segment& s) {
   if (auto* flow = static_cast<Flow*>(owners_.find(s.flow))) {
     if (flow->kind == Flow::Kind::connection) {
-      segment_arrives(static_cast<Connection&>(static_cast<Tcb&>(*flow)), s);
+      auto& connection = static_cast<Connection&>(static_cast<Tcb&>(*flow));
+      connection.napi_id = s.packet.meta().napi_id;
+      segment_arrives(connection, s);
     } else {
       time_wait_arrives(static_cast<TimeWait&>(*flow), s);
     }

@@ -26,6 +26,9 @@ void ReceiveQueue::push(Env& env, pkt::Packet payload, bool compact) {
     }
     if (compact_ && compact_.tailroom() >= length) {
       payload.copy_out(0, {compact_.append(static_cast<std::uint16_t>(length)), length});
+      // As tcp_try_coalesce(): the last one's time stands for all.
+      compact_.meta().rx_time = payload.meta().rx_time;
+      compact_.meta().napi_id = payload.meta().napi_id;
       pkt::consume(std::move(payload));
       env.stats->tcp_ext.add(stats::TcpExt::TCPRcvCoalesce);
       return;
@@ -95,12 +98,13 @@ std::uint32_t ReceiveQueue::pull(Env& env, Seq next) {
   return next - begin;
 }
 
-std::size_t ReceiveQueue::read(std::span<std::uint8_t> into) {
+std::size_t ReceiveQueue::read(std::span<std::uint8_t> into, Instant* received) {
   std::size_t copied = 0;
   while (copied < into.size() && bytes_ > 0) {
     pkt::Packet payload = pop();
     const std::size_t n = payload.copy_out(0, into.subspan(copied));
     copied += n;
+    if (received != nullptr) *received = payload.meta().rx_time;
     if (n == payload.length()) {
       pkt::consume(std::move(payload));
       continue;

@@ -153,6 +153,7 @@ struct Tcb : Flow {
   PendingEvents pending;
   Deadlines deadlines;
   timer::Timer timer;
+  std::uint32_t napi_id = 0;         ///< where the last segment was received
   Instant last_sent{};
   std::optional<Instant> last_refusal;  ///< last answer to an unacceptable segment
   Instant last_confirmed{};

@@ -120,6 +120,9 @@ void Udp::deliver_to_all(pkt::Packet datagram, const Arrival& arrival) {
 }
 
 void Udp::enqueue(Socket& socket, pkt::Packet payload, const Arrival& arrival) {
+  // Of unconnected sockets, too, where Linux keeps the first napi id and no CPU.
+  socket.napi_id_ = payload.meta().napi_id;
+  socket.incoming_cpu_ = env_.lcore;
   const std::uint32_t size = pkt::truesize(payload);
   // The test comes before the charge, so that one datagram of any size fits an empty queue (receive_path J3, X7).
   constexpr std::uint32_t huge = std::numeric_limits<std::int32_t>::max() / 2;

@@ -39,6 +39,10 @@ class Socket {
   [[nodiscard]] std::uint32_t waiting() const { return queue_.size(); }
   [[nodiscard]] std::uint64_t drops() const { return drops_; }
   [[nodiscard]] Events* events() const { return events_; }
+  /// SO_INCOMING_NAPI_ID: where the last datagram was received; 0: none yet.
+  [[nodiscard]] std::uint32_t napi_id() const { return napi_id_; }
+  /// SO_INCOMING_CPU: the lcore that queued the last datagram; -1: none yet.
+  [[nodiscard]] int incoming_cpu() const { return incoming_cpu_; }
 
   std::uint32_t rcvbuf = default_rcvbuf;  ///< SO_RCVBUF as accounted (Linux has doubled it by then)
   bool reuse_address = false;             ///< SO_REUSEADDR: others that set it, too, may bind the same; before bind
@@ -55,6 +59,8 @@ class Socket {
   Endpoint remote_;
   std::uint32_t rmem_ = 0;
   std::uint64_t drops_ = 0;
+  std::uint32_t napi_id_ = 0;
+  int incoming_cpu_ = -1;
   Events* events_ = nullptr;
   pkt::PacketList queue_;
   ListHook by_port_;      ///< the port's chain, or the list of free slots

@@ -56,6 +56,8 @@ Socket* Udp::open(Events* events) {
   socket->error_ = 0;
   socket->local_ = socket->remote_ = Endpoint{};
   socket->drops_ = 0;
+  socket->napi_id_ = 0;
+  socket->incoming_cpu_ = -1;
   socket->events_ = events;
   ++open_count_;
   return socket;

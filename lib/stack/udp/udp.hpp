@@ -49,8 +49,8 @@ class Udp final : public ip::Transport {
   std::int64_t send_packet(Socket& socket, pkt::Packet payload, const Endpoint* to = nullptr);
 
   /// Reads the next datagram: copies what fits, drops the rest of it, returns its whole length. EAGAIN, or an error
-  /// that ICMP brought.
-  std::int64_t recv_from(Socket& socket, std::span<std::uint8_t> into, Endpoint* from = nullptr);
+  /// that ICMP brought. `meta`: what its packet said of it.
+  std::int64_t recv_from(Socket& socket, std::span<std::uint8_t> into, Endpoint* from = nullptr, pkt::Meta* meta = nullptr);
   /// Takes the next datagram itself, data() at its payload; null when recv_from would say EAGAIN.
   [[nodiscard]] pkt::Packet take(Socket& socket, Endpoint* from = nullptr);
   /// SO_ERROR: the pending error as a positive errno, cleared by reading.

@@ -30,6 +30,9 @@ TEST_CASE("defaults are those of the kernel") {
   CHECK(s.netdev_budget_usecs == 2000);
   CHECK(s.dev_weight == 64);
   CHECK(s.netdev_max_backlog == 1000);
+  CHECK(s.netdev_tstamp_prequeue == 1);
+  CHECK(s.busy_poll == 0);
+  CHECK(s.busy_read == 0);
   CHECK(s.rmem_default == 212992);
   CHECK(s.tcp_rmem == std::array<std::int64_t, 3>{4096, 131072, 33554432});
   CHECK(s.tcp_wmem == std::array<std::int64_t, 3>{4096, 16384, 4194304});

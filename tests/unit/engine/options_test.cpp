@@ -30,11 +30,13 @@ TEST_CASE("Linux's tunables reach the parts that obey them, in their units") {
   sysctl.netdev_budget_usecs = 2001;
   sysctl.dev_weight = 65;
   sysctl.netdev_max_backlog = 1001;
+  sysctl.netdev_tstamp_prequeue = 0;
   const runtime::SoftnetLimits limits = softnet_limits(sysctl);
   CHECK(limits.netdev_budget == 301);
   CHECK(limits.netdev_budget_usecs == 2001us);
   CHECK(limits.dev_weight == 65);
   CHECK(limits.netdev_max_backlog == 1001);
+  CHECK_FALSE(limits.netdev_tstamp_prequeue);
 
   sysctl.gro_normal_batch = 9;
   sysctl.gro_tick_us = 1001;

@@ -2,75 +2,28 @@
 #include <millrace/engine/thread_queue.hpp>
 
 #include "tests/support/catch.hpp"
-#include "tests/support/two_engines.hpp"
+#include "tests/unit/engine/queue_world.hpp"
 
 #include <array>
 #include <cerrno>
 #include <map>
-#include <poll.h>
+#include <unistd.h>
 
 using namespace millrace;
 using test::bytes;
 using test::Conversation;
 using test::endpoint;
 using test::pattern;
+using test::QueueWorld;
+using test::readable;
+using test::server;
 using test::TwoEngines;
 using Socket = ThreadQueue::Socket;
 using What = ThreadQueue::What;
 
 namespace {
 
-const Endpoint server = endpoint("10.77.0.2:80");
-
-bool readable(const ThreadQueue& queue) {
-  pollfd p{queue.fd(), POLLIN, 0};
-  return poll(&p, 1, 0) == 1;
-}
-
-/// A queue of b's, used by the thread that also steps both hosts.
-struct World {
-  explicit World(const TwoEngines::Options& options = {}) : hosts(options) {
-    auto attached = hosts.b->attach_thread();
-    if (!attached) FAIL(attached.error().message);
-    queue = std::move(*attached);
-  }
-  /// Steps until the queue has an event; fails when it gets none.
-  ThreadQueue::Event event() {
-    std::optional<ThreadQueue::Event> found;
-    REQUIRE(hosts.run_until([&] {
-      found = queue->next_event();
-      return found.has_value();
-    }));
-    return *found;
-  }
-  void expect(What what, Socket socket) {
-    const auto e = event();
-    CHECK(e.what == what);
-    CHECK(e.socket == socket);
-  }
-  /// A connection from a, accepted by the queue.
-  Socket accepted() {
-    REQUIRE(queue->listen(server));
-    client.join(**TwoEngines::sockets(*hosts.a).connect(server));
-    const auto e = event();
-    REQUIRE(e.what == What::accepted);
-    return e.socket;
-  }
-  std::string read(Socket socket, std::size_t most = SIZE_MAX) {
-    std::string text;
-    std::array<std::uint8_t, 1000> part;
-    while (text.size() < most) {
-      const std::int64_t n = queue->read(socket, {part.data(), std::min(part.size(), most - text.size())});
-      if (n <= 0) break;
-      text.append(part.begin(), part.begin() + n);
-    }
-    return text;
-  }
-
-  Conversation client;
-  TwoEngines hosts;
-  std::unique_ptr<ThreadQueue> queue;
-};
+using World = QueueWorld;
 
 /// Echoes for every socket of a queue, as a thread would in its loop.
 struct Echo {
@@ -540,4 +493,34 @@ TEST_CASE("more closes than the ring holds: none is lost") {
     return ended == 1500;
   }));
   w.hosts.check_pools();
+}
+
+TEST_CASE("L1: news for a thread that is awake cost no eventfd write, for one that waits exactly one") {
+  World w({.lcores_b = 2});
+  const Socket socket = *w.queue->bind_udp(endpoint("10.77.0.2:7"));
+  const auto count = [&](const char* name) { return w.hosts.b->stats().total("socket", name); };
+  const auto send = [&](std::uint16_t port) {
+    UdpSocket& sender = **TwoEngines::sockets(*w.hosts.a).bind_udp({IpAddress::v4(10, 77, 0, 1), port});
+    sender.send_to(bytes("x"), endpoint("10.77.0.2:7"));
+    w.hosts.run_for(1s);
+  };
+  for (std::uint16_t port = 1; port <= 10; ++port) send(port);  // next_event() has not said "none": nobody waits
+  CHECK(count("data_ready") == 10);
+  CHECK(count("wakeups") == 0);
+  CHECK(count("wakeups_skipped") == 10);
+  CHECK_FALSE(readable(*w.queue));
+  while (w.queue->next_event()) {
+  }
+  for (std::uint16_t port = 11; port <= 30; ++port) send(port);  // over both lcores
+  CHECK(count("data_ready") == 30);
+  CHECK(count("wakeups") == 1);
+  std::uint64_t written = 0;
+  REQUIRE(::read(w.queue->fd(), &written, sizeof written) == sizeof written);
+  CHECK(written == 1);
+  while (w.queue->next_event()) {
+  }
+  w.queue->close(socket);  // J11
+  for (std::uint16_t port = 31; port <= 35; ++port) send(port);
+  CHECK(count("data_ready") == 30);
+  CHECK_FALSE(readable(*w.queue));
 }

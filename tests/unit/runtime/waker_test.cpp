@@ -4,6 +4,7 @@
 #include "tests/support/catch.hpp"
 
 #include <poll.h>
+#include <unistd.h>
 
 using namespace millrace;
 
@@ -39,4 +40,18 @@ TEST_CASE("a sleep without a wake-up ends with its time") {
   runtime::Waker waker;
   waker.announce();
   CHECK_FALSE(waker.sleep(1ms));
+}
+
+TEST_CASE("L1: one sleep costs one write, however many producers have something") {
+  runtime::Waker waker;
+  waker.announce();
+  CHECK(waker.wake_if_asleep());
+  CHECK_FALSE(waker.wake_if_asleep());
+  CHECK_FALSE(waker.wake_if_asleep());
+  std::uint64_t written = 0;
+  REQUIRE(::read(waker.fd(), &written, sizeof written) == sizeof written);
+  CHECK(written == 1);
+  CHECK_FALSE(waker.retract_unwoken());  // it had been taken
+  waker.announce();
+  CHECK(waker.retract_unwoken());
 }

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Options of a thread's sockets: what concerns the thread is kept here, the rest goes to the lcores. Called by one
+// thread outside the lcores through ThreadQueue.
+#include <millrace/engine/thread_queue_impl.hpp>
+
+#include <cerrno>
+
+namespace millrace {
+
+using Kind = ThreadMessage::Kind;
+using socket::Option;
+
+int ThreadQueue::set_option(Socket socket, socket::Option option, std::int64_t value) {
+  Impl::Slot* slot = impl_->find(socket);
+  if (slot == nullptr) return -EBADF;
+  if (const int refused = socket::check_set(option, slot->kind(), value); refused != 0) return refused;
+  switch (option) {
+    case Option::timestamp:
+    case Option::timestampns: slot->timestamp.set(option, value != 0); return 0;
+    case Option::busy_poll: slot->busy_poll.us = static_cast<std::uint32_t>(value); return 0;
+    case Option::busy_poll_budget: slot->busy_poll.budget = static_cast<std::uint16_t>(value); return 0;
+    default: slot->set[option] = value != 0; break;  // the others are switches of the sockets on the lcores
+  }
+  for (std::uint16_t lcore = 0; lcore < impl_->lanes.size(); ++lcore)
+    if (slot->is_udp || lcore == lcore_of(socket))
+      impl_->give(lcore, {.kind = Kind::option, .option = option, .socket = id_of(socket), .value = value});
+  return 0;
+}
+
+int ThreadQueue::get_option(Socket socket, socket::Option option, std::int64_t& value) const {
+  const Impl::Slot* slot = impl_->find(socket);
+  if (slot == nullptr) return -EBADF;
+  if (const int refused = socket::check_get(option, slot->kind()); refused != 0) return refused;
+  switch (option) {
+    case Option::incoming_cpu: value = slot->incoming_cpu; return 0;
+    case Option::incoming_napi_id: value = slot->napi_id; return 0;
+    case Option::timestamp:
+    case Option::timestampns: value = slot->timestamp.get(option); return 0;
+    case Option::busy_poll: value = slot->busy_poll.us; return 0;
+    case Option::busy_poll_budget: value = slot->busy_poll.budget; return 0;
+    default:
+      const auto at = slot->set.find(option);
+      value = at != slot->set.end() ? at->second : 0;
+      return 0;
+  }
+}
+
+}  // namespace millrace

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Which options there are, for whom and in which range; the state of SO_TIMESTAMP. Called by UdpSocket, Stream and
+// ThreadQueue. sk_setsockopt() and sk_getsockopt() of net/core/sock.c.
+#include <millrace/stack/socket/option.hpp>
+
+#include <cerrno>
+#include <climits>
+#include <iterator>
+
+namespace millrace::socket {
+namespace {
+
+constexpr unsigned stream = static_cast<unsigned>(SocketKind::stream);
+constexpr unsigned udp = static_cast<unsigned>(SocketKind::udp);
+constexpr unsigned both = stream | udp;
+
+enum class Access : std::uint8_t { get, set };
+
+struct Rule {
+  const char* name;
+  unsigned kinds;
+  Access access;
+  std::int64_t min;
+  std::int64_t max;
+};
+
+constexpr Rule rules[] = {
+#define MR_OPTION(id, name, kinds, access, min, max) {name, kinds, Access::access, min, max},
+#include <millrace/stack/socket/option.def>
+#undef MR_OPTION
+};
+
+// Null: a number that names no option.
+const Rule* rule_of(Option option, SocketKind kind) {
+  const auto at = static_cast<std::size_t>(option);
+  if (at >= std::size(rules) || (rules[at].kinds & static_cast<unsigned>(kind)) == 0) return nullptr;
+  return &rules[at];
+}
+
+}  // namespace
+
+const char* name(Option option) {
+  const auto at = static_cast<std::size_t>(option);
+  return at < std::size(rules) ? rules[at].name : "?";
+}
+
+int check_set(Option option, SocketKind kind, std::int64_t value) {
+  const Rule* rule = rule_of(option, kind);
+  if (rule == nullptr) return -ENOPROTOOPT;
+  if (rule->access == Access::get) return -EOPNOTSUPP;
+  return value < rule->min || value > rule->max ? -EINVAL : 0;
+}
+
+int check_get(Option option, SocketKind kind) { return rule_of(option, kind) != nullptr ? 0 : -ENOPROTOOPT; }
+
+void TimestampOption::set(Option which, bool on) {
+  if (!on) {
+    resolution_ = Duration{0};
+  } else {
+    resolution_ = which == Option::timestamp ? Duration(1us) : Duration(1ns);
+  }
+}
+
+bool TimestampOption::get(Option which) const {
+  return which == Option::timestamp ? resolution_ == Duration(1us) : resolution_ == Duration(1ns);
+}
+
+std::optional<Instant> TimestampOption::told(Instant time) const {
+  if (!is_on()) return std::nullopt;
+  return time - time.time_since_epoch() % resolution_;
+}
+
+}  // namespace millrace::socket

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <millrace/engine/thread_queue.hpp>
+
+#include "tests/support/catch.hpp"
+#include "tests/unit/engine/queue_world.hpp"
+
+#include <array>
+#include <cerrno>
+#include <set>
+
+using namespace millrace;
+using socket::Option;
+using test::bytes;
+using test::endpoint;
+using test::TwoEngines;
+using Socket = ThreadQueue::Socket;
+using What = ThreadQueue::What;
+using World = test::QueueWorld;
+
+TEST_CASE("L6, L7: a thread's sockets tell lcore, queue and time of what they read last") {
+  World w({.lcores_b = 2, .there = {.delay = 3ms}});
+  const Socket udp = *w.queue->bind_udp(endpoint("10.77.0.2:7"));
+  const auto get = [&](Socket socket, Option option) {
+    std::int64_t value = INT64_MIN;
+    CHECK(w.queue->get_option(socket, option, value) == 0);
+    return value;
+  };
+  CHECK(get(udp, Option::incoming_cpu) == -1);
+  CHECK(w.queue->set_option(udp, Option::timestampns, 1) == 0);
+  CHECK(get(udp, Option::timestampns) == 1);
+  std::set<std::int64_t> lcores;
+  for (std::uint16_t port = 1; port <= 16; ++port) {
+    UdpSocket& sender = **TwoEngines::sockets(*w.hosts.a).bind_udp({IpAddress::v4(10, 77, 0, 1), port});
+    const Instant sent = w.hosts.now();
+    sender.send_to(bytes("x"), endpoint("10.77.0.2:7"));
+    w.hosts.run_for(1s);
+    while (w.queue->next_event()) {
+    }
+    std::array<std::uint8_t, 16> datagram;
+    Endpoint from;
+    socket::Control control;
+    REQUIRE(w.queue->receive_from(udp, datagram, from, control) == 1);
+    // The first one waited for the answer to an ARP request.
+    if (port > 1) CHECK(control.timestamp == sent + 3ms);
+    lcores.insert(get(udp, Option::incoming_cpu));
+    CHECK(get(udp, Option::incoming_napi_id) != 0);
+  }
+  CHECK(lcores == std::set<std::int64_t>{0, 1});
+
+  const Socket stream = w.accepted();
+  CHECK(get(stream, Option::incoming_cpu) == static_cast<std::int64_t>(stream >> 32));
+  CHECK(get(stream, Option::incoming_napi_id) != 0);
+  CHECK(w.queue->set_option(stream, Option::timestampns, 1) == 0);
+  const Instant sent = w.hosts.now();
+  w.client.stream->write(bytes("text"));
+  w.expect(What::readable, stream);
+  std::array<std::uint8_t, 16> part;
+  socket::Control control;
+  CHECK(w.queue->read(stream, part, control) == 4);
+  CHECK(control.timestamp == sent + 3ms);
+}
+
+TEST_CASE("options of a thread's sockets reach the lcores; the rest is refused") {
+  World w({.lcores_b = 2});
+  const Socket udp = *w.queue->bind_udp(endpoint("10.77.0.2:7"));
+  std::int64_t value = -1;
+  CHECK(w.queue->set_option(udp, Option::no_delay, 1) == -ENOPROTOOPT);
+  CHECK(w.queue->set_option(udp, Option::incoming_cpu, 1) == -EOPNOTSUPP);
+  CHECK(w.queue->set_option(udp, Option::broadcast, INT64_MAX) == -EINVAL);
+  CHECK(w.queue->set_option(udp + 1, Option::broadcast, 1) == -EBADF);
+  CHECK(w.queue->get_option(udp + 1, Option::broadcast, value) == -EBADF);
+  CHECK(w.queue->get_option(udp, Option::no_delay, value) == -ENOPROTOOPT);
+  CHECK(w.queue->get_option(udp, Option::broadcast, value) == 0);
+  CHECK(value == 0);
+  const auto sent = [&] {
+    CHECK(w.queue->send_to(udp, bytes("x"), endpoint("10.77.0.255:9")) == 1);
+    w.hosts.run_for(1s);
+    return w.hosts.b->stats().total("udp", "OutDatagrams");
+  };
+  CHECK(sent() == 0);
+  CHECK(w.queue->set_option(udp, Option::broadcast, 1) == 0);
+  CHECK(w.queue->get_option(udp, Option::broadcast, value) == 0);
+  CHECK(value == 1);
+  CHECK(sent() == 1);
+}
