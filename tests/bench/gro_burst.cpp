@@ -197,8 +197,10 @@ void run_gro_bursts(Bench& bench, pkt::Pool& pool) {
 void run_gro(Bench& bench) {
   auto pool = pkt::Pool::create({.name = "bench_gro", .packets = 20'000});
   if (!pool) throw std::runtime_error(pool.error().message);
+  bench.report.note(std::string("our burst path: ") + gro::name(gro::best_variant()));
   run_gro_bursts(bench, **pool);
   run_gro_flows(bench, **pool);
+  run_gro_loads(bench, **pool);
   if ((*pool)->in_use() != 0)
     bench.report.failure("B2", "all", std::to_string((*pool)->in_use()) + " packets were lost");
 }

@@ -14,7 +14,7 @@ constexpr gro::Arrival arrival{.mac = {{2, 0, 0, 0, 0, 1}}, .napi_id = 1, .ifind
 
 }  // namespace
 
-OurGro::OurGro() {
+OurGro::OurGro(const gro::Config& config) : gro_(config) {
   env_.stats = &stats_;
   env_.secret = {0x0123456789abcdef, 0xfedcba9876543210};
   env_.now = Instant{} + 1s;
