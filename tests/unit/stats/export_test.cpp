@@ -28,6 +28,12 @@ std::vector<Declared> declared() {
 #define MR_X(id, name, help) all.push_back({group, name, help});
   group = "softnet";
 #include <millrace/stats/softnet.def>
+  group = "softirq";
+#include <millrace/stats/softirq.def>
+  group = "softirq_raised";
+#include <millrace/stats/softirq.def>
+  group = "softirq_latency";
+#include <millrace/stats/softirq_latency.def>
   group = "gro";
 #include <millrace/stats/gro.def>
   group = "steer";
@@ -50,6 +56,8 @@ std::vector<Declared> declared() {
 #include <millrace/stats/tcp.def>
   group = "tcp_ext";
 #include <millrace/stats/tcp_ext.def>
+  group = "socket";
+#include <millrace/stats/socket.def>
   group = "port";
 #include <millrace/stats/port.def>
   group = "drop";
