@@ -42,7 +42,10 @@ int Reflector::poll(Env& env, int weight) {
   return done;
 }
 
-PollLoop::PollLoop(PortRing& ring) : ring_(ring), reflector_(ring.rx(), ring.tx()) { reflector_.enable(); }
+PollLoop::PollLoop(PortRing& ring)
+    : ring_(ring), reflector_(ring.rx(), ring.tx()), softirq_(ring.env(), clock_, waker_, nullptr), softnet_(ring.env(), softirq_) {
+  reflector_.enable();
+}
 
 std::uint64_t PollLoop::run(std::uint64_t packets) {
   Env& env = ring_.env();

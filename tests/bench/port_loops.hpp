@@ -5,7 +5,9 @@
 
 #include <millrace/poll/napi.hpp>
 #include <millrace/runtime/clock.hpp>
+#include <millrace/runtime/softirq.hpp>
 #include <millrace/runtime/softnet.hpp>
+#include <millrace/runtime/waker.hpp>
 
 namespace millrace::bench {
 
@@ -34,8 +36,10 @@ class PollLoop {
  private:
   PortRing& ring_;
   Reflector reflector_;
-  runtime::Softnet softnet_;
   runtime::MonotonicClock clock_;
+  runtime::Waker waker_;
+  runtime::Softirq softirq_;
+  runtime::Softnet softnet_;
 };
 
 }  // namespace millrace::bench
