@@ -133,7 +133,7 @@ Result<void> set_tap_mtu(std::uint16_t port_id, std::uint16_t mtu) {
   auto* const queue = static_cast<TapTxQueue*>(rte_eth_fp_ops[port_id].txq.data[0]);
   std::uint16_t current = 0;
   if (queue == nullptr || rte_eth_dev_get_mtu(port_id, &current) != 0 || *queue->mtu != current) return refuse();
-  if (const auto done = set_kernel_mtu(port_id, mtu); !done) return done;
+  if (auto done = set_kernel_mtu(port_id, mtu); !done) return done;
   *queue->mtu = mtu;
   if (rte_eth_dev_get_mtu(port_id, &current) != 0 || current != mtu) return refuse();
   return {};
