@@ -83,6 +83,7 @@ Result<void> initialise(const EalConfig& config) {
   const bool affinity_known = pthread_getaffinity_np(pthread_self(), sizeof affinity, &affinity) == 0;
   std::vector<std::string> args = arguments(config, affinity_known ? allowed_cpus(affinity) : "");
   std::vector<char*> argv;
+  argv.reserve(args.size());
   for (std::string& arg : args) argv.push_back(arg.data());
   rte_errno = 0;
   const int started = rte_eal_init(static_cast<int>(argv.size()), argv.data());
