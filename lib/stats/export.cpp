@@ -34,7 +34,7 @@ std::string to_text(std::span<const LcoreStats* const> lcores, Show show) {
     const std::string name = full_name(s, ".");
     const std::string value = std::to_string(s.value);
     const std::size_t gap = name_width - name.size() + 2 + value_width - value.size();
-    text += name + std::string(gap, ' ') + value + "  " + s.info.help + "\n";
+    text.append(name).append(gap, ' ').append(value).append("  ").append(s.info.help).append("\n");
   }
   return text;
 }

@@ -55,6 +55,7 @@ pid_t start(const std::vector<std::string>& command) {
   const pid_t child = fork();
   if (child != 0) return child;
   std::vector<char*> argv;
+  argv.reserve(command.size() + 1);
   for (const std::string& word : command) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
   execvp(argv[0], argv.data());

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Runs the tests of build/test (ASan and UBSan) and the threads' tests of build/tsan, and sums them up.
+"""Runs the tests of build/test (ASan and UBSan) and the threads' tests of build/tsan, and sums them up; a soak also
+runs those of build/plain, which take days under sanitizers.
 
     run.py quick|soak [NAME...]     everything, or the tests whose name contains one of NAME
 
 Called by ./dev test and ./dev soak; calls ninja and meson test. A test is what meson calls one: a program or a lint.
-Those of build/tsan bear the prefix "tsan:". Exit code 77 is a skip, which tests/skips.txt has to list, or it fails.
+Those of build/tsan bear the prefix "tsan:", those of build/plain "plain:". Exit code 77 is a skip, which tests/skips.txt has to list, or it fails.
 """
 
 import json
@@ -35,11 +36,12 @@ def suites(test):
 
 
 class Build:
-    """One build directory and the tests that were chosen from it."""
+    """One build directory and the tests that were chosen from it: of one suite only, if one is named."""
 
-    def __init__(self, folder, prefix, mode, wanted):
+    def __init__(self, folder, suite, mode, wanted):
         self.folder = ROOT / "build" / folder
-        self.prefix = prefix
+        self.suite = suite
+        self.prefix = f"{folder}:" if suite else ""
         self.mode = mode
         self.wanted = wanted
 
@@ -56,7 +58,7 @@ class Build:
     def is_chosen(self, test):
         if ("soak" in suites(test)) != (self.mode == "soak"):
             return False
-        if self.prefix and "threads" not in suites(test):
+        if self.suite and self.suite not in suites(test):
             return False
         return not self.wanted or any(name in self.prefix + test["name"] for name in self.wanted)
 
@@ -129,7 +131,9 @@ def sum_up(results):
 
 
 def run_all(mode, wanted):
-    builds = [Build("test", "", mode, wanted), Build("tsan", "tsan:", mode, wanted)]
+    builds = [Build("test", "", mode, wanted), Build("tsan", "threads", mode, wanted)]
+    if mode == "soak":
+        builds.append(Build("plain", "plain", mode, wanted))
     results = []
     chosen = [build for build in builds if build.choose()]
     if not chosen and mode == "soak" and not wanted:

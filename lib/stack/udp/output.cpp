@@ -37,22 +37,23 @@ int errno_of(ip::SendVerdict verdict) {
 // A chain of fresh buffers for `length` bytes, filled by fill(offset, bytes); null when the pool is empty.
 template <class Fill>
 pkt::Packet Udp::build(std::size_t length, Fill&& fill) {
-  pkt::Packet whole = env_.pool->allocate();
-  for (std::size_t done = 0; whole && done < length;) {
-    pkt::Packet more = done == 0 ? std::move(whole) : env_.pool->allocate();
-    if (!more) {
-      drop(env_, std::move(whole), DropReason::no_buffer);
-      break;
+  pkt::Packet whole;
+  std::size_t done = 0;
+  do {
+    pkt::Packet part = env_.pool->allocate();
+    if (!part) {
+      if (whole) drop(env_, std::move(whole), DropReason::no_buffer);
+      return {};
     }
-    const auto n = static_cast<std::uint16_t>(std::min<std::size_t>(length - done, more.tailroom()));
-    fill(done, std::span<std::uint8_t>(more.append(n), n));
-    if (done == 0) {
-      whole = std::move(more);
+    const auto n = static_cast<std::uint16_t>(std::min<std::size_t>(length - done, part.tailroom()));
+    if (n != 0) fill(done, std::span<std::uint8_t>(part.append(n), n));
+    if (whole) {
+      whole.chain(std::move(part));
     } else {
-      whole.chain(std::move(more));
+      whole = std::move(part);
     }
     done += n;
-  }
+  } while (done < length);
   return whole;
 }
 

@@ -14,11 +14,11 @@ TEST_CASE("the nearest word is found within a third of the letters") {
   CHECK(nearest("rx_queue", words) == "rx_queues");
   CHECK(nearest("tx_qeues", words) == "tx_queues");
   CHECK(nearest("adresses", words) == "addresses");
-  CHECK(nearest("adress", words) == "");
-  CHECK(nearest("zzz", words) == "");
-  CHECK(nearest("mu", words) == "");
-  CHECK(nearest("", words) == "");
-  CHECK(nearest(std::string(1000, 'm'), words) == "");
+  CHECK(nearest("adress", words).empty());
+  CHECK(nearest("zzz", words).empty());
+  CHECK(nearest("mu", words).empty());
+  CHECK(nearest("", words).empty());
+  CHECK(nearest(std::string(1000, 'm'), words).empty());
   CHECK(did_you_mean("nmae", words) == "; did you mean name?");
-  CHECK(did_you_mean("colour", words) == "");
+  CHECK(did_you_mean("colour", words).empty());
 }

@@ -33,7 +33,8 @@ struct World {
     interface.ifindex = 1;
     interface.addresses = {*IpPrefix::parse("10.77.0.2/24")};
     interface.output = &wire;
-    REQUIRE(stack.add_interface(std::move(interface)).has_value());
+    const auto added = stack.add_interface(std::move(interface));
+    REQUIRE(added.has_value());
   }
   ~World() {
     port.close_all();
