@@ -4,6 +4,7 @@
 #include <millrace/gro/header_mask.hpp>
 #include <millrace/gro/words.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -15,8 +16,8 @@
 #endif
 #include <immintrin.h>
 #define MR_TARGET_SSE [[gnu::target("sse4.1")]]
-#define MR_TARGET_AVX2 [[gnu::target("avx2")]]
-#define MR_TARGET_AVX512 [[gnu::target("avx512f,avx512bw,avx512vl,bmi2")]]
+#define MR_TARGET_AVX2 [[gnu::target("avx2,bmi,bmi2")]]
+#define MR_TARGET_AVX512 [[gnu::target("avx512f,avx512bw,avx512vl,bmi,bmi2")]]
 #endif
 
 namespace millrace::gro {
@@ -43,18 +44,14 @@ struct CompareScalar {
 #if defined(__x86_64__)
 
 struct CompareSse {
+  MR_TARGET_SSE static __m128i load(const std::uint8_t* from) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(from)); }
   MR_TARGET_SSE static __m128i block(const std::uint8_t* a, const std::uint8_t* b, const HeaderMask& mask, std::size_t at) {
-    const __m128i x = _mm_loadu_si128(reinterpret_cast<const __m128i*>(a + at));
-    const __m128i y = _mm_loadu_si128(reinterpret_cast<const __m128i*>(b + at));
-    return _mm_and_si128(_mm_xor_si128(x, y), _mm_load_si128(reinterpret_cast<const __m128i*>(&mask.bits[at])));
+    return _mm_and_si128(_mm_xor_si128(load(a + at), load(b + at)), load(&mask.bits[at]));
   }
   MR_TARGET_SSE static bool differs(const std::uint8_t* a, const std::uint8_t* b, const HeaderMask& mask, std::size_t bytes) {
     __m128i differ = _mm_or_si128(_mm_or_si128(block(a, b, mask, 0), block(a, b, mask, 16)), block(a, b, mask, 32));
-    const std::uint8_t* const ones = &edge.bytes[128 - bytes];
-    for (std::size_t at = 48; at < bytes; at += 16) {
-      const __m128i inside = _mm_loadu_si128(reinterpret_cast<const __m128i*>(ones + at));
-      differ = _mm_or_si128(differ, _mm_and_si128(block(a, b, mask, at), inside));
-    }
+    for (std::size_t at = 48; at + 16 <= bytes; at += 16) differ = _mm_or_si128(differ, block(a, b, mask, at));
+    differ = _mm_or_si128(differ, block(a, b, mask, bytes - 16));
     return _mm_testz_si128(differ, differ) == 0;
   }
   MR_TARGET_SSE static std::uint32_t matches(const std::uint32_t* tags, std::uint32_t tag) {
@@ -65,18 +62,16 @@ struct CompareSse {
 };
 
 struct CompareAvx2 {
+  MR_TARGET_AVX2 static __m256i load(const std::uint8_t* from) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)); }
   MR_TARGET_AVX2 static __m256i block(const std::uint8_t* a, const std::uint8_t* b, const HeaderMask& mask, std::size_t at) {
-    const __m256i x = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(a + at));
-    const __m256i y = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(b + at));
-    return _mm256_and_si256(_mm256_xor_si256(x, y), _mm256_load_si256(reinterpret_cast<const __m256i*>(&mask.bits[at])));
+    return _mm256_and_si256(_mm256_xor_si256(load(a + at), load(b + at)), load(mask.bits.data() + at));
   }
   MR_TARGET_AVX2 static bool differs(const std::uint8_t* a, const std::uint8_t* b, const HeaderMask& mask, std::size_t bytes) {
-    __m256i differ = block(a, b, mask, 0);
-    const std::uint8_t* const ones = &edge.bytes[128 - bytes];
-    for (std::size_t at = 32; at < bytes; at += 32) {
-      const __m256i inside = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(ones + at));
-      differ = _mm256_or_si256(differ, _mm256_and_si256(block(a, b, mask, at), inside));
-    }
+    // The last blocks overlap, so that none reaches beyond the header.
+    const std::size_t last = bytes - 32;
+    __m256i differ = _mm256_or_si256(block(a, b, mask, 0), block(a, b, mask, std::min<std::size_t>(32, last)));
+    if (bytes > 96) [[unlikely]] differ = _mm256_or_si256(differ, block(a, b, mask, 64));
+    differ = _mm256_or_si256(differ, block(a, b, mask, last));
     return _mm256_testz_si256(differ, differ) == 0;
   }
   MR_TARGET_AVX2 static std::uint32_t matches(const std::uint32_t* tags, std::uint32_t tag) {
@@ -86,16 +81,19 @@ struct CompareAvx2 {
   }
 };
 
+// Half of the register's width: some cores take longer to test 64 bytes than twice 32.
 struct CompareAvx512 {
-  MR_TARGET_AVX512 static __mmask64 block(const std::uint8_t* a, const std::uint8_t* b, const HeaderMask& mask, std::size_t at, std::uint64_t inside) {
-    const __m512i x = _mm512_loadu_si512(a + at);
-    const __m512i y = _mm512_loadu_si512(b + at);
-    return _mm512_mask_test_epi8_mask(inside, _mm512_xor_si512(x, y), _mm512_load_si512(&mask.bits[at]));
+  MR_TARGET_AVX512 static __m256i load(const std::uint8_t* from) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)); }
+  MR_TARGET_AVX512 static __m256i block(const std::uint8_t* a, const std::uint8_t* b, const HeaderMask& mask, std::size_t at) {
+    constexpr int xor_and = 0x28;
+    return _mm256_ternarylogic_epi64(load(a + at), load(b + at), load(&mask.bits[at]), xor_and);
   }
   MR_TARGET_AVX512 static bool differs(const std::uint8_t* a, const std::uint8_t* b, const HeaderMask& mask, std::size_t bytes) {
-    constexpr std::size_t line = 64;
-    if (bytes <= line) return block(a, b, mask, 0, ~std::uint64_t{0} >> (line - bytes)) != 0;
-    return (block(a, b, mask, 0, ~std::uint64_t{0}) | block(a, b, mask, line, ~std::uint64_t{0} >> (2 * line - bytes))) != 0;
+    const std::size_t last = bytes - 32;
+    __m256i differ = _mm256_or_si256(block(a, b, mask, 0), block(a, b, mask, std::min<std::size_t>(32, last)));
+    if (bytes > 96) [[unlikely]] differ = _mm256_or_si256(differ, block(a, b, mask, 64));
+    differ = _mm256_or_si256(differ, block(a, b, mask, last));
+    return _mm256_testz_si256(differ, differ) == 0;
   }
   MR_TARGET_AVX512 static std::uint32_t matches(const std::uint32_t* tags, std::uint32_t tag) {
     const __m128i set = _mm_load_si128(reinterpret_cast<const __m128i*>(tags));

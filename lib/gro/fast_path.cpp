@@ -13,7 +13,7 @@
 #include <millrace/wire/ipv6.hpp>
 #include <millrace/wire/tcp.hpp>
 
-#include <algorithm>
+#include <array>
 #include <bit>
 
 namespace millrace::gro {
@@ -96,17 +96,19 @@ class FastPath::Pass {
         expected_{believed_ | V4::good, believed_ | V6::good},
         link_(std::uint32_t{arrival.ifindex} << 16), max_size_(gro.config_.max_size), tick_(gro.tick_at(env.now)) {}
 
+  // Three times over the burst, so that what one packet waits for overlaps with what the others do: its lines, the
+  // hash of its flow, and, in order, what becomes of it.
   void run(pkt::Burst& burst) {
     pkt::Mbuf** const m = burst.slots();
     const std::uint16_t n = burst.size();
-    pkt::Mbuf** const end = m + n;
-    for (pkt::Mbuf** at = m; at != end; ++at) prefetch(**at);
-    for (pkt::Mbuf** at = m; at != end; ++at) {
-      if (!take(**at)) leave(**at);
+    for (std::uint16_t i = 0; i < n; ++i) prefetch(*m[i]);
+    for (std::uint16_t i = 0; i < n; ++i) looks_[i] = look_at(*m[i]);
+    for (std::uint16_t i = 0; i < n; ++i) {
+      if (!take(*m[i], looks_[i])) leave(*m[i]);
     }
     pkt::taken(burst);
-    gro_.tally(Counter::packets, merged_ + begun_);
-    gro_.tally(Counter::merged, merged_);
+    gro_.tally(Counter::packets, n - left_);
+    gro_.tally(Counter::merged, n - left_ - begun_);
     gro_.tally(Counter::held, begun_);
   }
 
@@ -121,38 +123,61 @@ class FastPath::Pass {
     __builtin_prefetch(&m.next, 1);
   }
 
-  [[gnu::noinline]] void leave(pkt::Mbuf& m) { gro_.receive_slowly(env_, pkt::own(m), arrival_, up_); }
-
-  // False: not of the common shape, or one of the cases that receive() judges.
-  bool take(pkt::Mbuf& m) {
-    if (m.nb_segs != 1 || m.data_off + HeaderMask::bytes > m.buf_len) return false;
-    const std::uint16_t type = load16(m.data() + 12);
-    if (type == type_word(V4::ethertype)) return take_of<V4>(m);
-    return type == type_word(V6::ethertype) && take_of<V6>(m);
+  [[gnu::noinline]] void leave(pkt::Mbuf& m) {
+    ++left_;
+    gro_.receive_slowly(env_, pkt::own(m), arrival_, up_);
   }
+
+  /// A frame at first sight.
+  struct Look {
+    const std::uint8_t* frame;
+    std::uint64_t hash;
+    std::uint32_t link;
+    std::uint8_t family;  ///< 4 or 6; 0: not of the common shape
+  };
+
+  Look look_at(const pkt::Mbuf& m) const {
+    if (m.nb_segs != 1 || m.data_off + HeaderMask::bytes > m.buf_len) return {};
+    const std::uint16_t type = load16(frame_of(m) + 12);
+    if (type == type_word(V4::ethertype)) return look_at_of<V4>(m);
+    return type == type_word(V6::ethertype) ? look_at_of<V6>(m) : Look{};
+  }
+  static const std::uint8_t* frame_of(const pkt::Mbuf& m) { return static_cast<const std::uint8_t*>(m.buf_addr) + m.data_off; }
   static constexpr std::uint16_t type_word(std::uint16_t type) {
     return std::endian::native == std::endian::little ? static_cast<std::uint16_t>(type << 8 | type >> 8) : type;
   }
 
   template <class V>
-  bool take_of(pkt::Mbuf& m) {
-    if (m.data_len < V::tcp_at + wire::tcp_header_bytes) return false;
-    constexpr std::uint64_t verdicts = l4_verdicts | V::verdicts;
-    if ((m.ol_flags & verdicts) != expected_[V::family == 6] && !is_sound<V>(m)) return false;
+  Look look_at_of(const pkt::Mbuf& m) const {
+    if (m.data_len < V::tcp_at + wire::tcp_header_bytes) return {};
+    constexpr std::uint64_t seen = l4_verdicts | V::verdicts | pkt::flag::rx_vlan;
     std::uint32_t link = link_;
-    if ((m.ol_flags & pkt::flag::rx_vlan) != 0) link |= vlan_mark(m);
-    const std::uint8_t* const frame = m.data();
-    const std::uint64_t hash = V::hash(hash_, frame, link);
-    const std::size_t first = table_.first_way(hash);
-    const std::uint32_t found = matches(table_.tags(first), table_.tag_of(hash));
-    if (found == 0) return begin<V>(m, frame, link, hash);
-    return join<V>(m, frame, link, table_.entry(first + static_cast<std::size_t>(std::countr_zero(found))));
+    if ((m.ol_flags & seen) != expected_[V::family == 6]) {
+      if (!is_sound<V>(m)) return {};
+      if ((m.ol_flags & pkt::flag::rx_vlan) != 0) link |= vlan_mark(m);
+    }
+    const std::uint8_t* const frame = frame_of(m);
+    return {frame, V::hash(hash_, frame, link), link, V::family};
+  }
+
+  // False: not of the common shape, or one of the cases that receive() judges.
+  bool take(pkt::Mbuf& m, const Look& look) {
+    if (look.family == V4::family) return take_of<V4>(m, look);
+    return look.family == V6::family && take_of<V6>(m, look);
+  }
+
+  template <class V>
+  bool take_of(pkt::Mbuf& m, const Look& look) {
+    const std::size_t first = table_.first_way(look.hash);
+    const std::uint32_t found = matches(table_.tags(first), table_.tag_of(look.hash));
+    if (found == 0) return begin<V>(m, look.frame, look.link, look.hash);
+    return join<V>(m, look.frame, look.link, table_.entry(first + static_cast<std::size_t>(std::countr_zero(found))));
   }
 
   // What the device's flags did not say at one look.
   template <class V>
   [[gnu::noinline]] bool is_sound(const pkt::Mbuf& m) const {
-    return ((m.ol_flags & l4_verdicts) == believed_ || meta_allows(m)) && V::is_intact(static_cast<const std::uint8_t*>(m.buf_addr) + m.data_off + ip_at, m.ol_flags);
+    return ((m.ol_flags & l4_verdicts) == believed_ || meta_allows(m)) && V::is_intact(frame_of(m) + ip_at, m.ol_flags);
   }
 
   std::uint32_t matches(const std::uint32_t* tags, std::uint32_t tag) const {
@@ -164,15 +189,16 @@ class FastPath::Pass {
   template <class V>
   bool begin(pkt::Mbuf& m, const std::uint8_t* frame, std::uint32_t link, std::uint64_t hash) {
     const std::size_t first = table_.first_way(hash);
-    const std::uint32_t free = matches(table_.tags(first), 0);
+    std::uint32_t free = matches(table_.tags(first), 0);
     const std::uint32_t length = m.data_len - std::uint32_t{ip_at};
     const auto tcp_header = static_cast<std::uint32_t>(frame[V::tcp_at + 12] >> 4) * 4;
     const std::uint32_t header = V::tcp_at + tcp_header;
     const std::uint8_t flags = frame[V::tcp_at + 13];
-    if (free == 0 || tcp_header < wire::tcp_header_bytes || header >= m.data_len) return false;
+    if (tcp_header < wire::tcp_header_bytes || header >= m.data_len) return false;
     if ((flags & (cwr | urg | rst | syn | psh | fin)) != 0) return false;
     if (!V::is_plain(frame + ip_at) || !V::is_whole(frame + ip_at, length)) return false;
     if (table_.empty()) gro_.idle_check_ = now_ + gro_.config_.poll_hold;
+    if (free == 0) free = make_room(first);
     const std::uint32_t payload = m.data_len - header;
     Held& held = table_.insert_at(first + static_cast<std::size_t>(std::countr_zero(free)), hash);
     held.packet = pkt::own(m);
@@ -193,6 +219,13 @@ class FastPath::Pass {
     describe<V>(m, frame, static_cast<std::uint16_t>(header));
     ++begun_;
     return true;
+  }
+
+  // E11: a full set gives its oldest up. The bit of its way, free now.
+  [[gnu::noinline]] std::uint32_t make_room(std::size_t first) {
+    const std::size_t oldest = table_.oldest_way(first);
+    gro_.close(table_.entry(oldest), Counter::closed_evicted, up_);
+    return 1u << (oldest - first);
   }
 
   // What arrive() says of such a frame, and that it is not merged.
@@ -234,7 +267,6 @@ class FastPath::Pass {
     m.data_len = static_cast<std::uint16_t>(payload);
     held.last->next = &m;
     held.last = &m;
-    ++merged_;
     if (payload < held.mss || (flags & (psh | fin)) != 0) end(held, flags);
     return true;
   }
@@ -271,8 +303,9 @@ class FastPath::Pass {
   std::uint32_t link_;
   std::uint32_t max_size_;
   std::uint16_t tick_;
-  std::uint32_t merged_ = 0;
+  std::uint32_t left_ = 0;
   std::uint32_t begun_ = 0;
+  std::array<Look, pkt::Burst::capacity> looks_;
 };
 
 void FastPath::scalar(Gro& gro, Env& env, pkt::Burst& burst, const Arrival& arrival, pkt::PacketList& up) {

@@ -99,7 +99,7 @@ Verdict Gro::begin(Env& env, pkt::Packet packet, const Segment& segment, std::ui
   if (table_.empty()) idle_check_ = env.now + config_.poll_hold;
   Held* held = table_.insert(hash);
   if (held == nullptr) {
-    close(table_.oldest_of_set(hash), Counter::closed_evicted, up);
+    close(table_.entry(table_.oldest_way(table_.first_way(hash))), Counter::closed_evicted, up);
     held = table_.insert(hash);
   }
   held->last = &packet.mbuf();

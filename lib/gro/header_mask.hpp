@@ -40,14 +40,4 @@ constexpr HeaderMask header_mask(int family) {
 inline constexpr HeaderMask mask4 = header_mask(4);
 inline constexpr HeaderMask mask6 = header_mask(6);
 
-/// 128 bytes of ones, then as many of zeros: from edge + 128 - n on, n bytes of ones.
-struct Edge {
-  alignas(64) std::array<std::uint8_t, 256> bytes{};
-};
-inline constexpr Edge edge = [] {
-  Edge e;
-  for (std::size_t i = 0; i < 128; ++i) e.bytes[i] = 0xff;
-  return e;
-}();
-
 }  // namespace millrace::gro

@@ -48,14 +48,4 @@ Held* HeldTable::insert(std::uint64_t hash) {
   return &insert_at(i, hash);
 }
 
-Held& HeldTable::oldest_of_set(std::uint64_t hash) {
-  const std::size_t first = first_way(hash);
-  std::size_t found = first;
-  for (std::size_t i = first + 1; i < first + ways(); ++i) {
-    MR_ASSERT(tags_[i] != 0);
-    if (serial_ - serials_[i] > serial_ - serials_[found]) found = i;
-  }
-  return entries_[found];
-}
-
 }  // namespace millrace::gro

@@ -75,8 +75,14 @@ class HeldTable {
     ++size_;
     return held;
   }
-  /// The packet of the hash's set that began first; the set must be full.
-  [[nodiscard]] Held& oldest_of_set(std::uint64_t hash);
+  /// The index of the packet that began first in the set whose first index this is; the set must be full.
+  [[nodiscard]] std::size_t oldest_way(std::size_t first) const {
+    std::size_t found = first;
+    for (std::size_t i = first + 1; i < first + ways_; ++i) {
+      if (serial_ - serials_[i] > serial_ - serials_[found]) found = i;
+    }
+    return found;
+  }
   void erase(Held& held) {
     (held.older == none ? oldest_ : entries_[held.older].newer) = held.newer;
     (held.newer == none ? newest_ : entries_[held.newer].older) = held.older;

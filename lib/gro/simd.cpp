@@ -23,10 +23,10 @@ bool is_supported(Variant variant) {
   switch (variant) {
     case Variant::scalar: return true;
     case Variant::sse: return __builtin_cpu_supports("sse4.1") != 0;
-    case Variant::avx2: return __builtin_cpu_supports("avx2") != 0;
+    case Variant::avx2: return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("bmi2") != 0;
     case Variant::avx512:
-      return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
-             __builtin_cpu_supports("avx512vl") != 0 && __builtin_cpu_supports("bmi2") != 0;
+      return is_supported(Variant::avx2) && __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
+             __builtin_cpu_supports("avx512vl") != 0;
   }
   return false;
 #else
