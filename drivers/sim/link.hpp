@@ -25,6 +25,7 @@ struct EndOptions {
   std::uint16_t ifindex = 0;  ///< put into Meta::ifindex of what is received here
   std::uint16_t queues = 1;   ///< rx and tx queues, 1..16; received flows are spread over them by address and port
   std::uint16_t mtu = 0;      ///< 0: the link's
+  bool tso = false;           ///< it cuts TCP packets of many segments itself, as the link's offloads may say too
 };
 
 struct LinkOptions {

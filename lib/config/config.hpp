@@ -71,6 +71,9 @@ struct Port {
   std::uint16_t tx_desc = 256;
   LcoreMask rps_cpus{};  ///< of each rx queue; empty: off
   bool gro = true;       ///< merge received TCP segments
+  bool tso = true;       ///< let the port cut TCP segments if it can; ethtool -K tso
+  std::uint32_t gso_max_size = 65536;   ///< bytes of an IP packet that is cut behind the stack; ip link's
+  std::uint16_t gso_max_segs = 65535;   ///< segments of one; 1: the stack makes every segment itself
   std::vector<std::uint16_t> rx_lcores{};  ///< of each rx queue; empty: queue i on lcore i modulo their number
   RxMode rx_mode = RxMode::adaptive;
   Coalesce coalesce{};                      ///< rx_mode interrupt

@@ -136,7 +136,8 @@ void Engine::Impl::wire_lcore(std::uint16_t id) {
                                              .rings = *tx_rings,
                                              .owner_waker = *wakers[owner],
                                              .ifindex = static_cast<std::uint16_t>(i + 1),
-                                             .capture = capture_point(id, capture::Direction::out)});
+                                             .capture = capture_point(id, capture::Direction::out),
+                                             .offloads = ports[i]->info().offloads});
   }
   parts.steer = std::make_unique<steer::Steer>(*directory, *toeplitz);
   parts.receive = std::make_unique<runtime::Receive>(
@@ -187,7 +188,7 @@ Result<void> Engine::Impl::make_stack(std::uint16_t id, std::size_t index) {
   for (const config::StackInterface& wanted_interface : wanted.interfaces) {
     const std::uint16_t ifindex = ifindex_of(config, wanted_interface.port);
     Result<neighbor::Interface*> interface = stack->add_interface(
-        make_interface(wanted_interface, ifindex, ports[ifindex - 1u]->info(), *parts.tx_paths[ifindex]));
+        make_interface(wanted_interface, ifindex, config.ports[ifindex - 1u], ports[ifindex - 1u]->info(), *parts.tx_paths[ifindex]));
     if (!interface) return tl::unexpected(interface.error());
     by_name[(*interface)->name] = *interface;
     parts.stack_by_ifindex[ifindex] = stack.get();

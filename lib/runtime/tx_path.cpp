@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The last step out: queue, hand-over to the queue's owner, tx_burst. Called by the stack (transmit) and by Lcore at
-// the end of each burst (flush); calls TxQueue::transmit. dev_queue_xmit() with a FIFO of txqueuelen.
+// the end of each burst (flush); calls gso::validate_xmit and TxQueue::transmit. dev_queue_xmit() with a FIFO of txqueuelen.
 #include <millrace/runtime/tx_path.hpp>
+
+#include <millrace/gso/gso.hpp>
 
 namespace millrace::runtime {
 
 TxPath::~TxPath() {
   burst_.take_all([&](pkt::Packet frame) { drop(env_, std::move(frame), stats::DropReason::shutdown); });
+  queue_.splice_back(segments_);
   while (pkt::Packet frame = queue_.pop_front()) drop(env_, std::move(frame), stats::DropReason::shutdown);
 }
 
@@ -23,15 +26,26 @@ void TxPath::transmit(pkt::Packet frame) {
   handed_over_ = true;
 }
 
+// dequeue_skb(), validate_xmit_skb(): null when nothing waits.
+pkt::Packet TxPath::next_frame() {
+  while (segments_.empty() && !queue_.empty()) {
+    pkt::Packet frame = queue_.pop_front();
+    if (frame.meta().gso_size == 0) return frame;
+    gso::validate_xmit(env_, std::move(frame), wiring_.offloads, segments_);
+  }
+  return segments_.pop_front();
+}
+
 void TxPath::flush() {
   if (!owns_queue()) {
     if (handed_over_ && wiring_.owner_waker.wake_if_asleep()) env_.stats->steer.add(stats::Steer::wakes);
     handed_over_ = false;
     return;
   }
-  while (!queue_.empty() || !burst_.empty()) {
-    while (!burst_.full() && !queue_.empty()) {
-      pkt::Packet frame = queue_.pop_front();
+  while (has_queued() || !burst_.empty()) {
+    while (!burst_.full()) {
+      pkt::Packet frame = next_frame();
+      if (!frame) break;
       wiring_.capture.record(env_, frame, capture::Direction::out);
       burst_.push(std::move(frame));
     }

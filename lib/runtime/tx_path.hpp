@@ -10,7 +10,8 @@
 namespace millrace::runtime {
 
 /// One lcore's way out through one port. Each tx queue has one owner lcore (receive_path F23): the owner queues up to
-/// tx_queue_len frames (Linux's txqueuelen) and feeds the device; other lcores hand their frames over by ring.
+/// tx_queue_len frames (Linux's txqueuelen) and feeds the device; other lcores hand their frames over by ring. What has
+/// many segments is one frame here, and is cut when it leaves the queue, unless the device does that (E18, E19).
 class TxPath final : public neighbor::LinkOutput {
  public:
   static constexpr std::uint32_t tx_queue_len = 1000;
@@ -22,6 +23,7 @@ class TxPath final : public neighbor::LinkOutput {
     Waker& owner_waker;
     std::uint16_t ifindex;
     CapturePoint capture;
+    port::Offloads offloads{};
   };
   TxPath(Env& env, const Wiring& wiring) : env_(env), wiring_(wiring) {}
   ~TxPath() override;
@@ -32,13 +34,16 @@ class TxPath final : public neighbor::LinkOutput {
   /// Owner: a frame that another lcore handed over.
   void accept(pkt::Packet frame) { queue_.push_back(std::move(frame)); }
   [[nodiscard]] bool owns_queue() const { return wiring_.queue != nullptr; }
-  [[nodiscard]] bool has_queued() const { return !queue_.empty(); }
+  [[nodiscard]] bool has_queued() const { return !queue_.empty() || !segments_.empty(); }
   [[nodiscard]] std::uint32_t room() const { return queue_.size() < tx_queue_len ? tx_queue_len - queue_.size() : 0; }
 
  private:
+  pkt::Packet next_frame();
+
   Env& env_;
   Wiring wiring_;
   pkt::PacketList queue_;
+  pkt::PacketList segments_;  ///< of the frame that left the queue last
   pkt::Burst burst_;
   bool handed_over_ = false;
 };

@@ -11,6 +11,8 @@ TEST_CASE("ports: each impossible value is the one problem") {
       {"name twice", [](Config& c) { c.ports.push_back({.name = "sim0"}); }, "ports[2].name", "ports[1].name already"},
       {"mtu", [](Config& c) { c.ports[1].mtu = 67; }, "ports[1].mtu", "68..9600"},
       {"jumbo", [](Config& c) { c.ports[1].mtu = 9601; }, "ports[1].mtu", "68..9600"},
+      {"gso size", [](Config& c) { c.ports[1].gso_max_size = 65537; }, "ports[1].gso_max_size", "9600..65536"},
+      {"gso segments", [](Config& c) { c.ports[1].gso_max_segs = 0; }, "ports[1].gso_max_segs", "1..65535"},
       {"no queue", [](Config& c) { c.ports[1].tx_queues = 0; }, "ports[1].tx_queues", "1..128"},
       {"descriptors", [](Config& c) { c.ports[1].rx_desc = 300; }, "ports[1].rx_desc", "power of two in 32..32768"},
       {"few", [](Config& c) { c.ports[1].tx_desc = 16; }, "ports[1].tx_desc", "power of two"},
