@@ -159,7 +159,9 @@ void Engine::Impl::make_pollers(std::uint16_t id) {
                         .ifindex = static_cast<std::uint16_t>(i + 1),
                         .has_verdicts = info.offloads.rx_l4_checksum};
       wiring.lcores = lcores.size();
-      auto poller = std::make_unique<runtime::RxPoller>(wiring, gro_config(config.sysctl, port));
+      gro::Config gro = gro_config(config.sysctl, port);
+      gro.udp_ports = udp_ports.get();
+      auto poller = std::make_unique<runtime::RxPoller>(wiring, gro);
       poller->tunables = napi_tunables(port);
       parts.steer->set_rps(static_cast<std::uint16_t>(i + 1), q, steer::RpsMap::of(port.rps_cpus));
       lcores[id]->adopt(std::move(poller));
@@ -182,6 +184,7 @@ Result<void> Engine::Impl::make_stack(std::uint16_t id, std::size_t index) {
   options.tcp.port_phase = id;
   options.udp.port_stride = options.tcp.port_stride;
   options.udp.port_phase = id;
+  options.udp.gro_ports = udp_ports.get();
   auto stack = std::make_unique<socket::Stack>(lcores[id]->env(), *flow_tables[id], options);
   stack->sockets().set_busy_poller(*lcores[id], static_cast<std::uint32_t>(config.sysctl.busy_read));
   std::map<std::string, neighbor::Interface*> by_name;

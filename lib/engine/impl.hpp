@@ -39,6 +39,7 @@ struct Engine::Impl {
   std::map<std::string, std::shared_ptr<sim::Link>> free_links;   ///< of sim ports that the application drives
   std::vector<std::unique_ptr<port::Port>> ports;                 ///< by ifindex - 1
   std::vector<std::vector<std::uint16_t>> rx_lcores;              ///< of each port's rx queues, as they are now
+  std::unique_ptr<gro::UdpPorts> udp_ports = std::make_unique<gro::UdpPorts>();
   std::unique_ptr<runtime::WorkerRings> worker_rings;
   std::unique_ptr<runtime::WorkerRings> tx_rings;
   std::vector<std::unique_ptr<runtime::Lcore>> lcores;

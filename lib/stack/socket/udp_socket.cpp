@@ -41,7 +41,9 @@ std::int64_t UdpSocket::receive_from(std::span<std::uint8_t> into, Endpoint& fro
   if (socket_ == nullptr) return -EBADF;
   pkt::Meta meta;
   const std::int64_t length = udp_.recv_from(*socket_, into, &from, &meta);
-  if (length >= 0) control.timestamp = timestamp_.told(meta.rx_time);
+  if (length < 0) return length;
+  control.timestamp = timestamp_.told(meta.rx_time);
+  control.segment_size = meta.gso_size;
   return length;
 }
 
@@ -71,6 +73,8 @@ int UdpSocket::set_option(Option option, std::int64_t value) {
   if (const int refused = check_set(option, SocketKind::udp, value); refused != 0) return refused;
   switch (option) {
     case Option::broadcast: socket_->broadcast = value != 0; return 0;
+    case Option::udp_segment: socket_->segment_size = static_cast<std::uint16_t>(value); return 0;
+    case Option::udp_gro: udp_.set_gro(*socket_, value != 0); return 0;
     case Option::timestamp:
     case Option::timestampns: timestamp_.set(option, value != 0); return 0;
     case Option::busy_poll: busy_poll_.us = static_cast<std::uint32_t>(value); return 0;
@@ -84,6 +88,8 @@ int UdpSocket::get_option(Option option, std::int64_t& value) const {
   if (const int refused = check_get(option, SocketKind::udp); refused != 0) return refused;
   switch (option) {
     case Option::broadcast: value = socket_->broadcast; return 0;
+    case Option::udp_segment: value = socket_->segment_size; return 0;
+    case Option::udp_gro: value = socket_->gro(); return 0;
     case Option::incoming_cpu: value = socket_->incoming_cpu(); return 0;
     case Option::incoming_napi_id: value = socket_->napi_id(); return 0;
     case Option::timestamp:
