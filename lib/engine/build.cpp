@@ -146,6 +146,12 @@ void Engine::Impl::wire_lcore(std::uint16_t id) {
   parts.backlog->enable(&lcore.softnet(), id);
 }
 
+gro::Config Engine::Impl::gro_of(std::size_t port) const {
+  gro::Config gro = gro_config(config.sysctl, config.ports[port]);
+  gro.udp_ports = udp_ports.get();
+  return gro;
+}
+
 void Engine::Impl::make_pollers(std::uint16_t id) {
   runtime::LcoreParts& parts = lcores[id]->parts;
   for (std::size_t i = 0; i < ports.size(); ++i) {
@@ -159,9 +165,7 @@ void Engine::Impl::make_pollers(std::uint16_t id) {
                         .ifindex = static_cast<std::uint16_t>(i + 1),
                         .has_verdicts = info.offloads.rx_l4_checksum};
       wiring.lcores = lcores.size();
-      gro::Config gro = gro_config(config.sysctl, port);
-      gro.udp_ports = udp_ports.get();
-      auto poller = std::make_unique<runtime::RxPoller>(wiring, gro);
+      auto poller = std::make_unique<runtime::RxPoller>(wiring, gro_of(i));
       poller->tunables = napi_tunables(port);
       parts.steer->set_rps(static_cast<std::uint16_t>(i + 1), q, steer::RpsMap::of(port.rps_cpus));
       lcores[id]->adopt(std::move(poller));

@@ -5,6 +5,7 @@
 #include <millrace/engine/engine.hpp>
 #include <millrace/engine/executor.hpp>
 #include <millrace/engine/port_control.hpp>
+#include <millrace/gro/gro.hpp>
 #include <millrace/pkt/pool.hpp>
 #include <millrace/runtime/lcore.hpp>
 #include <millrace/steer/steer.hpp>
@@ -61,6 +62,7 @@ struct Engine::Impl {
   Result<std::unique_ptr<port::Port>> open_port(std::size_t index, const std::map<std::string, LinkEnd>& links);
   [[nodiscard]] runtime::CapturePoint capture_point(std::uint16_t id, capture::Direction direction) const;
   void wire_lcore(std::uint16_t id);
+  [[nodiscard]] gro::Config gro_of(std::size_t port) const;
   void make_pollers(std::uint16_t id);
   Result<void> make_stacks(std::uint16_t id);
   Result<void> make_stack(std::uint16_t id, std::size_t index);

@@ -75,6 +75,19 @@ Result<void> PortControl::set_coalesce(const config::Coalesce& coalesce) {
   return {};
 }
 
+void PortControl::set_gro(bool on) {
+  Engine::Impl& impl = *engine_.impl_;
+  impl.config.ports[index_].gro = on;
+  for (std::uint16_t q = 0; q < impl.rx_lcores[index_].size(); ++q) {
+    const std::uint16_t lcore = impl.rx_lcores[index_][q];
+    impl.control(lcore, [&] {
+      impl.lcores[lcore]->poller_of(impl.napi_id(index_, q))->configure_gro(impl.lcores[lcore]->env(), impl.gro_of(index_));
+    });
+  }
+}
+
+bool PortControl::gro() const { return engine_.impl_->config.ports[index_].gro; }
+
 config::Coalesce PortControl::coalesce(std::uint16_t queue) const {
   Engine::Impl& impl = *engine_.impl_;
   config::Coalesce shown = impl.config.ports[index_].coalesce;

@@ -28,6 +28,11 @@ class PortControl {
   /// ethtool -c of one queue: rx_usecs is the one in force, which adaptive-rx chose if that is on.
   [[nodiscard]] config::Coalesce coalesce(std::uint16_t queue) const;
 
+  /// ethtool -K gro: for every rx queue, under traffic. What is held goes up first, so nothing is lost or reordered; the
+  /// link stays up.
+  void set_gro(bool on);
+  [[nodiscard]] bool gro() const;
+
  private:
   Engine& engine_;
   std::size_t index_;

@@ -36,6 +36,8 @@ class RxPoller final : public poll::Napi {
   [[nodiscard]] const RxInterrupt& interrupt() const { return interrupt_; }
   /// Masks the interrupt and passes up whatever it holds: for the end of the lcore's life, or of its time on it.
   void drain(Env& env);
+  /// Changes GRO under traffic; what it holds goes up first (receive_path E2).
+  void configure_gro(Env& env, const gro::Config& gro);
   /// Its packets go to another lcore's Receive from now on. Drained, and on no lcore.
   void move_to(Receive& receive) { receive_ = &receive; }
   /// When a poll is due although nothing arrives: GRO holds packets. `never` when it does not.

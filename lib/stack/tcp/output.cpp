@@ -3,6 +3,8 @@
 // sections 3.8.6.2.1 (sender's silly window avoidance) and 3.7.4 (Nagle), RFC 5681, RFC 3042.
 #include <millrace/stack/tcp/tcp.hpp>
 
+#include <millrace/pkt/pool.hpp>
+
 #include <algorithm>
 
 namespace millrace::tcp {

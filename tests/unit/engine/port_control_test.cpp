@@ -3,6 +3,8 @@
 
 #include "tests/support/catch.hpp"
 #include "tests/support/raw_frame.hpp"
+#include "tests/support/two_engines.hpp"
+#include "tests/unit/gro/frame.hpp"
 
 #include <millrace/base/rng.hpp>
 
@@ -134,4 +136,43 @@ TEST_CASE("B5: ethtool -C is refused where interrupts are not what drives the po
   CHECK(port.coalesce(0) == config::Coalesce{});
   CHECK(engine->proc_interrupts() == "           CPU0       \n");
   CHECK(engine->proc_softirqs().find("NET_RX") != std::string::npos);
+}
+
+TEST_CASE("E2: ethtool -K gro under traffic: off, ten packets go up; on, one; a stream that sees it switched loses nothing") {
+  auto engine = make_engine(1, {});
+  PortControl port = control(*engine);
+  CHECK(port.gro());
+  for (const bool on : {true, false, true}) {
+    port.set_gro(on);
+    CHECK(port.gro() == on);
+    const std::uint64_t before = engine->stats().total("softnet", "processed");
+    for (std::uint32_t i = 0; i < 10; ++i)
+      engine->inject("net0", test::Frame{.seq = 1000 + 1448 * i, .payload = 1448, .id = static_cast<std::uint16_t>(i)}.bytes());
+    for (int i = 0; i < 5; ++i) engine->run_once();
+    engine->set_clock(engine->now() + std::chrono::milliseconds(1));
+    for (int i = 0; i < 5; ++i) engine->run_once();
+    CHECK(engine->stats().total("softnet", "processed") - before == (on ? 1 : 10));
+  }
+
+  test::TwoEngines hosts;
+  auto switched = hosts.b->port("p0");
+  REQUIRE(switched);
+  const std::string text = test::pattern(1 << 20);
+  std::vector<std::unique_ptr<test::Conversation>> accepted;
+  accept_into(*hosts.b, test::endpoint("10.77.0.2:80"), accepted);
+  test::Conversation client;
+  client.join(**test::TwoEngines::sockets(*hosts.a).connect(test::endpoint("10.77.0.2:80")));
+  std::size_t written = 0;
+  int rounds = 0;
+  REQUIRE(hosts.run_until([&] {
+    if (++rounds % 3 == 0) switched->set_gro(!switched->gro());
+    const std::int64_t taken = client.connected ? client.stream->write(test::bytes(text).subspan(written)) : 0;
+    if (taken > 0) written += static_cast<std::size_t>(taken);
+    return !accepted.empty() && accepted[0]->received.size() == text.size();
+  }));
+  CHECK(accepted[0]->received == text);
+  CHECK(rounds > 30);
+  CHECK(hosts.b->stats().total("gro", "merged") > 50);
+  CHECK(hosts.b->stats().total("gro", "normal") > 50);
+  CHECK(hosts.a->stats().total("tcp", "RetransSegs") == 0);
 }
