@@ -102,6 +102,8 @@ TEST_CASE("E16: UDP_SEGMENT refuses as Linux: more than 128 datagrams EINVAL, da
   REQUIRE(train.sender.set_option(Option::udp_segment, 100) == 0);
   CHECK(train.sender.send_to(bytes(text), server) == -EINVAL);
   CHECK(train.sender.send_to(bytes(text).first(12'800), server) == 12'800);
+  train.receive_all();
+  train.received.clear();  // as many as SO_RCVBUF holds
   REQUIRE(train.sender.set_option(Option::udp_segment, 1473) == 0);  // 1472 fit into 1500
   CHECK(train.sender.send_to(bytes(text), server) == -EMSGSIZE);
   CHECK(train.sender.send_to(bytes(text).first(1472), server) == 1472);
@@ -115,5 +117,5 @@ TEST_CASE("E16: UDP_SEGMENT refuses as Linux: more than 128 datagrams EINVAL, da
   CHECK(train.sender.get_option(Option::udp_segment, value) == 0);
   CHECK(value == 0);
   train.receive_all();
-  CHECK(train.received.size() == 128 + 1 + 9);
+  CHECK(train.received.size() == 1 + 9);
 }
