@@ -8,7 +8,7 @@
 #include <millrace/pkt/pool.hpp>
 #include <millrace/runtime/lcore.hpp>
 #include <millrace/steer/steer.hpp>
-#include <millrace/steer/toeplitz.hpp>
+#include <millrace/wire/toeplitz.hpp>
 
 #include "drivers/sim/link.hpp"
 

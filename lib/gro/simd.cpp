@@ -2,21 +2,9 @@
 // Which variant of the burst path runs here. Called by Gro's constructor, the engine's report and tests.
 #include <millrace/gro/simd.hpp>
 
-#include <cstdlib>
-#include <string_view>
+#include <millrace/base/simd.hpp>
 
 namespace millrace::gro {
-namespace {
-
-Variant upper_bound_from_environment() {
-  const char* text = std::getenv("MILLRACE_SIMD");
-  const std::string_view wanted = text != nullptr ? text : "avx512";
-  if (wanted == "scalar") return Variant::scalar;
-  if (wanted == "sse") return Variant::sse;
-  return wanted == "avx2" ? Variant::avx2 : Variant::avx512;
-}
-
-}  // namespace
 
 bool is_supported(Variant variant) {
 #if defined(__x86_64__)
@@ -36,7 +24,7 @@ bool is_supported(Variant variant) {
 
 Variant best_variant() {
   static const Variant best = [] {
-    Variant variant = upper_bound_from_environment();
+    auto variant = static_cast<Variant>(simd_bound());
     while (!is_supported(variant)) variant = static_cast<Variant>(static_cast<std::uint8_t>(variant) - 1);
     return variant;
   }();

@@ -5,7 +5,7 @@
 
 namespace millrace::gro {
 
-/// How the headers of a burst are compared; all give the same answers.
+/// How the headers of a burst are compared; all give the same answers. In the order of millrace::Simd.
 enum class Variant : std::uint8_t {
   scalar,  ///< words, portable
   sse,     ///< what every x86-64-v2 machine has
@@ -13,8 +13,7 @@ enum class Variant : std::uint8_t {
   avx512,
 };
 
-/// The widest variant that this machine runs; MILLRACE_SIMD=scalar|sse|avx2|avx512 in the environment sets an upper
-/// bound. The environment is read once in a process.
+/// The widest variant that this machine runs; MILLRACE_SIMD sets an upper bound (base/simd.hpp).
 [[nodiscard]] Variant best_variant();
 /// Whether this machine runs `variant`.
 [[nodiscard]] bool is_supported(Variant variant);

@@ -4,7 +4,7 @@
 #include <millrace/env/env.hpp>
 #include <millrace/steer/flow_table.hpp>
 #include <millrace/steer/rps_map.hpp>
-#include <millrace/steer/toeplitz.hpp>
+#include <millrace/wire/toeplitz.hpp>
 
 #include <cstdint>
 #include <optional>
@@ -12,6 +12,13 @@
 #include <vector>
 
 namespace millrace::steer {
+
+using wire::Ipv4Tuple;
+using wire::Ipv6Tuple;
+using wire::microsoft_key;
+using wire::symmetric_key;
+using wire::Toeplitz;
+using wire::ToeplitzKey;
 
 /// The owner tables of an engine by lcore; null: that lcore is offline. Filled before the lcores start.
 class Directory {

@@ -3,8 +3,7 @@
 // that verifies or fills in a checksum. RFC 1071: words may be summed in any byte order and any width.
 #include <millrace/wire/checksum.hpp>
 
-#include <cstdlib>
-#include <string_view>
+#include <millrace/base/simd.hpp>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -156,10 +155,8 @@ constinit SumVariant sum_chosen{"scalar", sum_scalar_bytes, sum_scalar_copy};
 namespace {
 
 SumVariant choose() {
-  const char* forced = std::getenv("MILLRACE_SIMD");
-  const SumVariant* best = sum_avx2();
-  if (best == nullptr || (forced != nullptr && std::string_view(forced) == "scalar")) best = &sum_scalar;
-  return *best;
+  const SumVariant* const best = sum_avx2();
+  return best != nullptr && simd_bound() >= Simd::avx2 ? *best : sum_scalar;
 }
 [[maybe_unused]] const bool is_chosen = (sum_chosen = choose(), true);
 

@@ -21,6 +21,7 @@ struct Bench {
 };
 
 // One for each id; performance figures with the goals of doc/benchmarks.md.
+void run_hash(Bench& bench);  ///< B1
 void run_gro(Bench& bench);   ///< B2
 void run_port(Bench& bench);  ///< B5
 

@@ -28,6 +28,7 @@ struct Entry {
   void (*run)(Bench&);
 };
 constexpr std::array entries{
+    Entry{"B1", "hash: Toeplitz of tuples in packets, beside rte_softrss_be and rte_thash_gfni_bulk", run_hash},
     Entry{"B2", "gro: parse, flow key and merge, beside rte_net_get_ptype and rte_gro", run_gro},
     Entry{"B5", "port: our port and poll loop beside a bare rx_burst/tx_burst loop; idle cost, wake-up", run_port},
 };

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <span>
 
-namespace millrace::steer {
+namespace millrace::wire {
 
 /// An RSS key, in the order in which it is written to a NIC.
 using ToeplitzKey = std::array<std::uint8_t, 40>;
@@ -37,17 +37,16 @@ struct Ipv6Tuple {
 
 /// How the hash is computed; all give the same result.
 enum class ToeplitzVariant : std::uint8_t {
-  scalar,  ///< tables, portable
-  avx2,    ///< PCLMULQDQ, one tuple at a time
-  avx512,  ///< VPCLMULQDQ and GFNI, four tuples at a time in bulk
+  scalar,   ///< tables, portable
+  pclmul,   ///< PCLMULQDQ and SSE4.1; four tuples at a time in bulk
+  vpclmul,  ///< VPCLMULQDQ and GFNI on AVX-512; eight tuples at a time in bulk
 };
 
-/// The fastest variant that this machine runs; MILLRACE_SIMD=scalar|avx2|avx512 in the environment sets an upper
-/// bound. The environment is read once in a process.
+/// The fastest variant that this machine runs and MILLRACE_SIMD (base/simd.hpp) allows.
 [[nodiscard]] ToeplitzVariant best_toeplitz_variant();
 /// Whether this machine runs `variant`.
 [[nodiscard]] bool is_supported(ToeplitzVariant variant);
-/// "scalar", "avx2" or "avx512".
+/// "scalar", "pclmul" or "vpclmul".
 [[nodiscard]] const char* name(ToeplitzVariant variant);
 
 /// The Toeplitz hash of RSS under one key. Immutable after construction, so any thread may use it. `variant` must be
@@ -58,9 +57,15 @@ class Toeplitz {
 
   [[nodiscard]] std::uint32_t hash(const Ipv4Tuple& tuple) const;
   [[nodiscard]] std::uint32_t hash(const Ipv6Tuple& tuple) const;
-  /// Bulk: hashes[i] of tuples[i]; both of one length. Fastest for multiples of four.
+  /// Bulk: hashes[i] of tuples[i]; both of one length. Fastest for multiples of eight.
   void hash(std::span<const Ipv4Tuple> tuples, std::span<std::uint32_t> hashes) const;
   void hash(std::span<const Ipv6Tuple> tuples, std::span<std::uint32_t> hashes) const;
+
+  /// Bulk, where packets lie: sources[i] is the source address in an IP header, behind which destination and ports
+  /// follow at once: no IPv4 options, no IPv6 extension headers, no fragment. 16 bytes must be readable there, of which
+  /// 12 count, or 36 for IPv6.
+  void hash_v4(std::span<const std::uint8_t* const> sources, std::span<std::uint32_t> hashes) const;
+  void hash_v6(std::span<const std::uint8_t* const> sources, std::span<std::uint32_t> hashes) const;
 
   [[nodiscard]] ToeplitzVariant variant() const { return variant_; }
   [[nodiscard]] const ToeplitzKey& key() const { return key_; }
@@ -69,13 +74,15 @@ class Toeplitz {
   static constexpr std::size_t words = sizeof(Ipv6Tuple) / 4;
 
   [[nodiscard]] std::uint32_t hash_scalar(std::span<const std::uint8_t> bytes) const;
+  template <class Family, class Source>
+  void hash_all(const Source& sources, std::span<std::uint32_t> hashes) const;
 
-  // Per 32-bit word of input: the 63 key bits that it meets, first bit lowest, as the carry-less product wants them.
-  alignas(64) std::array<std::uint64_t, words + 1> windows_{};
+  // For every 64 bits of input, two windows of the key: see the multiplication in toeplitz.cpp.
+  alignas(64) std::array<std::uint64_t, 10> windows_{};
   ToeplitzKey key_;
   ToeplitzVariant variant_;
   // Per 4 bits of input: what each of their 16 values adds to the hash.
   std::array<std::array<std::uint32_t, 16>, 8 * words> nibbles_{};
 };
 
-}  // namespace millrace::steer
+}  // namespace millrace::wire
