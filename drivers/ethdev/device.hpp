@@ -21,6 +21,8 @@ class Device {
 
   [[nodiscard]] std::uint16_t port_id() const { return port_id_; }
   [[nodiscard]] const port::Info& info() const { return info_; }
+  /// Whether it was told to hash, for its queues or for the hash alone.
+  [[nodiscard]] bool hashes() const { return rss_types_ != 0; }
   /// Of an rx queue's interrupt; -1: there is none.
   [[nodiscard]] int event_fd(std::uint16_t queue) const { return event_fds_[queue]; }
 

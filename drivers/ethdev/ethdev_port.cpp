@@ -4,6 +4,7 @@
 
 #include "drivers/ethdev/device.hpp"
 #include "drivers/ethdev/queues.hpp"
+#include "drivers/ethdev/rss.hpp"
 
 #include <rte_ethdev.h>
 
@@ -16,7 +17,8 @@ class EthdevPort final : public port::Port {
     const std::uint16_t id = device_->port_id();
     for (std::uint16_t q = 0; q < info().rx_queues; ++q)
       rx_.push_back(std::make_unique<EthdevRx>(id, q, ifindex, info().offloads.rx_l4_checksum, device_->event_fd(q)));
-    for (std::uint16_t q = 0; q < info().tx_queues; ++q) tx_.push_back(std::make_unique<EthdevTx>(id, q, info()));
+    for (std::uint16_t q = 0; q < info().tx_queues; ++q) tx_.push_back(std::make_unique<EthdevTx>(id, q, info(), rte_eth_tx_done_cleanup(id, q, 0) >= 0));
+    judge_hash();
   }
 
   const port::Info& info() const override { return device_->info(); }
@@ -24,8 +26,12 @@ class EthdevPort final : public port::Port {
   port::TxQueue& tx_queue(std::uint16_t index) override { return *tx_.at(index); }
   port::LinkState link() const override;
   port::DeviceStats device_stats() const override;
+  std::optional<wire::Rss> rss() const override { return device_->hashes() ? read_rss(device_->port_id()) : std::nullopt; }
+  Result<void> set_rss(const wire::Rss& rss) override;
 
  private:
+  void judge_hash();
+
   std::unique_ptr<Device> device_;
   std::vector<std::unique_ptr<EthdevRx>> rx_;
   std::vector<std::unique_ptr<EthdevTx>> tx_;
@@ -49,6 +55,20 @@ port::DeviceStats EthdevPort::device_stats() const {
           .tx_packets = s.opackets,
           .tx_bytes = s.obytes,
           .tx_errors = s.oerrors};
+}
+
+Result<void> EthdevPort::set_rss(const wire::Rss& rss) {
+  if (!device_->hashes()) return Port::set_rss(rss);
+  auto written = write_rss(device_->port_id(), rss);
+  judge_hash();
+  return written;
+}
+
+/// Steering takes a packet's hash for one that tells flows apart: it is passed on only when all ports are in it.
+void EthdevPort::judge_hash() {
+  const auto now = rss();
+  const bool useful = info().offloads.rx_hash && now && now->fields == wire::RssFields{};
+  for (auto& queue : rx_) queue->pass_hash_on(useful);
 }
 
 }  // namespace

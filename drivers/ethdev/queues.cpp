@@ -4,11 +4,13 @@
 #include "drivers/ethdev/queues.hpp"
 
 #include <millrace/port/tx_offload.hpp>
+#include <millrace/wire/ethernet.hpp>
 
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
 #include <algorithm>
+#include <cstring>
 
 namespace millrace::ethdev {
 namespace {
@@ -18,9 +20,28 @@ constexpr std::uint16_t prefetch_ahead = 4;
 rte_mbuf** rte(pkt::Mbuf** mbufs) { return reinterpret_cast<rte_mbuf**>(mbufs); }
 rte_mbuf* rte(pkt::Mbuf* m) { return reinterpret_cast<rte_mbuf*>(m); }
 
-void prefetch(pkt::Mbuf* m) {
-  __builtin_prefetch(&m->meta, 1);
-  __builtin_prefetch(m->data());
+// The headers, for who reads them next. Meta is only written, which waits for nothing.
+void prefetch(pkt::Mbuf* m) { __builtin_prefetch(m->data()); }
+
+/// A Meta to be written over and over: in registers, which a plain copy would load anew for each packet.
+class Stamp {
+ public:
+  explicit Stamp(const pkt::Meta& meta) { std::memcpy(parts_, &meta, sizeof meta); }
+  void write(pkt::Meta& to) const {
+    auto* const out = reinterpret_cast<Part*>(&to);
+    for (std::size_t i = 0; i < 4; ++i) out[i] = parts_[i];
+  }
+
+ private:
+  using Part [[gnu::vector_size(16), gnu::may_alias]] = long long;
+  static_assert(sizeof(pkt::Meta) == 4 * sizeof(Part));
+  Part parts_[4];
+};
+
+std::uint64_t bytes_of(const pkt::Burst& burst) {
+  std::uint64_t bytes = 0;
+  for (std::uint16_t i = 0; i < burst.size(); ++i) bytes += burst[i].pkt_len;
+  return bytes;
 }
 
 }  // namespace
@@ -45,15 +66,23 @@ std::uint16_t EthdevRx::receive(Env& env, pkt::Burst& burst, std::uint16_t budge
   fresh.gso_segs = 1;
   fresh.ifindex = ifindex_;
   fresh.rx_queue = queue_;
+  const Stamp stamp(fresh);
+  // A port without the offload may leave flags there that mean nothing: net_ring passes on those of the sender.
+  const std::uint64_t kept_flags = kept_flags_.load(std::memory_order_relaxed);
   std::uint64_t bytes = 0;
-  for (std::uint16_t i = 0; i < count; ++i) {
-    if (i + prefetch_ahead < count) prefetch(mbufs[i + prefetch_ahead]);
-    pkt::Mbuf& m = *mbufs[i];
-    m.meta = fresh;
-    // A port without the offload may leave flags there that mean nothing: net_ring passes on those of the sender.
-    if (has_verdicts_) m.meta.checksum = verdict_of(m.ol_flags);
+  const auto take = [&](pkt::Mbuf& m) {
+    stamp.write(m.meta);
+    m.ol_flags &= kept_flags;
     bytes += m.pkt_len;
+  };
+  std::uint16_t i = 0;
+  for (; i + prefetch_ahead < count; ++i) {
+    prefetch(mbufs[i + prefetch_ahead]);
+    take(*mbufs[i]);
   }
+  for (; i < count; ++i) take(*mbufs[i]);
+  if (has_verdicts_)
+    for (i = 0; i < count; ++i) mbufs[i]->meta.checksum = verdict_of(mbufs[i]->ol_flags);
   burst.commit(count);
   env.stats->port.add(stats::Port::rx_packets, count);
   env.stats->port.add(stats::Port::rx_bytes, bytes);
@@ -83,28 +112,54 @@ void request_offloads(pkt::Mbuf& packet) {
   port::write_pseudo_sum(packet);
 }
 
-std::uint16_t EthdevTx::transmit(Env& env, pkt::Burst& burst) {
-  port::prepare(env, burst, info_);
-  for (std::uint16_t i = 0; i < burst.size(); ++i) request_offloads(burst[i]);
-  drop_refused(env, burst);
-  if (burst.empty()) return 0;
+/// The bytes of a burst whose frames all go to the device as they are: in one buffer, of a length that fits, with nothing
+/// asked for and no flag of another port's. Such a burst needs no preparation. Null when it does.
+std::optional<std::uint64_t> EthdevTx::plain_bytes(const pkt::Burst& burst) const {
+  constexpr std::uint32_t header = wire::ethernet_header_bytes;
   std::uint64_t bytes = 0;
-  for (std::uint16_t i = 0; i < burst.size(); ++i) bytes += burst[i].pkt_len;
+  std::uint64_t flags = 0;
+  std::uint32_t most = 0;  // behind the header; very much for a runt
+  std::uint16_t segments = 1;
+  std::uint8_t requests = 0;
+  for (std::uint16_t i = 0; i < burst.size(); ++i) {
+    const pkt::Mbuf& m = burst[i];
+    bytes += m.pkt_len;
+    flags |= m.ol_flags;
+    most = std::max(most, m.pkt_len - header);
+    segments |= m.nb_segs;
+    requests |= static_cast<std::uint8_t>(m.meta.tx_checksum);
+  }
+  const bool fits = most <= info_.mtu + wire::vlan_tag_bytes && segments == 1;
+  return fits && requests == 0 && (flags & RTE_MBUF_F_TX_OFFLOAD_MASK) == 0 ? std::optional(bytes) : std::nullopt;
+}
+
+std::uint16_t EthdevTx::transmit(Env& env, pkt::Burst& burst) {
+  std::optional<std::uint64_t> plain = plain_bytes(burst);
+  if (!plain) {
+    port::prepare(env, burst, info_);
+    for (std::uint16_t i = 0; i < burst.size(); ++i) request_offloads(burst[i]);
+  }
+  if (!drop_refused(env, burst)) plain.reset();
+  if (burst.empty()) return 0;
+  std::uint64_t bytes = plain ? *plain : bytes_of(burst);
   const std::uint16_t sent = rte_eth_tx_burst(port_id_, queue_, rte(burst.slots()), burst.size());
   burst.drop_front(sent);
-  for (std::uint16_t i = 0; i < burst.size(); ++i) bytes -= burst[i].pkt_len;
+  bytes -= bytes_of(burst);
   env.stats->port.add(stats::Port::tx_packets, sent);
   env.stats->port.add(stats::Port::tx_bytes, bytes);
   return sent;
 }
 
-/// Lets the driver look at what it is about to get; what it cannot send would block the queue for ever.
-void EthdevTx::drop_refused(Env& env, pkt::Burst& burst) {
-  for (;;) {
+void EthdevTx::reclaim() { static_cast<void>(rte_eth_tx_done_cleanup(port_id_, queue_, 0)); }
+
+/// Lets the driver look at what it is about to get; what it cannot send would block the queue for ever. Returns whether
+/// the burst is still whole.
+bool EthdevTx::drop_refused(Env& env, pkt::Burst& burst) {
+  for (bool whole = true;; whole = false) {
     const std::uint16_t count = burst.size();
     pkt::Mbuf** const mbufs = burst.slots();
     const std::uint16_t accepted = rte_eth_tx_prepare(port_id_, queue_, rte(mbufs), count);
-    if (accepted >= count) return;
+    if (accepted >= count) return whole;
     drop(env, pkt::Packet::adopt(mbufs[accepted]), stats::DropReason::tx_refused);
     std::copy(mbufs + accepted + 1, mbufs + count, mbufs + accepted);
     burst.drop_front(count);

@@ -3,7 +3,9 @@
 
 #include <millrace/port/port.hpp>
 
+#include <atomic>
 #include <cstdint>
+#include <optional>
 
 namespace millrace::ethdev {
 
@@ -18,6 +20,8 @@ class EthdevRx final : public port::RxQueue {
   void arm() override;
   void disarm() override;
   int waiting() const override;
+  /// Whether the hash in what is received from now on is the device's and of use. Any thread.
+  void pass_hash_on(bool on) { kept_flags_.store(on ? ~std::uint64_t{0} : ~pkt::flag::rx_rss_hash, std::memory_order_relaxed); }
 
  private:
   const std::uint16_t port_id_;
@@ -25,21 +29,26 @@ class EthdevRx final : public port::RxQueue {
   const std::uint16_t ifindex_;
   const bool has_verdicts_;
   const int event_fd_;
+  std::atomic<std::uint64_t> kept_flags_{~pkt::flag::rx_rss_hash};
 };
 
 /// A transmit queue of a started ethdev; `info` outlives it.
 class EthdevTx final : public port::TxQueue {
  public:
-  EthdevTx(std::uint16_t port_id, std::uint16_t queue, const port::Info& info)
-      : port_id_(port_id), queue_(queue), info_(info) {}
+  EthdevTx(std::uint16_t port_id, std::uint16_t queue, const port::Info& info, bool can_reclaim = false)
+      : port_id_(port_id), queue_(queue), info_(info), can_reclaim_(can_reclaim) {}
   std::uint16_t transmit(Env& env, pkt::Burst& burst) override;
+  void reclaim() override;
+  bool can_reclaim() const override { return can_reclaim_; }
 
  private:
-  void drop_refused(Env& env, pkt::Burst& burst);
+  [[nodiscard]] std::optional<std::uint64_t> plain_bytes(const pkt::Burst& burst) const;
+  bool drop_refused(Env& env, pkt::Burst& burst);
 
   const std::uint16_t port_id_;
   const std::uint16_t queue_;
   const port::Info& info_;
+  const bool can_reclaim_;
 };
 
 /// What a device says of a layer-4 checksum, in our terms.

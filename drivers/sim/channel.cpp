@@ -4,8 +4,8 @@
 #include "drivers/sim/channel.hpp"
 
 #include <millrace/base/byte_order.hpp>
-#include <millrace/wire/dissect.hpp>
 #include <millrace/wire/ethernet.hpp>
+#include <millrace/wire/protocol.hpp>
 
 #include <algorithm>
 #include <functional>
@@ -20,25 +20,7 @@ bool is_ip(std::span<const std::uint8_t> frame) {
   return type == wire::ethertype::ipv4 || type == wire::ethertype::ipv6;
 }
 
-/// FNV-1a: any function of the tuple will do here.
-std::uint32_t mix(std::uint32_t hash, std::uint32_t value) {
-  for (int shift = 0; shift < 32; shift += 8) hash = (hash ^ ((value >> shift) & 0xff)) * 16777619u;
-  return hash;
-}
-
 }  // namespace
-
-std::uint16_t queue_of(std::span<const std::uint8_t> frame, std::uint16_t queues) {
-  if (queues <= 1) return 0;
-  const wire::Layers layers = wire::dissect(frame);
-  const FlowKey key = wire::flow_key(frame, layers);
-  std::uint32_t hash = 2166136261u;
-  for (std::size_t at = 0; at < 16; at += 4)
-    hash = mix(mix(hash, load_be32(&key.local.bytes[at])), load_be32(&key.remote.bytes[at]));
-  // Every fragment must go where the first one goes, so a fragment's ports are not looked at.
-  if (!layers.is_fragment) hash = mix(hash, static_cast<std::uint32_t>(key.local_port << 16 | key.remote_port));
-  return key == FlowKey{} ? std::uint16_t{0} : static_cast<std::uint16_t>((hash ^ (hash >> 16)) % queues);
-}
 
 void Frame::finish_checksum() {
   if (sum_offset == 0) return;
@@ -47,11 +29,26 @@ void Frame::finish_checksum() {
 }
 
 Channel::Channel(std::uint64_t seed, const Impairments& impairments, std::uint16_t queues)
-    : rng_(seed), impairments_(impairments), heaps_(queues) {}
+    : rng_(seed), impairments_(impairments) {
+  set_queues(queues);
+}
 
 void Channel::set_queues(std::uint16_t queues) {
   const std::lock_guard lock(mutex_);
   heaps_.resize(queues);
+  rss_.reta = wire::reta_equal(rss_.reta.size(), queues);
+  spread_.emplace(rss_);
+}
+
+void Channel::set_rss(const wire::Rss& rss) {
+  const std::lock_guard lock(mutex_);
+  rss_ = rss;
+  spread_.emplace(rss_);
+}
+
+wire::Rss Channel::rss() const {
+  const std::lock_guard lock(mutex_);
+  return rss_;
 }
 
 void Channel::set_impairments(const Impairments& impairments) {
@@ -114,7 +111,11 @@ Instant Channel::schedule(Instant now, std::size_t bytes) {
 }
 
 void Channel::push(Instant arrival, std::uint32_t slot) {
-  Heap& heap = heaps_[queue_of(slots_[slot].bytes, static_cast<std::uint16_t>(heaps_.size()))];
+  Frame& frame = slots_[slot];
+  const wire::RssSpread::Choice choice = spread_->choose(frame.bytes);
+  frame.rss_hash = choice.hash;
+  frame.has_hash = choice.is_hashed && choice.is_whole;
+  Heap& heap = heaps_[choice.queue];
   heap.push_back({arrival, order_++, slot});
   std::push_heap(heap.begin(), heap.end(), std::greater<>{});
 }

@@ -3,6 +3,7 @@
 
 #include <millrace/base/rng.hpp>
 #include <millrace/base/time.hpp>
+#include <millrace/wire/rss.hpp>
 
 #include <cstdint>
 #include <functional>
@@ -47,6 +48,8 @@ struct Frame {
   bool corrupted = false;
   std::uint16_t sum_offset = 0;  ///< not 0: the checksum found here covers the pseudo header only,
   std::uint16_t final_sum = 0;   ///< and this is what a device that finishes it would write
+  std::uint32_t rss_hash = 0;    ///< set by the receiving end, if
+  bool has_hash = false;         ///< it hashed the frame by all that tells flows apart
 
   /// Finishes the checksum, as the frame would be seen on a cable.
   void finish_checksum();
@@ -64,8 +67,12 @@ class Channel {
   /// not call the channel. Before the first frame.
   using Watch = std::function<void(Instant now, bool arrived, std::span<const std::uint8_t> frame)>;
   void watch(Watch watch) { watch_ = std::move(watch); }
-  /// Receive queues of the end that this channel leads to; while no frame is on the way.
+  /// Receive queues of the end that this channel leads to, all with their equal share of flows; while no frame is on
+  /// the way.
   void set_queues(std::uint16_t queues);
+  /// How that end spreads the frames that are sent from now on. The entries of the RETA are queues that are there.
+  void set_rss(const wire::Rss& rss);
+  [[nodiscard]] wire::Rss rss() const;
   /// Copies the frame. `now` must not run backwards.
   void send(Instant now, const Frame& frame);
   /// Moves the earliest frame that has arrived at `queue` by `now` into `frame`; false when there is none. The
@@ -106,6 +113,8 @@ class Channel {
   std::vector<Frame> slots_;
   std::vector<std::uint32_t> free_;
   std::vector<Heap> heaps_;  // one a receive queue
+  wire::Rss rss_;
+  std::optional<wire::RssSpread> spread_;
   std::optional<Held> held_;
   std::uint64_t order_ = 0;
   Instant line_free_{};
@@ -113,8 +122,5 @@ class Channel {
   ChannelStats stats_;
   Watch watch_;
 };
-
-/// Which of `queues` receive queues a frame belongs to: the same for all frames of a flow, 0 for what is not IP.
-[[nodiscard]] std::uint16_t queue_of(std::span<const std::uint8_t> frame, std::uint16_t queues);
 
 }  // namespace millrace::sim

@@ -8,6 +8,7 @@
 #include <millrace/port/tx_offload.hpp>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
 namespace millrace::sim {
@@ -71,6 +72,10 @@ std::uint16_t SimRx::receive(Env& env, pkt::Burst& burst, std::uint16_t budget) 
       meta.checksum = pkt::ChecksumVerdict::partial;
     } else if (link_.offloads.rx_l4_checksum && !frame_.corrupted) {
       meta.checksum = pkt::ChecksumVerdict::good;
+    }
+    if (link_.offloads.rx_hash && frame_.has_hash) {
+      packet.mbuf().rss_hash = frame_.rss_hash;
+      packet.mbuf().ol_flags |= pkt::flag::rx_rss_hash;
     }
     bytes += packet.length();
     burst.push(std::move(packet));
@@ -157,13 +162,13 @@ class SimPort final : public port::Port {
              .mac = own.mac,
              .mtu = own.mtu != 0 ? own.mtu : link.options_.mtu,
              .rx_queues = own.queues,
-             .tx_queues = own.queues,
+             .tx_queues = own.tx_queues != 0 ? own.tx_queues : own.queues,
              .numa_node = -1,
              .offloads = link.options_.offloads};
     for (std::uint16_t q = 0; q < own.queues; ++q) {
       rx_.push_back(std::make_unique<SimRx>(link.into(end), link.options_, own, q));
-      tx_.push_back(std::make_unique<SimTx>(link, link.out_of(end), info_));
     }
+    for (std::uint16_t q = 0; q < info_.tx_queues; ++q) tx_.push_back(std::make_unique<SimTx>(link, link.out_of(end), info_));
   }
 
   const port::Info& info() const override { return info_; }
@@ -171,6 +176,8 @@ class SimPort final : public port::Port {
   port::TxQueue& tx_queue(std::uint16_t index) override { return *tx_.at(index); }
   port::LinkState link() const override { return {.up = link_.is_up(), .speed_mbps = 0}; }
   Instant next_arrival() const override { return link_.next_arrival(end_); }
+  std::optional<wire::Rss> rss() const override { return link_.into(end_).rss(); }
+  Result<void> set_rss(const wire::Rss& rss) override;
 
  private:
   Link& link_;
@@ -179,6 +186,18 @@ class SimPort final : public port::Port {
   std::vector<std::unique_ptr<SimRx>> rx_;
   std::vector<std::unique_ptr<SimTx>> tx_;
 };
+
+Result<void> SimPort::set_rss(const wire::Rss& rss) {
+  if (rss.key.size() != 40 && rss.key.size() != 52)
+    return failure(EINVAL, "a key of " + std::to_string(rss.key.size()) + " bytes; it has 40 or 52");
+  if (rss.reta.size() != wire::reta_entries)
+    return failure(EINVAL, "a RETA of " + std::to_string(rss.reta.size()) + " entries; the device has " + std::to_string(wire::reta_entries));
+  const std::uint16_t last = *std::max_element(rss.reta.begin(), rss.reta.end());
+  if (last >= info_.rx_queues)
+    return failure(EINVAL, "a RETA that names rx queue " + std::to_string(last) + "; the device has " + std::to_string(info_.rx_queues));
+  link_.into(end_).set_rss(rss);
+  return {};
+}
 
 Link::Link(const LinkOptions& options)
     : options_(options),

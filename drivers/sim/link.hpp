@@ -23,7 +23,8 @@ struct EndOptions {
   std::string name{};
   MacAddress mac{};
   std::uint16_t ifindex = 0;  ///< put into Meta::ifindex of what is received here
-  std::uint16_t queues = 1;   ///< rx and tx queues, 1..16; received flows are spread over them by address and port
+  std::uint16_t queues = 1;   ///< rx queues, 1..16; RSS spreads received flows over them
+  std::uint16_t tx_queues = 0;  ///< 0: as many as rx queues
   std::uint16_t mtu = 0;      ///< 0: the link's
 };
 
@@ -35,8 +36,9 @@ struct LinkOptions {
   std::uint16_t segment_bytes = 0;
   /// What the ports at both ends claim. rx_l4_checksum: frames that no impairment touched come with the verdict
   /// `good`, unverified. tx_tcp_checksum, tx_udp_checksum: the sender leaves the checksum unfinished, and the
-  /// receiver gets the verdict `partial`.
-  port::Offloads offloads{.tx_multi_segment = true};
+  /// receiver gets the verdict `partial`. rx_hash: frames come with the hash that chose their queue, unless ports of
+  /// theirs are left out of it.
+  port::Offloads offloads{.tx_multi_segment = true, .rx_hash = true};
   EndOptions a{.name = "sim0a", .mac = {{2, 0, 0, 0, 0, 0xa}}};
   EndOptions b{.name = "sim0b", .mac = {{2, 0, 0, 0, 0, 0xb}}};
   Impairments a_to_b;

@@ -3,6 +3,7 @@
 
 #include <millrace/config/sysctl.hpp>
 #include <millrace/wire/address.hpp>
+#include <millrace/wire/rss.hpp>
 
 #include <bitset>
 #include <cstdint>
@@ -58,6 +59,17 @@ struct Coalesce {
   bool operator==(const Coalesce&) const = default;
 };
 
+/// ethtool -X and -N: how the device spreads received packets over its rx queues. What is not given stays as the device
+/// has it.
+struct Rss {
+  std::vector<std::uint8_t> key{};          ///< 40 or 52 bytes; empty: not given
+  bool symmetric = false;                   ///< the key is 0x6d5a repeated: both directions of a flow to one queue
+  std::optional<wire::RssFields> fields{};  ///< which protocols' ports are hashed
+  std::uint16_t equal = 0;                  ///< equal shares for the first so many queues; 0: not given
+  std::vector<std::uint32_t> weights{};     ///< the share of each queue, from the first on; empty: not given
+  bool operator==(const Rss&) const = default;
+};
+
 struct Port {
   std::string name{};
   PortDriver driver = PortDriver::sim;
@@ -76,6 +88,10 @@ struct Port {
   Coalesce coalesce{};                      ///< rx_mode interrupt
   std::uint64_t gro_flush_timeout_ns = 0;   ///< how long GRO may hold packets after a poll; Linux's sysfs file
   std::uint32_t napi_defer_hard_irqs = 0;   ///< empty polls, a gro_flush_timeout apart, before the interrupt is unmasked
+  Rss rss{};                                ///< default: all as the device has it
+  std::vector<LcoreMask> xps_cpus{};        ///< of each tx queue: the lcores that send by it, each lcore by one; empty:
+                                            ///< lcore i by queue i modulo their number
+  bool tx_handoff = true;                   ///< lcores may share a tx queue: its owner sends for the others
   bool operator==(const Port&) const = default;
 };
 

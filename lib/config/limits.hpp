@@ -27,6 +27,7 @@ inline constexpr Range cpu{0, 4095};
 inline constexpr Range mtu{68, 9600};  // RFC 791 section 3.2; what the drivers' jumbo frames carry
 inline constexpr Range queues{1, 128};
 inline constexpr Range descriptors{32, 32768};
+inline constexpr Range rss_weight{0, 65535};
 inline constexpr Range rx_usecs{0, 100000};
 inline constexpr Range rx_frames{0, 65535};
 inline constexpr Range gro_flush_timeout_ns{0, 1'000'000'000};
@@ -42,6 +43,7 @@ inline constexpr std::uint16_t tap_queues = 16;           // RTE_PMD_TAP_MAX_QUE
 /// The words of each enumeration, in the order of its enumerators.
 inline constexpr std::array<std::string_view, 4> driver_words{"sim", "tap", "vdev", "ethdev"};
 inline constexpr std::array<std::string_view, 3> rx_mode_words{"poll", "interrupt", "adaptive"};
+inline constexpr std::array<std::string_view, 2> rss_field_words{"sd", "sdfn"};  // as ethtool -N writes them
 inline constexpr std::array<std::string_view, 3> direction_words{"both", "in", "out"};
 inline constexpr std::array<std::string_view, 2> clock_words{"tsc", "manual"};
 inline constexpr std::array<std::string_view, 8> log_words{"emergency", "alert",  "critical", "error",

@@ -46,6 +46,39 @@ void read_coalesce(const Value& value, Coalesce& coalesce) {
   });
 }
 
+constexpr std::string_view valid_mask = "a mask of lcores in hex, such as 3 or 0,000000ff";
+
+void read_rss_key(const Value& value, Rss& rss) {
+  if (value.is(Tree::Kind::scalar) && value.scalar() == "symmetric") {
+    rss.symmetric = true;
+    return;
+  }
+  value.parsed(rss.key, wire::parse_rss_key, "40 or 52 bytes in hex, such as 6d:5a:56:... as ethtool -x shows them, or symmetric");
+}
+
+void read_rss_fields(const Value& value, wire::RssFields& fields) {
+  const auto field = [](bool& ports) {
+    return [&ports](const Value& v) {
+      std::uint8_t word = ports ? 1 : 0;
+      v.word(word, rss_field_words);
+      ports = word != 0;
+    };
+  };
+  value.map({{"tcp4", field(fields.tcp4)}, {"udp4", field(fields.udp4)}, {"tcp6", field(fields.tcp6)}, {"udp6", field(fields.udp6)}});
+}
+
+void read_rss(const Value& value, Rss& rss) {
+  value.map({
+      {"key", [&](const Value& v) { read_rss_key(v, rss); }},
+      {"fields", [&](const Value& v) { read_rss_fields(v, rss.fields.emplace()); }},
+      {"equal", [&](const Value& v) { v.number(rss.equal, limit::queues); }},
+      {"weights",
+       [&](const Value& v) {
+         v.list("weights of rx queues", [&](const Value& item) { item.number(rss.weights.emplace_back(), limit::rss_weight); });
+       }},
+  });
+}
+
 void read_port(const Value& value, Port& port) {
   value.map({
       {"name", [&](const Value& v) { v.text(port.name); }},
@@ -63,13 +96,19 @@ void read_port(const Value& value, Port& port) {
       {"tx_desc", [&](const Value& v) { v.number(port.tx_desc, limit::descriptors); }},
       {"rps_cpus",
        [&](const Value& v) {
-         v.parsed(port.rps_cpus, parse_lcore_mask, "a mask of lcores in hex, such as 3 or 0,000000ff");
+         v.parsed(port.rps_cpus, parse_lcore_mask, valid_mask);
        }},
       {"gro", [&](const Value& v) { v.flag(port.gro); }},
       {"rx_mode", [&](const Value& v) { v.word(port.rx_mode, rx_mode_words); }},
       {"coalesce", [&](const Value& v) { read_coalesce(v, port.coalesce); }},
       {"gro_flush_timeout_ns", [&](const Value& v) { v.number(port.gro_flush_timeout_ns, limit::gro_flush_timeout_ns); }},
       {"napi_defer_hard_irqs", [&](const Value& v) { v.number(port.napi_defer_hard_irqs, limit::napi_defer_hard_irqs); }},
+      {"rss", [&](const Value& v) { read_rss(v, port.rss); }},
+      {"xps_cpus",
+       [&](const Value& v) {
+         v.list("masks of lcores", [&](const Value& item) { item.parsed(port.xps_cpus.emplace_back(), parse_lcore_mask, valid_mask); });
+       }},
+      {"tx_handoff", [&](const Value& v) { v.flag(port.tx_handoff); }},
       {"rx_lcores",
        [&](const Value& v) {
          v.list("lcore numbers", [&](const Value& item) {

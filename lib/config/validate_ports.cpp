@@ -68,6 +68,53 @@ void check_interrupts(const Port& port, const std::string& at, Findings& finding
                  "defers by polls that gro_flush_timeout_ns has to bring about; set that too");
 }
 
+void check_rss(const Port& port, const std::string& at, Findings& findings) {
+  const Rss& rss = port.rss;
+  const std::string queues = "there are " + std::to_string(port.rx_queues) + " rx_queues";
+  if (!rss.key.empty() && rss.key.size() != 40 && rss.key.size() != 52)
+    findings.add(at + ".key", std::to_string(rss.key.size()) + " bytes", "must be 40 or 52 bytes");
+  if (!rss.key.empty() && rss.symmetric) findings.add(at + ".key", wire::rss_key_text(rss.key), "must be either bytes or symmetric");
+  if (rss.equal > port.rx_queues) findings.add(at + ".equal", std::to_string(rss.equal), "must be 1.." + std::to_string(port.rx_queues) + ": " + queues);
+  if (rss.equal != 0 && !rss.weights.empty())
+    findings.add(at + ".equal", std::to_string(rss.equal), "and weights both say who gets what; choose one of them");
+  if (rss.weights.size() > port.rx_queues)
+    findings.add(at + ".weights", std::to_string(rss.weights.size()) + " weights", "must have at most one for each rx queue: " + queues);
+  std::int64_t sum = 0;
+  for (std::size_t q = 0; q < rss.weights.size(); ++q) {
+    findings.range(indexed(at + ".weights", q), rss.weights[q], limit::rss_weight);
+    sum += rss.weights[q];
+  }
+  if (!rss.weights.empty() && sum == 0) findings.add(at + ".weights", "all 0", "must leave at least one queue with a share");
+}
+
+/// Each lcore sends by one tx queue (receive_path F10); more than one lcore by the same queue only if it is handed over.
+void check_tx_queues(const Config& config, const Port& port, const std::string& at, Findings& findings) {
+  const std::size_t lcores = config.lcores.size();
+  if (port.xps_cpus.empty()) {
+    if (!port.tx_handoff && port.tx_queues < lcores)
+      findings.add(at + ".tx_handoff", "false",
+                   "needs a tx queue for each of the " + std::to_string(lcores) + " lcores, and tx_queues is " +
+                       std::to_string(port.tx_queues) + "; raise tx_queues, or leave tx_handoff on");
+    return;
+  }
+  if (port.xps_cpus.size() != port.tx_queues)
+    findings.add(at + ".xps_cpus", std::to_string(port.xps_cpus.size()) + " masks",
+                 "must have one mask for each of the " + std::to_string(port.tx_queues) + " tx_queues, or be absent");
+  LcoreMask seen;
+  for (std::size_t q = 0; q < port.xps_cpus.size(); ++q) {
+    const LcoreMask& mask = port.xps_cpus[q];
+    const std::string key = indexed(at + ".xps_cpus", q);
+    if (lcores < mask.size() && (mask >> lcores).any())
+      findings.add(key, to_string(mask), "names absent lcores; there are " + std::to_string(lcores) + " lcores, numbered from 0");
+    if ((mask & seen).any()) findings.add(key, to_string(mask), "names an lcore that an earlier mask names; each lcore sends by one tx queue");
+    if (!port.tx_handoff && mask.count() > 1)
+      findings.add(key, to_string(mask), "gives one tx queue to several lcores, which tx_handoff false forbids");
+    seen |= mask;
+  }
+  for (std::size_t lcore = 0; lcore < lcores && lcore < seen.size(); ++lcore)
+    if (!seen.test(lcore)) findings.add(at + ".xps_cpus", "no mask with lcore " + std::to_string(lcore), "must give each lcore a tx queue");
+}
+
 void check_mac(const Port& port, const std::string& at, Findings& findings, Unique& macs) {
   if (!port.mac) return;
   const std::string text = port.mac->to_string();
@@ -95,6 +142,8 @@ void validate_ports(const Config& config, Findings& findings) {
     check_driver(port, at, findings);
     check_mac(port, at, findings, macs);
     check_interrupts(port, at, findings);
+    check_rss(port, at + ".rss", findings);
+    check_tx_queues(config, port, at, findings);
     findings.range(at + ".mtu", port.mtu, limit::mtu);
     findings.range(at + ".rx_queues", port.rx_queues, limit::queues);
     findings.range(at + ".tx_queues", port.tx_queues, limit::queues);

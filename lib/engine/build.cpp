@@ -3,9 +3,13 @@
 // Engine::create; calls the runtime, the drivers and socket::Stack.
 #include <millrace/engine/impl.hpp>
 
+#include <millrace/base/log.hpp>
 #include <millrace/engine/options.hpp>
+#include <millrace/engine/rss.hpp>
+#include <millrace/gro/simd.hpp>
 #include <millrace/runtime/eal.hpp>
 #include <millrace/runtime/topology.hpp>
+#include <millrace/wire/checksum.hpp>
 
 #include "drivers/ethdev/ethdev_port.hpp"
 #include "drivers/sim/link.hpp"
@@ -30,6 +34,8 @@ std::uint16_t queue_lcore(const config::Port& port, std::uint16_t queue, std::si
 }  // namespace
 
 Result<void> Engine::Impl::build(const std::map<std::string, LinkEnd>& links) {
+  log(LogLevel::info, std::string("variants: checksum ") + wire::checksum_variant() + ", toeplitz " +
+                          name(wire::best_toeplitz_variant()) + ", gro " + gro::name(gro::best_variant()));
   limits = softnet_limits(config.sysctl);
   if (Result<void> eal = runtime::eal_start(eal_config(config.eal)); !eal) return eal;
   if (Result<void> made = make_lcores(); !made) return made;
@@ -83,6 +89,7 @@ Result<void> Engine::Impl::open_ports(const std::map<std::string, LinkEnd>& link
   for (std::size_t i = 0; i < config.ports.size(); ++i) {
     Result<std::unique_ptr<port::Port>> opened = open_port(i, links);
     if (!opened) return failure(opened.error().code, "port '" + config.ports[i].name + "': " + opened.error().message);
+    if (Result<void> set = set_up_rss(config.ports[i], **opened); !set) return set;
     ports.push_back(std::move(*opened));
     std::vector<std::uint16_t>& placed = rx_lcores.emplace_back();
     for (std::uint16_t q = 0; q < ports[i]->info().rx_queues; ++q) placed.push_back(queue_lcore(config.ports[i], q, lcores.size()));
@@ -128,13 +135,12 @@ void Engine::Impl::wire_lcore(std::uint16_t id) {
   parts.tx_paths.resize(ports.size() + 1);
   parts.stack_by_ifindex.resize(ports.size() + 1);
   for (std::size_t i = 0; i < ports.size(); ++i) {
-    // Queue q belongs to lcore q; lcores beyond the last queue hand over to one that has its own.
-    const auto owner = static_cast<std::uint16_t>(id % std::min<std::size_t>(ports[i]->info().tx_queues, lcores.size()));
+    const TxPlace place = tx_place(config.ports[i], id, lcores.size(), ports[i]->info().tx_queues);
     parts.tx_paths[i + 1] = std::make_unique<runtime::TxPath>(
-        lcore.env(), runtime::TxPath::Wiring{.queue = owner == id ? &ports[i]->tx_queue(id) : nullptr,
-                                             .owner = owner,
+        lcore.env(), runtime::TxPath::Wiring{.queue = place.owner == id ? &ports[i]->tx_queue(place.queue) : nullptr,
+                                             .owner = place.owner,
                                              .rings = *tx_rings,
-                                             .owner_waker = *wakers[owner],
+                                             .owner_waker = *wakers[place.owner],
                                              .ifindex = static_cast<std::uint16_t>(i + 1),
                                              .capture = capture_point(id, capture::Direction::out)});
   }

@@ -4,6 +4,7 @@
 
 #include <millrace/base/rng.hpp>
 
+#include <algorithm>
 #include <chrono>
 
 namespace millrace {
@@ -113,6 +114,7 @@ sim::EndOptions sim_options(const config::Port& port, std::uint16_t ifindex, std
   end.mac = port.mac ? *port.mac : drawn_mac(seed, ifindex);
   end.ifindex = ifindex;
   end.queues = port.rx_queues;
+  end.tx_queues = port.tx_queues;
   end.mtu = port.mtu;
   return end;
 }
@@ -138,6 +140,18 @@ ethdev::Options ethdev_options(const config::Port& port, std::uint16_t ifindex) 
   if (port.rx_mode != config::RxMode::poll)
     options.interrupts = port.rx_mode == config::RxMode::interrupt ? Interrupts::needed : Interrupts::if_possible;
   return options;
+}
+
+TxPlace tx_place(const config::Port& port, std::uint16_t lcore, std::size_t lcores, std::uint16_t tx_queues) {
+  for (std::uint16_t queue = 0; queue < port.xps_cpus.size(); ++queue) {
+    const config::LcoreMask& mask = port.xps_cpus[queue];
+    if (!mask.test(lcore)) continue;
+    std::uint16_t owner = 0;
+    while (!mask.test(owner)) ++owner;
+    return {.queue = queue, .owner = owner};
+  }
+  const auto queue = static_cast<std::uint16_t>(lcore % std::min<std::size_t>(tx_queues, lcores));
+  return {.queue = queue, .owner = queue};
 }
 
 neighbor::Interface make_interface(const config::StackInterface& wanted, std::uint16_t ifindex, const port::Info& port,

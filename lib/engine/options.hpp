@@ -27,6 +27,13 @@ namespace millrace {
 [[nodiscard]] sim::EndOptions sim_options(const config::Port& port, std::uint16_t ifindex, std::uint64_t seed);
 [[nodiscard]] ethdev::Options ethdev_options(const config::Port& port, std::uint16_t ifindex);
 
+/// By which tx queue an lcore sends, and which lcore owns that queue: the first of those that send by it.
+struct TxPlace {
+  std::uint16_t queue;
+  std::uint16_t owner;
+};
+[[nodiscard]] TxPlace tx_place(const config::Port& port, std::uint16_t lcore, std::size_t lcores, std::uint16_t tx_queues);
+
 /// The interface with its addresses, and the IPv6 link-local one that its MAC gives (RFC 4291 appendix A).
 [[nodiscard]] neighbor::Interface make_interface(const config::StackInterface& wanted, std::uint16_t ifindex,
                                                  const port::Info& port, neighbor::LinkOutput& output);

@@ -5,6 +5,7 @@
 
 #include <millrace/engine/impl.hpp>
 #include <millrace/engine/options.hpp>
+#include <millrace/engine/rss.hpp>
 
 #include <cerrno>
 
@@ -85,5 +86,24 @@ config::Coalesce PortControl::coalesce(std::uint16_t queue) const {
   });
   return shown;
 }
+
+Result<void> PortControl::set_rss(const config::Rss& rss) {
+  Engine::Impl& impl = *engine_.impl_;
+  Config wanted = impl.config;
+  wanted.ports[index_].rss = rss;
+  if (const auto problems = config::validate(wanted); !problems.empty()) return failure(EINVAL, problems[0].to_string());
+  port::Port& port = *impl.ports[index_];
+  return ask_rss(port, rss).and_then([&](const wire::Rss& asked) { return obeyed(port, asked); });
+}
+
+config::LcoreMask PortControl::xps_cpus(std::uint16_t queue) const {
+  const Engine::Impl& impl = *engine_.impl_;
+  config::LcoreMask mask;
+  for (std::uint16_t lcore = 0; lcore < impl.lcores.size(); ++lcore)
+    if (tx_place(impl.config.ports[index_], lcore, impl.lcores.size(), impl.ports[index_]->info().tx_queues).queue == queue) mask.set(lcore);
+  return mask;
+}
+
+std::optional<wire::Rss> PortControl::rss() const { return engine_.impl_->ports[index_]->rss(); }
 
 }  // namespace millrace

@@ -6,6 +6,7 @@
 #include <millrace/engine/engine.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace millrace {
@@ -27,6 +28,16 @@ class PortControl {
   [[nodiscard]] Result<void> set_coalesce(const config::Coalesce& coalesce);
   /// ethtool -c of one queue: rx_usecs is the one in force, which adaptive-rx chose if that is on.
   [[nodiscard]] config::Coalesce coalesce(std::uint16_t queue) const;
+
+  /// ethtool -X and -N: what `rss` gives of key, fields and shares, under traffic; the rest stays as it is. Flows that go
+  /// to another queue then may be overtaken there, as with any NIC. EINVAL as the configuration would have it;
+  /// EOPNOTSUPP, with what was asked and what the device made of it: it refuses, or agreed and does otherwise.
+  [[nodiscard]] Result<void> set_rss(const config::Rss& rss);
+  /// ethtool -x and -n: key, fields and RETA, read from the device; null when it spreads nothing.
+  [[nodiscard]] std::optional<wire::Rss> rss() const;
+
+  /// /sys/class/net/.../queues/tx-N/xps_cpus: the lcores that send by a tx queue. The first of them owns it.
+  [[nodiscard]] config::LcoreMask xps_cpus(std::uint16_t queue) const;
 
  private:
   Engine& engine_;

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <millrace/base/result.hpp>
 #include <millrace/env/env.hpp>
 #include <millrace/pkt/burst.hpp>
 #include <millrace/wire/address.hpp>
+#include <millrace/wire/rss.hpp>
 
+#include <cerrno>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace millrace::port {
@@ -17,7 +21,7 @@ struct Offloads {
   bool tx_tcp_checksum = false;
   bool tx_udp_checksum = false;
   bool tx_multi_segment = false;
-  bool rx_hash = false;         ///< received packets carry a 4-tuple Toeplitz hash
+  bool rx_hash = false;         ///< received packets carry the hash that chose their queue
 };
 
 struct LinkState {
@@ -75,6 +79,11 @@ class TxQueue {
   /// Sends from the front of the burst and removes what the device took over; the rest stays with the caller.
   /// Checksums that Meta::tx_checksum asks for are finished here, by the device or in software.
   virtual std::uint16_t transmit(Env& env, pkt::Burst& burst) = 0;
+  /// Gives the buffers of what the device has sent back to their pools, as transmit() does on its way: for when nothing is
+  /// sent any more.
+  virtual void reclaim() {}
+  /// Whether the device has a way to; else it gives them back in transmit() alone, and reclaim() does nothing.
+  [[nodiscard]] virtual bool can_reclaim() const { return false; }
 };
 
 /// A network device: in-memory (drivers/sim) or anything DPDK drives (drivers/ethdev). Made and closed on a control
@@ -88,6 +97,17 @@ class Port {
   [[nodiscard]] virtual LinkState link() const = 0;
   /// Control thread only.
   [[nodiscard]] virtual DeviceStats device_stats() const { return {}; }
+
+  // How received packets are spread over its rx queues (receive_path F1-F3). Control thread only.
+
+  /// What the device spreads by now, as it says itself; null: it does not spread.
+  [[nodiscard]] virtual std::optional<wire::Rss> rss() const { return std::nullopt; }
+  /// Asks the device to spread so, under traffic. EOPNOTSUPP: it cannot; EINVAL: not with such a key or RETA. That it
+  /// agrees does not mean that it obeys: rss() tells what came of it.
+  [[nodiscard]] virtual Result<void> set_rss(const wire::Rss&) {
+    return failure(EOPNOTSUPP, "the device spreads no packets over its queues; leave rss out, and spread by rps_cpus");
+  }
+
   /// When an in-memory port next has something to receive: what a manual clock may jump to. `never` for real ports.
   [[nodiscard]] virtual Instant next_arrival() const { return never; }
 };

@@ -111,6 +111,9 @@ bool Lcore::hear_events() {
 // The one place that every pass comes by, between bursts: nothing of this lcore is in the middle of anything.
 void Lcore::end_of_pass() {
   end_of_burst();
+  if (!worked_)
+    for (auto& path : parts.tx_paths)
+      if (path) path->reclaim();
   account(worked_ ? stats::Softnet::time_softirq_ns : stats::Softnet::time_idle_ns);
 }
 
@@ -167,6 +170,8 @@ Instant Lcore::next_deadline() {
   Instant next = parts.wheel->next_expiry();
   for (auto& poller : parts.pollers)
     if (poller->wants_poll()) next = std::min(next, poller->next_flush());
+  for (auto& path : parts.tx_paths)
+    if (path) next = std::min(next, path->next_reclaim());
   return next;
 }
 

@@ -4,6 +4,12 @@
 #include <millrace/runtime/tx_path.hpp>
 
 namespace millrace::runtime {
+namespace {
+
+constexpr Duration first_pause = 100us;
+constexpr Duration longest_pause = 100ms;
+
+}  // namespace
 
 TxPath::~TxPath() {
   burst_.take_all([&](pkt::Packet frame) { drop(env_, std::move(frame), stats::DropReason::shutdown); });
@@ -35,9 +41,19 @@ void TxPath::flush() {
       wiring_.capture.record(env_, frame, capture::Direction::out);
       burst_.push(std::move(frame));
     }
-    wiring_.queue->transmit(env_, burst_);
+    if (wiring_.queue->transmit(env_, burst_) != 0 && wiring_.queue->can_reclaim()) {
+      reclaim_pause_ = first_pause;
+      next_reclaim_ = env_.now + first_pause;
+    }
     if (!burst_.empty()) return;  // the device is full: the rest goes with a later pass
   }
+}
+
+void TxPath::reclaim() {
+  if (env_.now < next_reclaim()) return;
+  wiring_.queue->reclaim();
+  next_reclaim_ = reclaim_pause_ < longest_pause ? env_.now + reclaim_pause_ : never;
+  reclaim_pause_ *= 2;
 }
 
 }  // namespace millrace::runtime

@@ -29,6 +29,11 @@ class TxPath final : public neighbor::LinkOutput {
   void transmit(pkt::Packet frame) override;
   /// Owner: gives the device what it takes. Others: wakes the owner if it sleeps. Once a burst.
   void flush();
+  /// Owner, when the lcore has nothing to do: takes back the buffers of sent frames, which the device else keeps until the
+  /// next frame (receive_path F23). 100 us after the last frame, then after ever longer pauses, eleven times in all.
+  void reclaim();
+  /// When the next reclaim() is due; `never` when none is.
+  [[nodiscard]] Instant next_reclaim() const { return next_reclaim_; }
   /// Owner: a frame that another lcore handed over.
   void accept(pkt::Packet frame) { queue_.push_back(std::move(frame)); }
   [[nodiscard]] bool owns_queue() const { return wiring_.queue != nullptr; }
@@ -41,6 +46,8 @@ class TxPath final : public neighbor::LinkOutput {
   pkt::PacketList queue_;
   pkt::Burst burst_;
   bool handed_over_ = false;
+  Duration reclaim_pause_{};
+  Instant next_reclaim_ = never;
 };
 
 }  // namespace millrace::runtime

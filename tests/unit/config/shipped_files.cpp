@@ -89,6 +89,8 @@ TEST_CASE("config/default.yaml holds every key, and its examples load") {
   Port port{.name = "net0"};
   port.mac = MacAddress::parse("02:00:00:00:00:01");
   port.rx_lcores = {0};
+  port.rss = {.symmetric = true, .fields = wire::RssFields{}, .equal = 1};
+  port.xps_cpus = {LcoreMask(3)};
   CHECK(loaded->ports[0] == port);
   for (const std::string& key : all_keys()) {
     CAPTURE(key);

@@ -55,3 +55,39 @@ TEST_CASE("ports: each impossible value is the one problem") {
   };
   for (const Broken& broken : cases) check(broken);
 }
+
+TEST_CASE("F1, F2, F10, F23: an RSS or a map of tx queues that cannot be is the one problem") {
+  const Broken cases[] = {
+      {"F23: one tx queue without hand-over", [](Config& c) { c.ports[1].tx_handoff = false; c.ports[1].tx_queues = 1; }, "ports[1].tx_handoff",
+       "a tx queue for each of the 2 lcores, and tx_queues is 1"},
+      {"F23: a shared tx queue without hand-over",
+       [](Config& c) {
+         c.ports[1].tx_handoff = false;
+         c.ports[1].tx_queues = 1;
+         c.ports[1].xps_cpus = {LcoreMask(3)};
+       },
+       "ports[1].xps_cpus[0]", "tx_handoff false forbids"},
+      {"F10: masks for other queues", [](Config& c) { c.ports[1].tx_queues = 2; c.ports[1].xps_cpus = {LcoreMask(3)}; }, "ports[1].xps_cpus", "each of the 2 tx_queues"},
+      {"F10: an lcore twice", [](Config& c) { c.ports[1].tx_queues = 2; c.ports[1].xps_cpus = {LcoreMask(3), LcoreMask(1)}; }, "ports[1].xps_cpus[1]", "an earlier mask"},
+      {"F10: an absent lcore", [](Config& c) { c.ports[1].tx_queues = 1; c.ports[1].xps_cpus = {LcoreMask(7)}; }, "ports[1].xps_cpus[0]", "there are 2 lcores"},
+      {"F10: an lcore without a queue", [](Config& c) { c.ports[1].tx_queues = 1; c.ports[1].xps_cpus = {LcoreMask(1)}; }, "ports[1].xps_cpus", "give each lcore"},
+      {"short key", [](Config& c) { c.ports[1].rss.key.resize(16); }, "ports[1].rss.key", "40 or 52"},
+      {"two keys",
+       [](Config& c) {
+         c.ports[1].rss.key.resize(40);
+         c.ports[1].rss.symmetric = true;
+       },
+       "ports[1].rss.key", "either bytes or symmetric"},
+      {"equal shares of too many", [](Config& c) { c.ports[1].rss.equal = 3; }, "ports[1].rss.equal", "1..2"},
+      {"two distributions",
+       [](Config& c) {
+         c.ports[1].rss.equal = 2;
+         c.ports[1].rss.weights = {1, 1};
+       },
+       "ports[1].rss.equal", "choose one"},
+      {"more weights than queues", [](Config& c) { c.ports[1].rss.weights = {1, 1, 1}; }, "ports[1].rss.weights", "there are 2 rx_queues"},
+      {"weights of nothing", [](Config& c) { c.ports[1].rss.weights = {0, 0}; }, "ports[1].rss.weights", "a share"},
+      {"a heavy weight", [](Config& c) { c.ports[1].rss.weights = {65536}; }, "ports[1].rss.weights[0]", "0..65535"},
+  };
+  for (const Broken& broken : cases) check(broken);
+}

@@ -200,14 +200,7 @@ TEST_CASE("limit bounds the frames on the way and counts the rest") {
   CHECK(channel.stats().overflowed == 5);
 }
 
-TEST_CASE("queues: a flow stays on one, flows spread, take_any keeps the order of arrival") {
-  CHECK(sim::queue_of(frame(1).bytes, 1) == 0);
-  std::map<std::uint16_t, int> spread;
-  for (std::uint16_t n = 0; n < 400; ++n) spread[sim::queue_of(frame(n).bytes, 4)]++;
-  REQUIRE(spread.size() == 4);
-  for (const auto& [queue, count] : spread) CHECK(count > 50);
-  CHECK(sim::queue_of(frame(9).bytes, 4) == sim::queue_of(frame(9).bytes, 4));
-
+TEST_CASE("queues: take_any keeps the order of arrival over all of them") {
   Channel channel(5, {}, 4);
   for (std::uint16_t n = 0; n < 100; ++n) channel.send(start + n * 1us, frame(n));
   Frame f;
@@ -218,16 +211,24 @@ TEST_CASE("queues: a flow stays on one, flows spread, take_any keeps the order o
   }
 }
 
-TEST_CASE("fragments of one datagram go to one queue, whatever their first bytes") {
-  auto first = RawFrame{.source_port = 1}.bytes();
-  auto second = RawFrame{.source_port = 2}.bytes();
-  first[20] = 0x20;  // more fragments
-  second[21] = 4;    // offset
-  for (std::uint16_t queues = 2; queues <= 16; ++queues)
-    CHECK(sim::queue_of(first, queues) == sim::queue_of(second, queues));
-}
-
-TEST_CASE("runts and frames that are not IP go to queue 0") {
-  for (const std::size_t length : {0u, 1u, 13u, 14u, 33u, 34u, 53u})
-    CHECK(sim::queue_of(std::vector<std::uint8_t>(length, 0), 4) == 0);
+TEST_CASE("F1: a frame waits at the queue that RETA[hash & mask] names, with its hash; what is not IP at queue 0") {
+  Channel channel(5, {}, 4);
+  wire::Rss rss = channel.rss();
+  CHECK(rss.reta == wire::reta_equal(128, 4));
+  rss.key = wire::symmetric_rss_key(40);
+  std::reverse(rss.reta.begin(), rss.reta.end());
+  channel.set_rss(rss);
+  CHECK(channel.rss() == rss);
+  const wire::RssSpread spread(rss);
+  Frame f;
+  for (std::uint16_t n = 0; n < 100; ++n) {
+    const auto expected = spread.choose(frame(n).bytes);
+    channel.send(start, frame(n));
+    REQUIRE(channel.take(later, rss.reta[expected.hash & 127], f));
+    CHECK(f.has_hash);
+    CHECK(f.rss_hash == expected.hash);
+  }
+  channel.send(start, Frame{.bytes = std::vector<std::uint8_t>(60, 0)});
+  REQUIRE(channel.take(later, 0, f));
+  CHECK_FALSE(f.has_hash);
 }

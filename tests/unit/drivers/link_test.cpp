@@ -288,6 +288,49 @@ TEST_CASE("flows spread over the receiver's queues and stay whole") {
   CHECK(total == 10 * flows);
 }
 
+TEST_CASE("F1, F6: a frame comes with the hash that chose its queue, unless ports are left out of it or the port has none") {
+  Host bob;
+  for (const bool has_hash : {true, false}) {
+    sim::LinkOptions options;
+    options.offloads.rx_hash = has_hash;
+    options.b.queues = 4;
+    sim::Link link(options);
+    auto b = link.open(End::b);
+    auto rss = b->rss();
+    REQUIRE(rss);
+    for (const bool ports : {true, false}) {
+      rss->fields.udp4 = ports;
+      REQUIRE(b->set_rss(*rss));
+      const auto bytes = RawFrame{.source_port = 77}.bytes();
+      const auto expected = wire::RssSpread(*rss).choose(bytes);
+      link.inject(End::a, start, bytes);
+      pkt::Packet got = receive(bob, *b, expected.queue);
+      REQUIRE(got);
+      CHECK(((got.mbuf().ol_flags & pkt::flag::rx_rss_hash) != 0) == (has_hash && ports));
+      if (has_hash && ports) CHECK(got.mbuf().rss_hash == expected.hash);
+      pkt::consume(std::move(got));
+    }
+  }
+}
+
+TEST_CASE("F1: a sim port refuses a key, a RETA or a queue that it does not have") {
+  sim::LinkOptions options;
+  options.b.queues = 2;
+  sim::Link link(options);
+  auto b = link.open(End::b);
+  const wire::Rss good = *b->rss();
+  wire::Rss bad = good;
+  bad.key.resize(39);
+  CHECK(b->set_rss(bad).error().message.find("39 bytes") != std::string::npos);
+  bad = good;
+  bad.reta.resize(64);
+  CHECK(b->set_rss(bad).error().message.find("the device has 128") != std::string::npos);
+  bad = good;
+  bad.reta[5] = 2;
+  CHECK(b->set_rss(bad).error().message.find("names rx queue 2") != std::string::npos);
+  CHECK(b->rss() == good);
+}
+
 TEST_CASE("two directions of a link do not repeat each other's fate") {
   sim::LinkOptions options;
   options.a_to_b.loss = options.b_to_a.loss = 0.5;

@@ -72,7 +72,14 @@ std::uint16_t fake_prepare(void*, rte_mbuf** packets, std::uint16_t count) {
   return count;
 }
 
+std::uint64_t flags_sent = 0;
+std::uint16_t segments_sent = 0;
+
 std::uint16_t fake_burst(void*, rte_mbuf** packets, std::uint16_t count) {
+  for (std::uint16_t i = 0; i < count; ++i) {
+    flags_sent |= packets[i]->ol_flags & RTE_MBUF_F_TX_OFFLOAD_MASK;
+    segments_sent |= packets[i]->nb_segs;
+  }
   rte_pktmbuf_free_bulk(packets, count);
   return count;
 }
@@ -83,7 +90,8 @@ struct FakeDevice {
     rte_eth_fp_ops[fake_port].tx_pkt_burst = fake_burst;
     rte_eth_fp_ops[fake_port].txq.data = queues.data();
   }
-  ~FakeDevice() { rte_eth_fp_ops[fake_port] = {}; }
+  ~FakeDevice() { rte_eth_fp_ops[fake_port] = before; }
+  const struct rte_eth_fp_ops before = rte_eth_fp_ops[fake_port];
   std::array<void*, 1> queues{};
 };
 
@@ -104,5 +112,43 @@ TEST_CASE("what the driver refuses is dropped by name, wherever it stands, and t
     CHECK(burst.empty());
     CHECK(lcore.stats.drop[stats::DropReason::tx_refused] - refused_before == wanted);
     CHECK(lcore.stats.port[stats::Port::tx_packets] - sent_before == bytes.size() - wanted);
+  }
+}
+
+TEST_CASE("B5: one frame that is not plain has the whole burst prepared: length, runt, stale flag, checksum, chain; bytes add up") {
+  const FakeDevice device;
+  const port::Info info{.mtu = 1500, .offloads = {}};
+  ethdev::EthdevTx queue(fake_port, 0, info);
+  const RawFrame udp{.payload = 40};
+  enum What { plain, longest, too_long, runt, flag, checksum, chain };
+  for (const What what : {plain, longest, too_long, runt, flag, checksum, chain}) {
+    CAPTURE(what);
+    test::LcoreEnv lcore(0, 63);
+    const auto& counted = lcore.stats;
+    const auto udp_bytes = udp.unfinished();
+    const std::size_t length = what == longest ? 1518 : what == too_long ? 1519 : what == runt ? 13 : 60;
+    pkt::Packet odd = lcore.pool.packet(what == checksum ? udp_bytes : std::vector<std::uint8_t>(length, 1));
+    if (what == flag) odd.mbuf().ol_flags |= RTE_MBUF_F_TX_TCP_CKSUM | RTE_MBUF_F_TX_IPV4;
+    if (what == chain) odd.chain(lcore.pool.packet(std::vector<std::uint8_t>(20, 2)));
+    if (what == checksum) {
+      odd.meta().l3_offset = 14;
+      odd.meta().l4_offset = 34;
+      odd.meta().tx_checksum = pkt::ChecksumRequest::udp;
+    }
+    const std::size_t bytes = odd.length();
+    pkt::Burst burst;
+    burst.push(lcore.pool.packet(std::vector<std::uint8_t>(60, 5)));
+    burst.push(std::move(odd));
+    burst.push(lcore.pool.packet(std::vector<std::uint8_t>(70, 6)));
+    const bool goes = what != too_long && what != runt;
+    CHECK(queue.transmit(lcore.env, burst) == (goes ? 3 : 2));
+    const auto& tx = counted.port;
+    CHECK(tx[stats::Port::tx_bytes] == 130 + (goes ? bytes : 0));
+    CHECK(counted.drop[stats::DropReason::tx_too_long] == (what == too_long ? 1 : 0));
+    CHECK(counted.drop[stats::DropReason::bad_frame] == (what == runt ? 1 : 0));
+    CHECK(tx[stats::Port::tx_csum_software] == (what == checksum ? 1 : 0));
+    CHECK(flags_sent == 0);
+    CHECK(segments_sent == 1);
+    flags_sent = segments_sent = 0;
   }
 }

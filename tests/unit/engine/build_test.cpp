@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <millrace/engine/engine.hpp>
 
+#include <millrace/base/log.hpp>
+#include <millrace/wire/checksum.hpp>
+#include <millrace/wire/toeplitz.hpp>
+
 #include "tests/support/catch.hpp"
 #include "tests/support/two_engines.hpp"
 
@@ -30,6 +34,18 @@ TEST_CASE("everything that is wrong with a configuration is told at once") {
   CHECK(error.code == EINVAL);
   for (const char* part : {"lcores", "ports[0].mtu: 20", "p9", "links: nowhere", "links: p0"}) CHECK(says(error, part));
   CHECK(std::count(error.message.begin(), error.message.end(), '\n') >= 4);
+}
+
+TEST_CASE("the variants that this CPU and MILLRACE_SIMD led to are told at start") {
+  std::string said;
+  set_log_sink([&](LogLevel, std::string_view message) { said += std::string(message) + '\n'; });
+  set_log_level(LogLevel::info);
+  REQUIRE(Engine::create(host_config(2)));
+  set_log_level(LogLevel::warn);
+  set_log_sink({});
+  CHECK(said.find(std::string("toeplitz ") + name(wire::best_toeplitz_variant())) != std::string::npos);
+  CHECK(said.find(std::string("checksum ") + wire::checksum_variant()) != std::string::npos);
+  CHECK(said.find("gro ") != std::string::npos);
 }
 
 TEST_CASE("an lcore on a CPU that the process may not use is refused by name") {

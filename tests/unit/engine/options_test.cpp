@@ -168,3 +168,33 @@ TEST_CASE("a route leaves by the interface that it names, or by the one whose li
   CHECK(ifindex_of(config, "p0") == 1);
   CHECK(ifindex_of(config, "p1") == 2);
 }
+
+TEST_CASE("F10: with a queue for each lcore no two share one; with fewer each queue's first lcore owns it; masks say else") {
+  config::Port port;
+  for (std::uint16_t lcores = 1; lcores <= 8; ++lcores) {
+    for (std::uint16_t queues = 1; queues <= 10; ++queues) {
+      std::vector<int> senders(queues, 0);
+      for (std::uint16_t id = 0; id < lcores; ++id) {
+        const TxPlace place = tx_place(port, id, lcores, queues);
+        REQUIRE(place.queue < queues);
+        ++senders[place.queue];
+        // The owner sends by the queue that it owns.
+        const TxPlace of_owner = tx_place(port, place.owner, lcores, queues);
+        CHECK(of_owner.queue == place.queue);
+        CHECK(of_owner.owner == place.owner);
+      }
+      if (queues >= lcores)
+        for (const int n : senders) CHECK(n <= 1);
+      else
+        for (const int n : senders) CHECK(n >= 1);
+    }
+  }
+  port.tx_queues = 2;
+  port.xps_cpus = {config::LcoreMask(0b0100), config::LcoreMask(0b1011)};
+  CHECK(tx_place(port, 2, 4, 2).queue == 0);
+  CHECK(tx_place(port, 2, 4, 2).owner == 2);
+  for (const std::uint16_t id : {std::uint16_t{0}, std::uint16_t{1}, std::uint16_t{3}}) {
+    CHECK(tx_place(port, id, 4, 2).queue == 1);
+    CHECK(tx_place(port, id, 4, 2).owner == 0);
+  }
+}

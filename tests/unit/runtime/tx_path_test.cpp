@@ -84,3 +84,59 @@ TEST_CASE("F23: an lcore that does not own the queue hands over by ring and wake
     pkt::consume(pkt::Packet::adopt(m));
   }
 }
+
+namespace {
+
+// Keeps what it has sent until it is asked, as devices do.
+class Keeping final : public port::TxQueue {
+ public:
+  ~Keeping() override { Keeping::reclaim(); }
+  std::uint16_t transmit(Env&, pkt::Burst& burst) override {
+    const std::uint16_t n = burst.size();
+    burst.take_all([this](pkt::Packet sent) { kept.push_back(std::move(sent)); });
+    return n;
+  }
+  void reclaim() override {
+    ++asked;
+    for (pkt::Packet& packet : kept) pkt::consume(std::move(packet));
+    kept.clear();
+  }
+  bool can_reclaim() const override { return able; }
+  bool able = true;
+  int asked = 0;
+  std::vector<pkt::Packet> kept;
+};
+
+}  // namespace
+
+TEST_CASE("F23: the owner takes sent buffers back when idle, 100 us after the last frame, then ever less often, then no more") {
+  test::LcoreEnv lcore;
+  runtime::WorkerRings rings(2, 8);
+  runtime::Waker waker;
+  Keeping device;
+  TxPath path(lcore.env, {.queue = &device, .owner = 0, .rings = rings, .owner_waker = waker, .ifindex = 1, .capture = {}});
+  CHECK(path.next_reclaim() == never);
+  for (int i = 0; i < 5; ++i) path.transmit(frame(lcore, i));
+  path.flush();
+  CHECK(path.next_reclaim() == lcore.env.now + 100us);
+  path.reclaim();
+  CHECK(device.asked == 0);
+  CHECK(lcore.pool->in_use() == 5);
+  lcore.env.now += 100us;
+  path.reclaim();
+  CHECK(lcore.pool->in_use() == 0);
+  Duration last{0};
+  while (path.next_reclaim() != never) {
+    const Duration pause = path.next_reclaim() - lcore.env.now;
+    CHECK(pause >= last);
+    last = pause;
+    lcore.env.now = path.next_reclaim();
+    path.reclaim();
+  }
+  CHECK(device.asked == 11);
+  CHECK(last < 100ms);
+  device.able = false;
+  path.transmit(frame(lcore, 9));
+  path.flush();
+  CHECK(path.next_reclaim() == never);
+}
