@@ -28,6 +28,7 @@ class EthdevPort final : public port::Port {
   port::DeviceStats device_stats() const override;
   std::optional<wire::Rss> rss() const override { return device_->hashes() ? read_rss(device_->port_id()) : std::nullopt; }
   Result<void> set_rss(const wire::Rss& rss) override;
+  stats::NamedValues xstats() const override;
 
  private:
   void judge_hash();
@@ -69,6 +70,19 @@ void EthdevPort::judge_hash() {
   const auto now = rss();
   const bool useful = info().offloads.rx_hash && now && now->fields == wire::RssFields{};
   for (auto& queue : rx_) queue->pass_hash_on(useful);
+}
+
+stats::NamedValues EthdevPort::xstats() const {
+  const std::uint16_t id = device_->port_id();
+  const int count = rte_eth_xstats_get_names(id, nullptr, 0);
+  if (count <= 0) return {};
+  std::vector<rte_eth_xstat_name> names(static_cast<std::size_t>(count));
+  std::vector<rte_eth_xstat> values(names.size());
+  if (rte_eth_xstats_get_names(id, names.data(), static_cast<unsigned>(count)) != count) return {};
+  if (rte_eth_xstats_get(id, values.data(), static_cast<unsigned>(count)) != count) return {};
+  stats::NamedValues all;
+  for (const rte_eth_xstat& value : values) all.emplace_back(names.at(value.id).name, value.value);
+  return all;
 }
 
 }  // namespace

@@ -86,6 +86,8 @@ std::uint16_t EthdevRx::receive(Env& env, pkt::Burst& burst, std::uint16_t budge
   burst.commit(count);
   env.stats->port.add(stats::Port::rx_packets, count);
   env.stats->port.add(stats::Port::rx_bytes, bytes);
+  counted.packets.add(count);
+  counted.bytes.add(bytes);
   return count;
 }
 
@@ -147,6 +149,8 @@ std::uint16_t EthdevTx::transmit(Env& env, pkt::Burst& burst) {
   bytes -= bytes_of(burst);
   env.stats->port.add(stats::Port::tx_packets, sent);
   env.stats->port.add(stats::Port::tx_bytes, bytes);
+  counted.packets.add(sent);
+  counted.bytes.add(bytes);
   return sent;
 }
 
@@ -161,6 +165,7 @@ bool EthdevTx::drop_refused(Env& env, pkt::Burst& burst) {
     const std::uint16_t accepted = rte_eth_tx_prepare(port_id_, queue_, rte(mbufs), count);
     if (accepted >= count) return whole;
     drop(env, pkt::Packet::adopt(mbufs[accepted]), stats::DropReason::tx_refused);
+    counted.drops.add(1);
     std::copy(mbufs + accepted + 1, mbufs + count, mbufs + accepted);
     burst.drop_front(count);
     burst.commit(static_cast<std::uint16_t>(count - 1));

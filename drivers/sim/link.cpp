@@ -61,6 +61,8 @@ std::uint16_t SimRx::receive(Env& env, pkt::Burst& burst, std::uint16_t budget) 
   for (std::uint16_t tries = 0; tries < most && channel_.take(env.now, queue_, frame_); ++tries) {
     pkt::Packet packet = packet_of(env);
     if (!packet) {
+      counted.drops.add(1);
+      env.stats->port.add(stats::Port::rx_no_buffer);
       env.stats->drop.add(stats::DropReason::no_buffer);
       continue;
     }
@@ -84,6 +86,8 @@ std::uint16_t SimRx::receive(Env& env, pkt::Burst& burst, std::uint16_t budget) 
   if (received > 0) {
     env.stats->port.add(stats::Port::rx_packets, received);
     env.stats->port.add(stats::Port::rx_bytes, bytes);
+    counted.packets.add(received);
+    counted.bytes.add(bytes);
   }
   return received;
 }
@@ -95,7 +99,7 @@ pkt::Packet SimRx::packet_of(Env& env) const {
   do {
     pkt::Packet part = env.pool->allocate();
     if (!part) {
-      if (whole) pkt::consume(std::move(whole));
+      if (whole) recycle(env, std::move(whole));
       return {};
     }
     std::size_t n = std::min<std::size_t>(part.tailroom(), frame_.bytes.size() - done);
@@ -114,6 +118,7 @@ pkt::Packet SimRx::packet_of(Env& env) const {
 
 std::uint16_t SimTx::transmit(Env& env, pkt::Burst& burst) {
   if (!link_.is_up()) {
+    counted.drops.add(burst.size());
     burst.take_all([&](pkt::Packet packet) { drop(env, std::move(packet), stats::DropReason::link_down); });
     return 0;
   }
@@ -123,11 +128,13 @@ std::uint16_t SimTx::transmit(Env& env, pkt::Burst& burst) {
   burst.take_all([&](pkt::Packet packet) {
     bytes += packet.length();
     send(env.now, packet.mbuf());
-    pkt::consume(std::move(packet));
+    recycle(env, std::move(packet));
   });
   if (count > 0) {
     env.stats->port.add(stats::Port::tx_packets, count);
     env.stats->port.add(stats::Port::tx_bytes, bytes);
+    counted.packets.add(count);
+    counted.bytes.add(bytes);
   }
   return count;
 }

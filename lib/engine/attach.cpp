@@ -28,7 +28,7 @@ Result<std::unique_ptr<ThreadQueue>> Engine::attach_thread(std::size_t stack) {
   for (auto& lcore : impl_->lcores) {
     auto port =
         std::make_shared<ThreadPort>(lcore->env(), lcore->parts.stacks[stack]->sockets(), lcore->waker(), queue->waker);
-    queue->lanes.push_back({.lcore = lcore.get(), .port = std::move(port)});
+    queue->lanes.push_back({.lcore = lcore, .port = std::move(port)});
   }
   for (std::uint16_t id = 0; id < lcores(); ++id) {
     Result<void> added = queue->on_lcore(id, [&lane = queue->lanes[id]] {

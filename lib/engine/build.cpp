@@ -62,17 +62,18 @@ Result<void> Engine::Impl::make_lcores() {
       return failure(EINVAL, "lcores[" + std::to_string(id) + "].cpu: this process may not run on cpu " + std::to_string(*cpu) +
                                  "; choose another, or leave it out");
     }
+    const int node = cpu ? runtime::node_of_cpu(*cpu) : -1;
     auto pool = pkt::Pool::create({.name = unique_name("pool", id),
                                    .packets = config.eal.pool_packets,
                                    .data_room = config.eal.data_room,
-                                   .numa_node = cpu ? runtime::node_of_cpu(*cpu) : -1});
+                                   .numa_node = node});
     if (!pool) return tl::unexpected(pool.error());
     pools.push_back(std::move(*pool));
     wakers.push_back(std::make_unique<runtime::Waker>());
     waker_list.push_back(wakers.back().get());
     flow_tables.push_back(std::make_unique<steer::FlowTable>(flows_per_lcore, secret[0] ^ secret[1]));
     tables.push_back(flow_tables.back().get());
-    lcores.push_back(std::make_unique<runtime::Lcore>(id, clock(), *wakers[id], limits, *tx_rings));
+    lcores.emplace_back(node, id, clock(), *wakers[id], limits, *tx_rings);
     Env& env = lcores[id]->env();
     env.rng = root.fork();
     env.secret = secret;
@@ -80,9 +81,21 @@ Result<void> Engine::Impl::make_lcores() {
     lcores[id]->parts.wheel = std::make_unique<timer::Wheel>(env.now);
     env.wheel = lcores[id]->parts.wheel.get();
   }
+  make_homes();
   directory.emplace(std::move(tables));
   toeplitz.emplace();
   return {};
+}
+
+void Engine::Impl::make_homes() {
+  std::vector<const pkt::Pool*> by_lcore;
+  for (const auto& pool : pools) by_lcore.push_back(pool.get());
+  home_rings = std::make_unique<pkt::HomeRings>(by_lcore);
+  for (auto& lcore : lcores) {
+    Env& env = lcore->env();
+    homes.push_back(std::make_unique<pkt::Home>(*home_rings, env.lcore, *env.stats));
+    env.home = homes.back().get();
+  }
 }
 
 Result<void> Engine::Impl::open_ports(const std::map<std::string, LinkEnd>& links) {

@@ -3,6 +3,8 @@
 // that build.cpp made.
 #include <millrace/engine/impl.hpp>
 
+#include <millrace/base/log.hpp>
+
 #include <millrace/runtime/eal.hpp>
 #include <millrace/runtime/topology.hpp>
 
@@ -13,6 +15,8 @@
 
 namespace millrace {
 namespace {
+
+std::atomic<std::uint64_t> unbalanced{0};
 
 std::uint64_t drawn_seed() {
   std::uint64_t seed = 0;
@@ -62,7 +66,21 @@ Engine::Impl::~Impl() {
   if (worker_rings) worker_rings->drain([&](pkt::Packet p) { drop(lcores[0]->env(), std::move(p), stats::DropReason::shutdown); });
   for (auto& lcore : lcores) lcore->parts = {};
   ports.clear();
+  for (auto& lcore : lcores) lcore->env().home = nullptr;
+  homes.clear();
+  close_books();
 }
+
+// Nothing is held any more: what began has ended (receive_path P9).
+void Engine::Impl::close_books() const {
+  if (packet_balance().is_even()) return;
+  unbalanced.fetch_add(1);
+  std::vector<const stats::LcoreStats*> all;
+  for (const auto& lcore : lcores) all.push_back(&lcore->stats());
+  log(LogLevel::error, "an engine ended with packets unaccounted for: " + stats::packet_balance_text(all));
+}
+
+std::uint64_t Engine::unbalanced_ends() { return unbalanced.load(); }
 
 std::uint16_t Engine::lcores() const { return static_cast<std::uint16_t>(impl_->lcores.size()); }
 
@@ -102,7 +120,7 @@ void Engine::stop() {
 
 bool Engine::post(std::uint16_t lcore, std::function<void(Sockets&)> f, std::size_t stack) {
   MR_ASSERT(lcore < lcores() && stack < impl_->config.stacks.size());
-  runtime::Lcore& target = *impl_->lcores[lcore];
+  runtime::Lcore& target = *impl_->lcores.shared(lcore);
   return target.inbox().post([&target, stack, f = std::move(f)] { f(target.parts.stacks[stack]->sockets()); });
 }
 
@@ -162,7 +180,7 @@ Result<void> Engine::bind_udp(const Endpoint& local, std::function<void(UdpSocke
 }
 
 void Engine::offload(Sockets& sockets, std::function<void()> work, std::function<void()> done) {
-  runtime::Inbox& home = impl_->lcores[sockets.lcore()]->inbox();
+  runtime::Inbox& home = impl_->lcores.shared(sockets.lcore())->inbox();
   impl_->executor->run([&home, &ending = impl_->ending, work = std::move(work), done = std::move(done)] {
     work();
     while (!home.post(done) && !ending.load(std::memory_order_relaxed)) std::this_thread::yield();
@@ -177,7 +195,7 @@ bool Engine::run_once() {
 
 bool Engine::run_once(std::uint16_t lcore) {
   MR_ASSERT(!impl_->is_running() && lcore < lcores());
-  const bool worked = impl_->lcores[lcore]->run_once();
+  const bool worked = impl_->lcores.shared(lcore)->run_once();
   if (impl_->capturing && impl_->is_manual()) impl_->capturing->write();
   return worked;
 }
@@ -220,8 +238,10 @@ std::vector<std::uint8_t> Engine::take(std::string_view port) {
 }
 
 std::uint32_t Engine::packets_in_use() const {
+  if (!impl_->is_running())
+    for (const auto& home : impl_->homes) home->flush();
   std::uint32_t sum = 0;
-  for (const auto& pool : impl_->pools) sum += pool->in_use();
+  for (std::uint16_t id = 0; id < lcores(); ++id) sum += impl_->pools[id]->in_use() - impl_->home_rings->waiting(id);
   return sum;
 }
 

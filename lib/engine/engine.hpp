@@ -74,6 +74,12 @@ class Engine {
   /// /proc/interrupts and /proc/softirqs: a line for each rx queue's interrupt or each vector, a column for each lcore.
   [[nodiscard]] std::string proc_interrupts() const;
   [[nodiscard]] std::string proc_softirqs() const;
+  /// /proc/net/softnet_stat: a row for each lcore, 15 columns of %08x: processed, dropped, time_squeeze, five zeros,
+  /// cpu_collision, received_rps, flow_limit_count, backlog length, lcore, packets on the rings to it, packets taken off
+  /// them and not yet delivered (none ever is between passes). From any thread, as the next one.
+  [[nodiscard]] std::string proc_net_softnet_stat() const;
+  /// /proc/net/dev: a row for each port, Linux's 16 columns.
+  [[nodiscard]] std::string proc_net_dev() const;
 
   /// Manual drive: one pass of every lcore, on this thread. Returns whether any had something to do.
   bool run_once();
@@ -99,6 +105,9 @@ class Engine {
   /// Packet buffers not in their pools at this moment.
   [[nodiscard]] std::uint32_t packets_in_use() const;
   [[nodiscard]] std::uint64_t seed() const;
+  /// Engines of this process that ended with packets unaccounted for: of which it is not known whether they were sent,
+  /// delivered or dropped, or which were counted twice (Stats::packets_begun). 0 in a correct program; the log says more.
+  [[nodiscard]] static std::uint64_t unbalanced_ends();
 
  private:
   friend class PortControl;

@@ -5,8 +5,12 @@
 #include <millrace/engine/engine.hpp>
 #include <millrace/engine/executor.hpp>
 #include <millrace/engine/port_control.hpp>
+#include <millrace/pkt/home.hpp>
 #include <millrace/pkt/pool.hpp>
 #include <millrace/runtime/lcore.hpp>
+#include <millrace/runtime/per_lcore.hpp>
+#include <millrace/stats/dev_stats.hpp>
+#include <millrace/stats/ledger.hpp>
 #include <millrace/steer/steer.hpp>
 #include <millrace/wire/toeplitz.hpp>
 
@@ -30,6 +34,7 @@ struct Engine::Impl {
   runtime::ManualClock manual;
   runtime::SoftnetLimits limits;
   std::vector<std::unique_ptr<pkt::Pool>> pools;                  ///< by lcore
+  std::unique_ptr<pkt::HomeRings> home_rings;
   std::vector<std::unique_ptr<runtime::Waker>> wakers;            ///< by lcore
   std::vector<runtime::Waker*> waker_list;
   std::vector<std::unique_ptr<steer::FlowTable>> flow_tables;     ///< by lcore
@@ -41,7 +46,8 @@ struct Engine::Impl {
   std::vector<std::vector<std::uint16_t>> rx_lcores;              ///< of each port's rx queues, as they are now
   std::unique_ptr<runtime::WorkerRings> worker_rings;
   std::unique_ptr<runtime::WorkerRings> tx_rings;
-  std::vector<std::unique_ptr<runtime::Lcore>> lcores;
+  runtime::PerLcore<runtime::Lcore> lcores;                       ///< each on its CPU's node
+  std::vector<std::unique_ptr<pkt::Home>> homes;                  ///< by lcore
   std::unique_ptr<Capturing> capturing;                           ///< null: no capture
   std::vector<std::thread> threads;
   std::atomic<bool> stopping{false};
@@ -55,6 +61,7 @@ struct Engine::Impl {
   // build.cpp: each fails with the reason and leaves what was made to the destructor.
   Result<void> build(const std::map<std::string, LinkEnd>& links);
   Result<void> make_lcores();
+  void make_homes();
   Result<void> open_capture();
   Result<void> open_ports(const std::map<std::string, LinkEnd>& links);
   Result<std::unique_ptr<port::Port>> open_port(std::size_t index, const std::map<std::string, LinkEnd>& links);
@@ -64,6 +71,10 @@ struct Engine::Impl {
   Result<void> make_stacks(std::uint16_t id);
   Result<void> make_stack(std::uint16_t id, std::size_t index);
   void run_lcore(std::uint16_t id, std::promise<Result<void>> ready);  // engine.cpp
+
+  [[nodiscard]] stats::PacketBalance packet_balance() const;        // stats.cpp
+  void close_books() const;                                         // engine.cpp
+  [[nodiscard]] stats::DevStats dev_stats(std::size_t port) const;  // dev_stats.cpp
 
   // port_control.cpp
   void control(std::uint16_t lcore, const std::function<void()>& f);

@@ -21,7 +21,7 @@ Result<PortControl> Engine::port(std::string_view name) {
 void Engine::Impl::control(std::uint16_t lcore, const std::function<void()>& f) {
   if (!is_running()) return f();
   std::promise<void> done;
-  while (!lcores[lcore]->post_control([&] {
+  while (!lcores.shared(lcore)->post_control([&] {
     f();
     done.set_value();
   }))

@@ -8,8 +8,13 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace millrace {
+
+/// Counters by name, in the order in which Linux shows them.
+using NamedValues = std::vector<std::pair<std::string, std::uint64_t>>;
 
 /// What ethtool and sysfs change of a port while it runs, by Linux's names. One control thread at a time, none of the
 /// lcores; each call waits until the lcores have done it. Goes before its engine.
@@ -38,6 +43,14 @@ class PortControl {
 
   /// /sys/class/net/.../queues/tx-N/xps_cpus: the lcores that send by a tx queue. The first of them owns it.
   [[nodiscard]] config::LcoreMask xps_cpus(std::uint16_t queue) const;
+
+  /// /sys/class/net/DEV/statistics: the 24 files by name. rx_dropped and tx_dropped hold what the core dropped too: full
+  /// backlogs and full tx queues (dev_get_stats). From any thread, as the next one.
+  [[nodiscard]] NamedValues statistics() const;
+  /// ethtool -S: rx_packets, rx_bytes, tx_packets, tx_bytes, each the sum of the rx_queue_N_* or tx_queue_N_* that follow;
+  /// those have packets, bytes and drops (no buffer, or refused). Then the device's own extended statistics, if the
+  /// driver has any, as dev_NAME with DPDK's names.
+  [[nodiscard]] NamedValues ethtool_statistics() const;
 
  private:
   Engine& engine_;

@@ -12,21 +12,30 @@ namespace millrace {
 Stats Engine::stats() const {
   Stats snapshot;
   for (std::size_t id = 0; id < impl_->lcores.size(); ++id) {
-    const stats::LcoreStats* lcore = &impl_->lcores[id]->stats();
+    const stats::LcoreStats* lcore = &impl_->lcores.shared(id)->stats();
     std::size_t at = 0;
     stats::for_each(std::span(&lcore, 1), [&](const stats::Sample& sample) {
       if (id == 0) snapshot.counters.push_back({sample.group, sample.info.name, sample.info.help, {}});
       snapshot.counters[at++].by_lcore.push_back(sample.value);
     });
   }
+  const stats::PacketBalance balance = impl_->packet_balance();
+  snapshot.packets_begun = balance.begun;
+  snapshot.packets_ended = balance.ended;
   return snapshot;
+}
+
+stats::PacketBalance Engine::Impl::packet_balance() const {
+  std::vector<const stats::LcoreStats*> all;
+  for (const auto& lcore : lcores) all.push_back(&lcore->stats());
+  return stats::packet_balance(all);
 }
 
 std::string Engine::proc_interrupts() const {
   std::vector<runtime::InterruptRow> rows;
   for (std::size_t i = 0; i < impl_->ports.size(); ++i)
     for (std::uint16_t q = 0; q < impl_->rx_lcores[i].size(); ++q) {
-      const runtime::RxPoller* poller = impl_->lcores[impl_->rx_lcores[i][q]]->poller_of(impl_->napi_id(i, q));
+      const runtime::RxPoller* poller = impl_->lcores.shared(impl_->rx_lcores[i][q])->poller_of(impl_->napi_id(i, q));
       if (poller->interrupt().fd() < 0) continue;
       rows.push_back({static_cast<std::uint32_t>(rows.size()), impl_->config.ports[i].name + "-rx-" + std::to_string(q), &poller->interrupt()});
     }

@@ -22,6 +22,11 @@ struct Stats {
     }
   };
   std::vector<Counter> counters;
+  /// The books of packets (receive_path P9): begun where a port received one or somebody made one; ended sent, delivered,
+  /// used up, merged into another, or dropped for one reason. The difference is what is held; 0 when every buffer is back
+  /// in its pool. Exact when no lcore runs.
+  std::uint64_t packets_begun = 0;
+  std::uint64_t packets_ended = 0;
 
   /// The total of one counter; 0 when there is none of that name.
   [[nodiscard]] std::uint64_t total(std::string_view group, std::string_view name) const;

@@ -31,7 +31,10 @@ bool ThreadPort::run() {
 std::uint32_t ThreadPort::take_messages() {
   std::array<ThreadMessage, 64> batch;
   const std::uint32_t n = to_lcore.dequeue(batch.data(), batch.size());
-  for (std::uint32_t i = 0; i < n; ++i) take(batch[i]);
+  for (std::uint32_t i = 0; i < n; ++i) {
+    if (batch[i].packet != nullptr) env_.stats->ledger.add(stats::Ledger::from_thread);
+    take(batch[i]);
+  }
   return n;
 }
 
@@ -143,7 +146,7 @@ void ThreadPort::write_out(std::uint32_t id, Slot& slot) {
     slot.written += packet.length();
     if (slot.closing) room_due_ = true;  // its own window nobody waits for, but the pool's buffers
     if (n >= 0) {
-      pkt::consume(std::move(packet));
+      consume(env_, std::move(packet), stats::Ledger::used);
     } else {
       drop(env_, std::move(packet), DropReason::tcp_aborted);
     }
@@ -160,7 +163,7 @@ void ThreadPort::send_datagram(std::uint32_t id, Slot& slot, const ThreadMessage
   if (slot.udp != nullptr) slot.udp->send_to(packet.data(), message.endpoint);
   slot.written += packet.length();
   mark(id, slot);
-  pkt::consume(std::move(packet));
+  consume(env_, std::move(packet), stats::Ledger::used);
 }
 
 void ThreadPort::mark(std::uint32_t id, Slot& slot) {
@@ -243,6 +246,7 @@ bool ThreadPort::tell_datagrams(std::uint32_t id, Slot& slot) {
 
 bool ThreadPort::give(const ThreadMessage& message) {
   if (!to_thread.enqueue(message)) return false;
+  if (message.packet != nullptr) env_.stats->ledger.add(stats::Ledger::to_thread);
   gave_ = true;
   return true;
 }

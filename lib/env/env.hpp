@@ -3,15 +3,14 @@
 
 #include <millrace/base/rng.hpp>
 #include <millrace/base/time.hpp>
+#include <millrace/pkt/home.hpp>
 #include <millrace/pkt/packet.hpp>
+#include <millrace/pkt/pool.hpp>
 #include <millrace/stats/lcore_stats.hpp>
 
 #include <array>
 #include <cstdint>
 
-namespace millrace::pkt {
-class Pool;
-}
 namespace millrace::timer {
 class Wheel;
 }
@@ -24,16 +23,46 @@ struct Env {
   Instant now{};
   Rng rng{0};
   pkt::Pool* pool = nullptr;
+  pkt::Home* home = nullptr;              ///< null: what is freed goes straight to its pool
   timer::Wheel* wheel = nullptr;
   stats::LcoreStats* stats = nullptr;
   std::uint16_t lcore = 0;
   std::array<std::uint64_t, 2> secret{};  ///< key of siphash(): ISNs and table seeds
 };
 
+// Every packet begins and ends here or at a port, and is counted once at both (lib/stats/ledger.hpp).
+
+/// A fresh packet of the lcore's pool, or null when that is empty: the caller counts what it could not do.
+[[nodiscard]] inline pkt::Packet make_packet(Env& env) {
+  pkt::Packet fresh = env.pool->allocate();
+  if (fresh) env.stats->ledger.add(stats::Ledger::made);
+  return fresh;
+}
+/// The same of Pool::reference().
+[[nodiscard]] inline pkt::Packet make_reference(Env& env, const pkt::Packet& of, std::uint32_t offset, std::uint32_t length) {
+  pkt::Packet fresh = env.pool->reference(of, offset, length);
+  if (fresh) env.stats->ledger.add(stats::Ledger::made);
+  return fresh;
+}
+/// Appends the buffers of `tail`, which ends as a packet of its own.
+inline void join(Env& env, pkt::Packet& whole, pkt::Packet tail) {
+  env.stats->ledger.add(stats::Ledger::joined);
+  whole.chain(std::move(tail));
+}
+/// Frees a packet whose end is counted already: for ports that have sent it.
+inline void recycle(Env& env, pkt::Packet packet) {
+  if (env.home != nullptr) return env.home->free(std::move(packet));
+  pkt::consume(std::move(packet));
+}
+/// Ends a packet that has done what it came for: `end` says how (delivered, used, joined).
+inline void consume(Env& env, pkt::Packet packet, stats::Ledger end) {
+  env.stats->ledger.add(end);
+  recycle(env, std::move(packet));
+}
 /// Ends a packet with a reason, which is counted.
 inline void drop(Env& env, pkt::Packet packet, stats::DropReason reason) {
   env.stats->drop.add(reason);
-  pkt::consume(std::move(packet));
+  recycle(env, std::move(packet));
 }
 
 }  // namespace millrace

@@ -2,11 +2,13 @@
 // The out-of-line part of Packet: trimming, chaining and the two ways a packet ends.
 #include <millrace/pkt/packet.hpp>
 
+#include <millrace/base/copy.hpp>
+#include <millrace/pkt/home.hpp>
+
 #include <rte_mbuf.h>
 
 #include <algorithm>
 #include <atomic>
-#include <cstring>
 
 namespace millrace::pkt {
 namespace {
@@ -26,7 +28,7 @@ std::uint64_t freed_without_reason() { return lost_packets.load(std::memory_orde
 
 void consume(Packet packet) { rte_pktmbuf_free(rte(packet.release())); }
 
-void Packet::trim_front(std::uint32_t n) {
+void Packet::trim_front(std::uint32_t n, Home* home) {
   MR_ASSERT(n <= mbuf_->pkt_len);
   while (n >= mbuf_->data_len && mbuf_->next != nullptr) {
     // The head carries the packet's totals and Meta, so the next buffer takes them over.
@@ -41,7 +43,11 @@ void Packet::trim_front(std::uint32_t n) {
     next->meta = mbuf_->meta;
     mbuf_->next = nullptr;
     mbuf_->nb_segs = 1;
-    rte_pktmbuf_free_seg(rte(mbuf_));
+    if (home != nullptr) {
+      home->free(adopt(mbuf_));
+    } else {
+      rte_pktmbuf_free_seg(rte(mbuf_));
+    }
     mbuf_ = next;
   }
   mbuf_->data_off = static_cast<std::uint16_t>(mbuf_->data_off + n);
@@ -88,7 +94,7 @@ std::size_t Packet::copy_out(std::uint32_t offset, std::span<std::uint8_t> into)
       continue;
     }
     const std::size_t n = std::min<std::size_t>(m->data_len - offset, into.size() - copied);
-    std::memcpy(into.data() + copied, m->data() + offset, n);
+    copy_bytes(into.data() + copied, m->data() + offset, n);
     copied += n;
     offset = 0;
   }

@@ -9,6 +9,8 @@
 
 namespace millrace::pkt {
 
+class Home;
+
 /// The one owner of a packet: a chain of one or more buffers from a Pool. Move-only, one pointer wide. It ends by
 /// consume() (delivered, sent) or env's drop() (with a reason); a Packet destroyed alive is a bug, which
 /// freed_without_reason() counts. Not to be shared between threads; it may be handed over through a ring.
@@ -73,8 +75,9 @@ class Packet {
     mbuf_->pkt_len += n;
     return end;
   }
-  /// Cuts n bytes off the front; n <= length(). Buffers that become empty are freed, all but the last.
-  void trim_front(std::uint32_t n);
+  /// Cuts n bytes off the front; n <= length(). Buffers that become empty are freed, all but the last: by way of `home`
+  /// if there is one.
+  void trim_front(std::uint32_t n, Home* home = nullptr);
   /// Cuts the packet to its first n bytes; n <= length().
   void truncate(std::uint32_t n);
   /// Appends the buffers of `tail` without copying.

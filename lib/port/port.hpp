@@ -4,6 +4,7 @@
 #include <millrace/base/result.hpp>
 #include <millrace/env/env.hpp>
 #include <millrace/pkt/burst.hpp>
+#include <millrace/stats/dev_stats.hpp>
 #include <millrace/wire/address.hpp>
 #include <millrace/wire/rss.hpp>
 
@@ -70,6 +71,8 @@ class RxQueue {
   virtual void disarm() {}
   /// Packets that wait to be received; -1: the device cannot tell.
   [[nodiscard]] virtual int waiting() const { return -1; }
+
+  stats::QueueStats counted;
 };
 
 /// One transmit queue; used by the lcore that owns it and by no other thread.
@@ -84,6 +87,8 @@ class TxQueue {
   virtual void reclaim() {}
   /// Whether the device has a way to; else it gives them back in transmit() alone, and reclaim() does nothing.
   [[nodiscard]] virtual bool can_reclaim() const { return false; }
+
+  stats::QueueStats counted;
 };
 
 /// A network device: in-memory (drivers/sim) or anything DPDK drives (drivers/ethdev). Made and closed on a control
@@ -108,6 +113,8 @@ class Port {
     return failure(EOPNOTSUPP, "the device spreads no packets over its queues; leave rss out, and spread by rps_cpus");
   }
 
+  /// The driver's extended statistics, by the driver's names. Control thread only.
+  [[nodiscard]] virtual stats::NamedValues xstats() const { return {}; }
   /// When an in-memory port next has something to receive: what a manual clock may jump to. `never` for real ports.
   [[nodiscard]] virtual Instant next_arrival() const { return never; }
 };

@@ -59,16 +59,16 @@ void add_chain(wire::Sum& sum, pkt::Mbuf* m, std::uint32_t offset, std::uint32_t
 
 /// The packet as one buffer; when there is none, or it does not fit, the reason.
 std::optional<stats::DropReason> linearise(Env& env, pkt::Packet& packet) {
-  pkt::Packet one = env.pool->allocate();
+  pkt::Packet one = make_packet(env);
   if (!one) return stats::DropReason::no_buffer;
   if (packet.length() > one.tailroom()) {
-    pkt::consume(std::move(one));
+    consume(env, std::move(one), stats::Ledger::used);
     return stats::DropReason::tx_too_long;
   }
   const auto length = static_cast<std::uint16_t>(packet.length());
   packet.copy_out(0, {one.append(length), length});
   one.meta() = packet.meta();
-  pkt::consume(std::exchange(packet, std::move(one)));
+  consume(env, std::exchange(packet, std::move(one)), stats::Ledger::used);
   return std::nullopt;
 }
 

@@ -27,6 +27,7 @@ void Lcore::busy_poll(std::uint32_t napi_id, const socket::BusyPoll& wanted, boo
 
 // One poll, and what a burst ends with. `is_ours`: still, after a poll that used its whole budget.
 int Lcore::busy_poll_once(poll::Napi& napi, int budget, bool& is_ours) {
+  if (env_.home != nullptr) env_.home->collect();
   is_delivering_ = true;
   napi.begin_poll();
   const int work = napi.poll(env_, budget);

@@ -6,7 +6,7 @@ namespace millrace::runtime {
 
 bool Inbox::post(std::function<void()> call) {
   {
-    const std::lock_guard lock(mutex_);
+    const McsLock::Guard lock(lock_);
     if (calls_.size() >= limit) return false;
     calls_.push_back(std::move(call));
     has_calls_.store(true, std::memory_order_release);
@@ -19,7 +19,7 @@ bool Inbox::run() {
   if (empty()) return false;
   std::vector<std::function<void()>> calls;
   {
-    const std::lock_guard lock(mutex_);
+    const McsLock::Guard lock(lock_);
     calls.swap(calls_);
     has_calls_.store(false, std::memory_order_relaxed);
   }
@@ -29,7 +29,7 @@ bool Inbox::run() {
 
 void Inbox::clear() {
   std::vector<std::function<void()>> calls;  // what they hold goes without the lock
-  const std::lock_guard lock(mutex_);
+  const McsLock::Guard lock(lock_);
   calls.swap(calls_);
   has_calls_.store(false, std::memory_order_relaxed);
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <millrace/runtime/mcs_lock.hpp>
 #include <millrace/runtime/waker.hpp>
 
 #include <atomic>
 #include <functional>
-#include <mutex>
 #include <vector>
 
 namespace millrace::runtime {
@@ -23,12 +23,14 @@ class Inbox {
   bool run();
   /// Forgets every waiting call; the lcore has stopped.
   void clear();
+  /// Times that a thread waited for another one's post(). Any thread.
+  [[nodiscard]] std::uint64_t contended() const { return lock_.contended(); }
   [[nodiscard]] bool empty() const { return !has_calls_.load(std::memory_order_acquire); }
 
  private:
   Waker& waker_;
   std::atomic<bool> has_calls_{false};
-  std::mutex mutex_;
+  McsLock lock_;
   std::vector<std::function<void()>> calls_;
 };
 

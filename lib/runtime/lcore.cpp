@@ -3,6 +3,8 @@
 // by the engine's threads or by the application's; calls Softirq, net_rx_action, the timing wheel and the stacks.
 #include <millrace/runtime/lcore.hpp>
 
+#include <millrace/runtime/per_lcore.hpp>
+
 #include <algorithm>
 #include <array>
 #include <mutex>
@@ -52,8 +54,10 @@ Lcore::Lcore(std::uint16_t id, Clock& clock, Waker& waker, const SoftnetLimits& 
 Lcore::~Lcore() = default;
 
 bool Lcore::run_once() {
+  const OnLcore here(env_.lcore);
   env_.now = clock_.now();
   account(stats::Softnet::time_idle_ns);  // since the last pass: asleep, or out of this thread
+  if (env_.home != nullptr) env_.home->collect();
   const std::uint64_t received = stats_.softnet[stats::Softnet::processed] + stats_.gro[stats::Gro::packets];
   worked_ = run_application();
   softirq_.invoke(Site::deferred);
@@ -114,6 +118,9 @@ void Lcore::end_of_pass() {
   if (!worked_)
     for (auto& path : parts.tx_paths)
       if (path) path->reclaim();
+  if (env_.home != nullptr) env_.home->flush();
+  const std::uint64_t contended = inbox_.contended() + control_.contended();
+  stats_.softnet.add(stats::Softnet::lock_contended, contended - stats_.softnet[stats::Softnet::lock_contended]);
   account(worked_ ? stats::Softnet::time_softirq_ns : stats::Softnet::time_idle_ns);
 }
 

@@ -3,7 +3,6 @@
 // handed over); calls steer::Steer and socket::Stack::receive. get_rps_cpu, enqueue_to_backlog of net/core/dev.c.
 #include <millrace/runtime/receive.hpp>
 
-#include <millrace/pkt/pool.hpp>
 #include <millrace/wire/icmp6.hpp>
 #include <millrace/wire/protocol.hpp>
 
@@ -24,7 +23,8 @@ bool is_neighbor_message(const pkt::Packet& packet) {
 }  // namespace
 
 Receive::Receive(Env& env, const SoftnetLimits& limits, const steer::Steer& steer, const Wiring& wiring)
-    : env_(env), limits_(limits), steer_(steer), wiring_(wiring), waiting_(wiring.rings.lcores()), to_wake_(wiring.rings.lcores()) {}
+    : env_(env), limits_(limits), steer_(steer), wiring_(wiring), waiting_(wiring.rings.lcores()), to_wake_(wiring.rings.lcores()),
+      core_stats_(wiring.by_ifindex.size()) {}
 
 void Receive::steer(pkt::PacketList& up) {
   if (up.empty()) return;
@@ -50,6 +50,7 @@ void Receive::enqueue_to_backlog(std::uint16_t target, pkt::Packet packet) {
   if (waiting_[target] <= limits_.netdev_max_backlog) packet = wiring_.rings.enqueue(env_.lcore, target, std::move(packet));
   if (packet) {
     env_.stats->softnet.add(stats::Softnet::dropped);
+    core_stats_[packet.meta().ifindex].rx_dropped.add(1);
     return drop(env_, std::move(packet), stats::DropReason::backlog_full);
   }
   ++waiting_[target];
@@ -60,10 +61,10 @@ void Receive::enqueue_to_backlog(std::uint16_t target, pkt::Packet packet) {
 void Receive::copy_to_other_lcores(const pkt::Packet& packet) {
   for (std::uint16_t target = 0; target < waiting_.size(); ++target) {
     if (target == env_.lcore) continue;
-    pkt::Packet copy = env_.pool->allocate();
+    pkt::Packet copy = make_packet(env_);
     // A copy that cannot be made costs a neighbour table one refresh: the next probe asks again.
     if (!copy) return;
-    if (packet.length() > copy.tailroom()) return pkt::consume(std::move(copy));
+    if (packet.length() > copy.tailroom()) return consume(env_, std::move(copy), stats::Ledger::used);
     packet.copy_out(0, {copy.append(static_cast<std::uint16_t>(packet.length())), packet.length()});
     copy.meta() = packet.meta();
     copy.meta().is_copy = true;
@@ -77,7 +78,10 @@ void Receive::netif_receive(pkt::Packet packet) {
   env_.stats->softnet.add(stats::Softnet::processed);
   if (!packet.meta().is_copy) wiring_.capture.record(env_, packet, capture::Direction::in);
   socket::Stack* stack = wiring_.by_ifindex[packet.meta().ifindex];
-  if (stack == nullptr) return drop(env_, std::move(packet), stats::DropReason::no_stack);
+  if (stack == nullptr) {
+    core_stats_[packet.meta().ifindex].rx_nohandler.add(1);
+    return drop(env_, std::move(packet), stats::DropReason::no_stack);
+  }
   stack->receive(std::move(packet));
 }
 

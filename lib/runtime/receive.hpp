@@ -8,6 +8,7 @@
 #include <millrace/runtime/waker.hpp>
 #include <millrace/runtime/worker_rings.hpp>
 #include <millrace/stack/socket/stack.hpp>
+#include <millrace/stats/dev_stats.hpp>
 #include <millrace/steer/steer.hpp>
 
 #include <span>
@@ -33,6 +34,8 @@ class Receive {
   void netif_receive(pkt::Packet packet);
   /// net_rps_action_and_irq_enable(): wakes the sleeping lcores that were given packets since the last call.
   void wake_targets();
+  /// What this lcore dropped for a port before its stack had it.
+  [[nodiscard]] const stats::DevCoreStats& core_stats(std::uint16_t ifindex) const { return core_stats_[ifindex]; }
 
  private:
   void enqueue_to_backlog(std::uint16_t target, pkt::Packet packet);
@@ -44,6 +47,7 @@ class Receive {
   Wiring wiring_;
   std::vector<std::uint32_t> waiting_;  // per target: its backlog as last seen, plus what we added since
   std::vector<bool> to_wake_;
+  std::vector<stats::DevCoreStats> core_stats_;  // by ifindex
 };
 
 }  // namespace millrace::runtime

@@ -4,9 +4,12 @@
 
 #include <cerrno>
 #include <cstring>
+#include <new>
 #include <numa.h>
+#include <numaif.h>
 #include <sched.h>
 #include <string>
+#include <sys/mman.h>
 
 namespace millrace::runtime {
 namespace {
@@ -43,6 +46,24 @@ Result<void> pin_this_thread(std::uint32_t cpu) {
   }
   if (const int node = node_of_cpu(cpu); node >= 0) numa_set_preferred(node);
   return {};
+}
+
+void* allocate_on_node(std::size_t bytes, int node) {
+  void* const memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) throw std::bad_alloc();
+  if (node >= 0 && numa_available() >= 0) numa_tonode_memory(memory, bytes, node);
+  std::memset(memory, 0, bytes);  // a page is placed when it is touched
+  return memory;
+}
+
+void free_on_node(void* memory, std::size_t bytes) { munmap(memory, bytes); }
+
+int node_of_memory(const void* memory) {
+  if (numa_available() < 0) return -1;
+  int node = -1;
+  void* page = const_cast<void*>(memory);
+  if (numa_move_pages(0, 1, &page, nullptr, &node, 0) != 0) return -1;
+  return node >= 0 ? node : -1;
 }
 
 }  // namespace millrace::runtime

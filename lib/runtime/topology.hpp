@@ -3,6 +3,7 @@
 
 #include <millrace/base/result.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 
@@ -17,5 +18,12 @@ namespace millrace::runtime {
 
 /// Whether the process may run on `cpu` at all (its affinity, as taskset and cgroups set it).
 [[nodiscard]] bool may_run_on(std::uint32_t cpu);
+
+/// Zeroed memory of whole pages on a NUMA node, resident at once; node -1, or a machine without nodes: wherever the
+/// calling thread is. Never null: without memory the process ends, as with operator new.
+[[nodiscard]] void* allocate_on_node(std::size_t bytes, int node);
+void free_on_node(void* memory, std::size_t bytes);
+/// The node on which a page that has been touched lies; -1 where the kernel does not say.
+[[nodiscard]] int node_of_memory(const void* memory);
 
 }  // namespace millrace::runtime

@@ -20,13 +20,18 @@ void TxPath::transmit(pkt::Packet frame) {
   frame.meta().ifindex = wiring_.ifindex;
   if (owns_queue()) {
     if (room() == 0) flush();
-    if (room() == 0) return drop(env_, std::move(frame), stats::DropReason::tx_ring_full);
+    if (room() == 0) return drop_full(std::move(frame));
     return queue_.push_back(std::move(frame));
   }
   frame = wiring_.rings.enqueue(env_.lcore, wiring_.owner, std::move(frame));
-  if (frame) return drop(env_, std::move(frame), stats::DropReason::tx_ring_full);
+  if (frame) return drop_full(std::move(frame));
   env_.stats->steer.add(stats::Steer::tx_handoff);
   handed_over_ = true;
+}
+
+void TxPath::drop_full(pkt::Packet frame) {
+  core_stats_.tx_dropped.add(1);
+  drop(env_, std::move(frame), stats::DropReason::tx_ring_full);
 }
 
 void TxPath::flush() {

@@ -36,11 +36,15 @@ class TxPath final : public neighbor::LinkOutput {
   [[nodiscard]] Instant next_reclaim() const { return next_reclaim_; }
   /// Owner: a frame that another lcore handed over.
   void accept(pkt::Packet frame) { queue_.push_back(std::move(frame)); }
+  /// What this lcore dropped for the port before the device had it.
+  [[nodiscard]] const stats::DevCoreStats& core_stats() const { return core_stats_; }
   [[nodiscard]] bool owns_queue() const { return wiring_.queue != nullptr; }
   [[nodiscard]] bool has_queued() const { return !queue_.empty(); }
   [[nodiscard]] std::uint32_t room() const { return queue_.size() < tx_queue_len ? tx_queue_len - queue_.size() : 0; }
 
  private:
+  void drop_full(pkt::Packet frame);
+
   Env& env_;
   Wiring wiring_;
   pkt::PacketList queue_;
@@ -48,6 +52,7 @@ class TxPath final : public neighbor::LinkOutput {
   bool handed_over_ = false;
   Duration reclaim_pause_{};
   Instant next_reclaim_ = never;
+  stats::DevCoreStats core_stats_;
 };
 
 }  // namespace millrace::runtime

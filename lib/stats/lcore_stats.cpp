@@ -51,6 +51,12 @@ constexpr CounterInfo socket_info[] = {
 constexpr CounterInfo port_info[] = {
 #include <millrace/stats/port.def>
 };
+constexpr CounterInfo pool_info[] = {
+#include <millrace/stats/pool.def>
+};
+constexpr CounterInfo ledger_info[] = {
+#include <millrace/stats/ledger.def>
+};
 constexpr CounterInfo drop_info[] = {
 #include <millrace/stats/drop.def>
 };
@@ -89,6 +95,8 @@ void for_each(std::span<const LcoreStats* const> lcores, const Visit& visit) {
   visit_group(lcores, &LcoreStats::tcp_ext, "tcp_ext", tcp_ext_info, visit);
   visit_group(lcores, &LcoreStats::socket, "socket", socket_info, visit);
   visit_group(lcores, &LcoreStats::port, "port", port_info, visit);
+  visit_group(lcores, &LcoreStats::pool, "pool", pool_info, visit);
+  visit_group(lcores, &LcoreStats::ledger, "ledger", ledger_info, visit);
   visit_group(lcores, &LcoreStats::drop, "drop", drop_info, visit);
 }
 

@@ -72,6 +72,14 @@ enum class Port : unsigned {
 #include <millrace/stats/port.def>
   count_
 };
+enum class Pool : unsigned {
+#include <millrace/stats/pool.def>
+  count_
+};
+enum class Ledger : unsigned {
+#include <millrace/stats/ledger.def>
+  count_
+};
 /// Why a packet was dropped: every drop names one, and nothing is dropped without.
 enum class DropReason : unsigned {
 #include <millrace/stats/drop.def>
@@ -98,6 +106,8 @@ struct alignas(64) LcoreStats {
   CounterBlock<TcpExt> tcp_ext;
   CounterBlock<Socket> socket;
   CounterBlock<Port> port;
+  CounterBlock<Pool> pool;
+  CounterBlock<Ledger> ledger;
   CounterBlock<DropReason> drop;
 };
 

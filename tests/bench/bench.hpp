@@ -24,6 +24,8 @@ struct Bench {
 void run_hash(Bench& bench);  ///< B1
 void run_gro(Bench& bench);   ///< B2
 void run_port(Bench& bench);  ///< B5
+void run_memory(Bench& bench);  ///< mem
+void run_copies_and_locks(Bench& bench);  ///< of mem
 
 /// What callgrind watches (callgrind.py): each loop of B5 once, over `packets` packets.
 void run_under_callgrind(std::uint64_t packets);

@@ -81,6 +81,9 @@ std::string World::run() {
   std::string wrong = transfer();
   if (wrong.empty()) wrong = wind_down();
   if (wrong.empty()) wrong = judge_counters();
+  for (const auto& host : hosts_)
+    if (const Stats books = host->stats(); wrong.empty() && books.packets_begun != books.packets_ended)
+      wrong = std::to_string(books.packets_begun) + " packets began, " + std::to_string(books.packets_ended) + " ended";
   if (wrong.empty() && pkt::freed_without_reason() != lost_before) wrong = "packets were freed without a reason";
   return wrong;
 }

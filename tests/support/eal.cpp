@@ -45,6 +45,7 @@ TestPool::~TestPool() {
 pkt::Packet TestPool::packet(std::span<const std::uint8_t> bytes) {
   pkt::Packet p = pool_->allocate();
   REQUIRE(p);
+  ++given_;
   std::copy(bytes.begin(), bytes.end(), p.append(static_cast<std::uint16_t>(bytes.size())));
   return p;
 }

@@ -23,10 +23,13 @@ class TestPool {
   pkt::Pool* operator->() { return pool_.get(); }
   /// A single-buffer packet that holds `bytes`.
   [[nodiscard]] pkt::Packet packet(std::span<const std::uint8_t> bytes);
+  /// How many packet() has given out.
+  [[nodiscard]] std::uint64_t given() const { return given_; }
 
  private:
   std::unique_ptr<pkt::Pool> pool_;
   std::uint64_t lost_before_;
+  std::uint64_t given_ = 0;
 };
 
 /// The bytes of a packet's whole chain.

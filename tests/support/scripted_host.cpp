@@ -44,7 +44,8 @@ void Wire::transmit(pkt::Packet frame) {
   CHECK(frame.meta().l3_offset == wire::ethernet_header_bytes);
   if (has_ip_header && frame.meta().tx_checksum != pkt::ChecksumRequest::none) port::finish_checksum(frame.mbuf());
   frames_.push_back(bytes_of(frame));
-  pkt::consume(std::move(frame));
+  env_.stats->port.add(stats::Port::tx_packets);
+  recycle(env_, std::move(frame));
 }
 
 Bytes Wire::take_one() {
@@ -72,7 +73,7 @@ void ScriptedHost::receives(const Bytes& frame, const Arrival& arrival) {
   const std::size_t first = arrival.first_buffer == 0 ? frame.size() : arrival.first_buffer;
   const std::span<const std::uint8_t> all(frame);
   pkt::Packet packet = pool.packet(all.first(first));
-  if (first < frame.size()) packet.chain(pool.packet(all.subspan(first)));
+  if (first < frame.size()) join(env, packet, pool.packet(all.subspan(first)));
   const wire::Layers layers = wire::dissect(packet.data());
   pkt::Meta& meta = packet.meta();
   meta.rx_time = env.now;

@@ -10,7 +10,7 @@
 #include <millrace/wire/ipv6.hpp>
 #include <millrace/wire/nd.hpp>
 
-#include "tests/support/eal.hpp"
+#include "tests/support/balance.hpp"
 
 #include <cstdint>
 #include <string_view>
@@ -73,6 +73,7 @@ struct ScriptedHost {
 
   TestPool pool;
   stats::LcoreStats stats;
+  BalanceCheck balance{stats, pool};
   Env env;
   timer::Wheel wheel{Instant{} + 1h};
   Wire wire{env};

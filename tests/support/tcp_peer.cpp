@@ -90,7 +90,8 @@ ip::SendVerdict TcpWorld::send(pkt::Packet datagram, const ip::SendHeader& heade
   CHECK(c.header.checksum == 0);
   c.payload.assign(bytes.begin() + static_cast<std::ptrdiff_t>(view->header_length()), bytes.end());
   sent.push_back(std::move(c));
-  pkt::consume(std::move(datagram));
+  stats.port.add(stats::Port::tx_packets);
+  recycle(env, std::move(datagram));
   return ip::SendVerdict::sent;
 }
 
@@ -138,7 +139,7 @@ pkt::Packet TcpPeer::datagram(const Seg& s) {
   for (std::size_t from = 0; from < bytes.size(); from += 2048) {
     pkt::Packet part = world_.pool.packet(std::span(bytes).subspan(from, std::min<std::size_t>(2048, bytes.size() - from)));
     if (packet) {
-      packet.chain(std::move(part));
+      join(world_.env, packet, std::move(part));
     } else {
       packet = std::move(part);
     }

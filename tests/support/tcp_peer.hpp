@@ -5,7 +5,7 @@
 #include <millrace/steer/flow_table.hpp>
 #include <millrace/timer/wheel.hpp>
 
-#include "tests/support/eal.hpp"
+#include "tests/support/balance.hpp"
 
 #include <deque>
 #include <initializer_list>
@@ -86,6 +86,7 @@ class TcpWorld : public ip::Output {
 
   TestPool pool;
   stats::LcoreStats stats;
+  BalanceCheck balance{stats, pool};
   timer::Wheel wheel;
   Env env;
   steer::FlowTable owners;

@@ -10,6 +10,9 @@
 #include <algorithm>
 #include <array>
 
+// For main().
+extern "C" unsigned long long mr_unbalanced_ends() { return millrace::Engine::unbalanced_ends(); }
+
 namespace millrace::test {
 
 Config host_config(std::uint16_t host, std::size_t lcores) {
@@ -34,7 +37,7 @@ Config host_config(std::uint16_t host, std::size_t lcores) {
 
 Endpoint endpoint(std::string_view text) { return Endpoint::parse(text).value(); }
 
-TwoEngines::TwoEngines(const Options& options) : lost_before_(pkt::freed_without_reason()) {
+TwoEngines::TwoEngines(const Options& options) : lost_before_(pkt::freed_without_reason()), unbalanced_before_(Engine::unbalanced_ends()) {
   auto [here, there] = make_link(7, options.there, options.back);
   Config config_a = host_config(1, options.lcores_a);
   Config config_b = host_config(2, options.lcores_b);
@@ -52,6 +55,7 @@ TwoEngines::TwoEngines(const Options& options) : lost_before_(pkt::freed_without
 TwoEngines::~TwoEngines() {
   a.reset();
   b.reset();
+  CHECK(Engine::unbalanced_ends() == unbalanced_before_);
   CHECK(pkt::freed_without_reason() == lost_before_);
 }
 

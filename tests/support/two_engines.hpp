@@ -53,6 +53,7 @@ class TwoEngines {
 
  private:
   std::uint64_t lost_before_;
+  std::uint64_t unbalanced_before_;
   Instant now_;
 };
 

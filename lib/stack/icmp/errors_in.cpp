@@ -113,7 +113,7 @@ void Icmp::receive_error_v4(pkt::Packet message, const ip::Delivery& delivery) {
                     .remote = quoted->destination(),
                     .reporter = delivery.source,
                     .transport_header = quote.subspan(quoted->header_length())});
-  pkt::consume(std::move(message));
+  consume(env_, std::move(message), stats::Ledger::used);
 }
 
 void Icmp::receive_error_v6(pkt::Packet message, const ip::Delivery& delivery) {
@@ -137,7 +137,7 @@ void Icmp::receive_error_v6(pkt::Packet message, const ip::Delivery& delivery) {
                     .remote = quoted->destination(),
                     .reporter = delivery.source,
                     .transport_header = quote.subspan(walk.offset)});
-  pkt::consume(std::move(message));
+  consume(env_, std::move(message), stats::Ledger::used);
 }
 
 }  // namespace millrace::icmp

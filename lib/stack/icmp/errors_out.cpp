@@ -113,7 +113,7 @@ bool may_answer_v6(const pkt::Meta& meta, const wire::Ipv6View& packet, std::spa
 // begins `before` bytes in front of its data().
 pkt::Packet make_message(Env& env, const pkt::Packet& packet, std::uint16_t before, std::size_t header_bytes,
                          std::size_t quoted) {
-  pkt::Packet message = env.pool->allocate();
+  pkt::Packet message = make_packet(env);
   if (!message) return message;
   quoted = std::min({quoted, std::size_t{before} + packet.length(), std::size_t{message.tailroom()} - header_bytes});
   std::uint8_t* out = message.append(static_cast<std::uint16_t>(header_bytes + quoted)) + header_bytes;

@@ -35,7 +35,7 @@ void Neighbors::receive_arp(Interface& interface, pkt::Packet frame) {
   const bool asks_us = arp.op == arp_op::request && interface.has_address(arp.target_ip);
   if (arp.sender_ip.is_unspecified()) {  // RFC 5227 section 2.1.1: a probe; there is nothing to learn from it
     if (asks_us && !meta.is_copy) return answer_arp(interface, arp, std::move(frame));
-    return pkt::consume(std::move(frame));
+    return consume(env_, std::move(frame), stats::Ledger::used);
   }
   Entry* e = lookup(interface, arp.sender_ip);
   if (asks_us) {
@@ -51,11 +51,11 @@ void Neighbors::receive_arp(Interface& interface, pkt::Packet frame) {
                 .state = proof ? State::reachable : State::stale,
                 .override = gratuitous || env_.now > e->updated + options_.locktime});
   }
-  pkt::consume(std::move(frame));
+  consume(env_, std::move(frame), stats::Ledger::used);
 }
 
 void Neighbors::answer_arp(Interface& interface, const wire::ArpPacket& request, pkt::Packet frame) {
-  pkt::consume(std::move(frame));
+  consume(env_, std::move(frame), stats::Ledger::used);
   send_arp(interface, request.sender_mac,
            {.op = arp_op::reply,
             .sender_mac = interface.mac,
@@ -75,7 +75,7 @@ void Neighbors::send_arp_request(Entry& e, bool unicast) {
 }
 
 void Neighbors::send_arp(Interface& interface, const MacAddress& to, const wire::ArpPacket& arp) {
-  pkt::Packet frame = env_.pool->allocate();
+  pkt::Packet frame = make_packet(env_);
   if (!frame) return env_.stats->neighbor.add(stats::Neighbor::no_buffer);
   std::uint8_t* out = frame.append(wire::ethernet_header_bytes + wire::arp_bytes);
   wire::emit(wire::EthernetHeader{to, interface.mac, wire::ethertype::arp}, out);

@@ -26,7 +26,7 @@ constexpr IpAddress all_nodes{{0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
 /// An IPv6 packet with one ND message, ready for the link; null when the pool is empty.
 template <class Message>
 pkt::Packet make_packet(Env& env, const IpAddress& source, const IpAddress& destination, const Message& message) {
-  pkt::Packet packet = env.pool->allocate();
+  pkt::Packet packet = millrace::make_packet(env);
   if (!packet) {
     env.stats->neighbor.add(stats::Neighbor::no_buffer);
     env.stats->icmp6.add(Icmp6::OutErrors);
@@ -76,7 +76,7 @@ void Neighbors::receive_solicitation(Interface& interface, const NdSource& from,
                      !(ns->source_link && ns->source_link->is_multicast());
   if (!valid) return drop(env_, std::move(message), DropReason::nd_invalid);
   if (interface.has_address(from.source)) return drop(env_, std::move(message), DropReason::address_conflict);
-  pkt::consume(std::move(message));
+  consume(env_, std::move(message), stats::Ledger::used);
   if (!interface.has_address(ns->target)) return;
   if (ns->source_link) {  // section 7.2.3
     Entry* e = lookup(interface, from.source);
@@ -94,7 +94,7 @@ void Neighbors::receive_advertisement(Interface& interface, const NdSource& from
   if (!na || (na->solicited && from.destination.is_multicast()) || (na->target_link && na->target_link->is_multicast()))
     return drop(env_, std::move(message), DropReason::nd_invalid);
   if (interface.has_address(na->target)) return drop(env_, std::move(message), DropReason::address_conflict);
-  pkt::consume(std::move(message));
+  consume(env_, std::move(message), stats::Ledger::used);
   Entry* e = lookup(interface, na->target);
   if (e == nullptr) return;  // section 7.2.5: nobody asked
   update(*e, {.mac = na->target_link,

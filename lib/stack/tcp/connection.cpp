@@ -12,7 +12,7 @@ namespace millrace::tcp {
 Connection::Connection(Tcp& tcp, const FlowKey& flow) : Tcb(flow, tcp.config_, &Tcp::on_timer, this), tcp_(tcp) {}
 
 std::int64_t Connection::read(std::span<std::uint8_t> into, Instant* received) {
-  if (const std::size_t n = receiving.read(into, received); n > 0) {
+  if (const std::size_t n = receiving.read(tcp_.env_, into, received); n > 0) {
     after_read(n);
     return static_cast<std::int64_t>(n);
   }
@@ -44,7 +44,7 @@ std::int64_t Connection::write(std::span<const std::uint8_t> bytes) {
   if (fin_queued || state == State::closed) return -EPIPE;
   std::size_t taken = 0;
   const std::uint32_t limit = tcp_.send_memory_limit(*this);
-  if (synchronized()) taken = sending.append(*tcp_.env_.pool, bytes, mss, limit, snd.nxt);
+  if (synchronized()) taken = sending.append(tcp_.env_, bytes, mss, limit, snd.nxt);
   if (taken < bytes.size()) {
     want_write = true;
     if (synchronized() && sending.memory() < limit) {  // the pool is empty: nobody's ACK will say when it is not

@@ -12,9 +12,9 @@
 namespace millrace::tcp {
 
 Tcp::Sent Tcp::emit(const Outgoing& o, pkt::Packet payload) {
-  pkt::Packet datagram = env_.pool->allocate();
+  pkt::Packet datagram = make_packet(env_);
   if (!datagram) {
-    if (payload) pkt::consume(std::move(payload));
+    if (payload) consume(env_, std::move(payload), stats::Ledger::used);
     count(stats::TcpExt::TCPNoBuffer);
     return Sent::no_buffer;
   }
@@ -29,7 +29,7 @@ Tcp::Sent Tcp::emit(const Outgoing& o, pkt::Packet payload) {
                              .window = o.wnd},
              at);
   wire::emit(o.options, at + wire::tcp_header_bytes);
-  if (payload) datagram.chain(std::move(payload));
+  if (payload) join(env_, datagram, std::move(payload));
   datagram.meta().tx_checksum = pkt::ChecksumRequest::tcp;
   const ip::SendHeader header{.source = o.flow.local, .destination = o.flow.remote, .proto = wire::ip_proto::tcp};
   switch (ip_.send(std::move(datagram), header)) {
@@ -64,7 +64,7 @@ Tcp::Sent Tcp::send_range(Connection& c, Seq from, std::uint32_t length) {
   Seq end = from + length;
   pkt::Packet payload;
   if (length > 0) {
-    payload = c.sending.slice(*env_.pool, from, length);
+    payload = c.sending.slice(env_, from, length);
     if (!payload) {
       count(stats::TcpExt::TCPNoBuffer);
       return Sent::no_buffer;

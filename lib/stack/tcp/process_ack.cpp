@@ -65,7 +65,7 @@ void Tcp::new_data_acked(Connection& c, const Segment& s) {
   const std::uint32_t acked = s.ack - c.snd.una;
   c.snd.una = s.ack;
   c.snd.rtx = later(c.snd.rtx, c.snd.una);
-  c.sending.release_before(c.snd.una);
+  c.sending.release_before(env_, c.snd.una);
   c.bytes_acked += acked - (c.fin_acked() ? 1 : 0);
   const auto round_trip = measure_round_trip(c, s);
   c.recovery.retries = 0;

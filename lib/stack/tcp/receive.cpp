@@ -95,7 +95,7 @@ void Tcp::finish(Segment& s) {
   if (s.refused) {
     drop(env_, std::move(s.packet), s.reason);
   } else {
-    pkt::consume(std::move(s.packet));
+    consume(env_, std::move(s.packet), stats::Ledger::used);
   }
 }
 

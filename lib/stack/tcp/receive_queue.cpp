@@ -21,7 +21,7 @@ void ReceiveQueue::push(Env& env, pkt::Packet payload, bool compact) {
   if (compact && length * 2 + pkt::headroom <= payload.mbuf().buf_len) {
     if (!compact_ || compact_.tailroom() < length) {
       append_compact();
-      compact_ = env.pool->allocate();
+      compact_ = make_packet(env);
       if (compact_) memory_ += pkt::truesize(compact_);
     }
     if (compact_ && compact_.tailroom() >= length) {
@@ -29,7 +29,7 @@ void ReceiveQueue::push(Env& env, pkt::Packet payload, bool compact) {
       // As tcp_try_coalesce(): the last one's time stands for all.
       compact_.meta().rx_time = payload.meta().rx_time;
       compact_.meta().napi_id = payload.meta().napi_id;
-      pkt::consume(std::move(payload));
+      consume(env, std::move(payload), stats::Ledger::joined);
       env.stats->tcp_ext.add(stats::TcpExt::TCPRcvCoalesce);
       return;
     }
@@ -98,7 +98,7 @@ std::uint32_t ReceiveQueue::pull(Env& env, Seq next) {
   return next - begin;
 }
 
-std::size_t ReceiveQueue::read(std::span<std::uint8_t> into, Instant* received) {
+std::size_t ReceiveQueue::read(Env& env, std::span<std::uint8_t> into, Instant* received) {
   std::size_t copied = 0;
   while (copied < into.size() && bytes_ > 0) {
     pkt::Packet payload = pop();
@@ -106,10 +106,10 @@ std::size_t ReceiveQueue::read(std::span<std::uint8_t> into, Instant* received) 
     copied += n;
     if (received != nullptr) *received = payload.meta().rx_time;
     if (n == payload.length()) {
-      pkt::consume(std::move(payload));
+      consume(env, std::move(payload), stats::Ledger::delivered);
       continue;
     }
-    payload.trim_front(static_cast<std::uint32_t>(n));
+    payload.trim_front(static_cast<std::uint32_t>(n), env.home);
     bytes_ += payload.length();
     memory_ += pkt::truesize(payload);
     in_order_.push_front(std::move(payload));

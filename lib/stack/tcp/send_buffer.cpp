@@ -12,17 +12,17 @@ namespace {
 Seq first_of(const pkt::Packet& packet) { return Seq(packet.meta().cb[0]); }
 }  // namespace
 
-std::size_t SendBuffer::append(pkt::Pool& pool, std::span<const std::uint8_t> bytes, std::uint32_t packet_bytes,
+std::size_t SendBuffer::append(Env& env, std::span<const std::uint8_t> bytes, std::uint32_t packet_bytes,
                                std::uint32_t limit, Seq sent) {
   std::size_t taken = 0;
-  std::uint32_t spare = pool.spare();
+  std::uint32_t spare = env.pool->spare();
   while (taken < bytes.size()) {
     pkt::Packet* last = count_ > 0 ? &at(count_ - 1) : nullptr;
     if (last == nullptr || last->length() >= packet_bytes || last->tailroom() == 0 || sent == end_) {
       if (memory() >= limit) break;
       if (spare == 0 && count_ > 0) break;  // one packet for each connection, whatever the others hold
       spare -= spare > 0 ? 1 : 0;
-      pkt::Packet fresh = pool.allocate();
+      pkt::Packet fresh = make_packet(env);
       if (!fresh) break;
       fresh.meta().cb[0] = end_.value();
       push(std::move(fresh));
@@ -50,20 +50,20 @@ std::uint32_t SendBuffer::index_of(Seq seq) const {
   return low;
 }
 
-pkt::Packet SendBuffer::slice(pkt::Pool& pool, Seq from, std::uint32_t length) const {
+pkt::Packet SendBuffer::slice(Env& env, Seq from, std::uint32_t length) const {
   MR_ASSERT(length > 0 && count_ > 0 && first_of(at(0)).at_or_before(from) && (from + length).at_or_before(end_));
   pkt::Packet whole;
   for (std::uint32_t i = index_of(from); length > 0; ++i) {
     const pkt::Packet& source = at(i);
     const std::uint32_t offset = from - first_of(source);
     const std::uint32_t n = std::min(length, source.length() - offset);
-    pkt::Packet part = pool.reference(source, offset, n);
+    pkt::Packet part = make_reference(env, source, offset, n);
     if (!part) {
-      if (whole) pkt::consume(std::move(whole));
+      if (whole) consume(env, std::move(whole), stats::Ledger::used);
       return {};
     }
     if (whole) {
-      whole.chain(std::move(part));
+      join(env, whole, std::move(part));
     } else {
       whole = std::move(part);
     }
@@ -73,9 +73,9 @@ pkt::Packet SendBuffer::slice(pkt::Pool& pool, Seq from, std::uint32_t length) c
   return whole;
 }
 
-void SendBuffer::release_before(Seq acked) {
+void SendBuffer::release_before(Env& env, Seq acked) {
   while (count_ > 0 && (first_of(at(0)) + at(0).length()).at_or_before(acked)) {
-    pkt::consume(std::move(at(0)));
+    consume(env, std::move(at(0)), stats::Ledger::used);
     ++head_;
     --count_;
   }

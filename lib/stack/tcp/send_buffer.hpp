@@ -25,12 +25,12 @@ class SendBuffer {
   /// Copies bytes in, in packets of `packet_bytes`, while memory() is below `limit` and the pool has packets; returns
   /// how many were taken. Bytes before `sent` are on their way, and their packet takes no more: so segments begin
   /// where packets begin.
-  std::size_t append(pkt::Pool& pool, std::span<const std::uint8_t> bytes, std::uint32_t packet_bytes,
+  std::size_t append(Env& env, std::span<const std::uint8_t> bytes, std::uint32_t packet_bytes,
                      std::uint32_t limit, Seq sent);
   /// References to `length` bytes from `from`, all of which must be here; null when the pool is empty.
-  [[nodiscard]] pkt::Packet slice(pkt::Pool& pool, Seq from, std::uint32_t length) const;
+  [[nodiscard]] pkt::Packet slice(Env& env, Seq from, std::uint32_t length) const;
   /// Frees packets that end at or before `acked`.
-  void release_before(Seq acked);
+  void release_before(Env& env, Seq acked);
   /// Ends every packet with `reason`.
   void clear(Env& env, stats::DropReason reason);
 

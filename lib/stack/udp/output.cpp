@@ -40,7 +40,7 @@ pkt::Packet Udp::build(std::size_t length, Fill&& fill) {
   pkt::Packet whole;
   std::size_t done = 0;
   do {
-    pkt::Packet part = env_.pool->allocate();
+    pkt::Packet part = make_packet(env_);
     if (!part) {
       if (whole) drop(env_, std::move(whole), DropReason::no_buffer);
       return {};
@@ -48,7 +48,7 @@ pkt::Packet Udp::build(std::size_t length, Fill&& fill) {
     const auto n = static_cast<std::uint16_t>(std::min<std::size_t>(length - done, part.tailroom()));
     if (n != 0) fill(done, std::span<std::uint8_t>(part.append(n), n));
     if (whole) {
-      whole.chain(std::move(part));
+      join(env_, whole, std::move(part));
     } else {
       whole = std::move(part);
     }
@@ -128,7 +128,7 @@ std::int64_t Udp::recv_from(Socket& socket, std::span<std::uint8_t> into, Endpoi
   const std::uint32_t length = datagram.length();
   datagram.copy_out(0, into);
   if (meta != nullptr) *meta = datagram.meta();
-  pkt::consume(std::move(datagram));
+  consume(env_, std::move(datagram), stats::Ledger::delivered);
   return length;
 }
 

@@ -60,6 +60,10 @@ std::vector<Declared> declared() {
 #include <millrace/stats/socket.def>
   group = "port";
 #include <millrace/stats/port.def>
+  group = "pool";
+#include <millrace/stats/pool.def>
+  group = "ledger";
+#include <millrace/stats/ledger.def>
   group = "drop";
 #include <millrace/stats/drop.def>
 #undef MR_X

@@ -19,7 +19,7 @@ void complain(ScriptedHost& host, const Bytes& frame, const ip::Problem& problem
   pkt::Packet packet = host.pool.packet(behind(frame, 14));
   packet.meta().type = type;
   host.icmp.send_error(packet, 0, problem);
-  pkt::consume(std::move(packet));
+  consume(host.env, std::move(packet), stats::Ledger::used);
 }
 
 Bytes about4(std::size_t payload = 64) { return ip_frame(test_proto, counting(payload)); }
@@ -100,10 +100,10 @@ TEST_CASE("the quote crosses buffers and begins at the IP header in front of the
   const Bytes datagram = behind(about4(300), 14);
   const std::span<const std::uint8_t> all(datagram);
   pkt::Packet packet = host.pool.packet(all.first(100));
-  packet.chain(host.pool.packet(all.subspan(100)));
+  join(host.env, packet, host.pool.packet(all.subspan(100)));
   packet.trim_front(20);
   host.icmp.send_error(packet, 20, no_port);
-  pkt::consume(std::move(packet));
+  consume(host.env, std::move(packet), stats::Ledger::used);
   CHECK(behind(host.wire.take_one(), 42) == datagram);
 }
 
@@ -173,6 +173,6 @@ TEST_CASE("no buffer for an error: counted, nothing else") {
   host.icmp.send_error(packet, 0, no_port);
   CHECK(host[stats::Icmp::OutErrors] == 1);
   CHECK(host.wire.take().empty());
-  pkt::consume(std::move(packet));
+  consume(host.env, std::move(packet), stats::Ledger::used);
   for (auto& p : hoard) pkt::consume(std::move(p));
 }

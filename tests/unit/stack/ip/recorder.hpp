@@ -11,6 +11,7 @@ namespace millrace::test {
 
 /// A transport that keeps what it is given.
 struct Recorder final : ip::Transport {
+  explicit Recorder(Env& host_env) : env(host_env) {}
   struct Datagram {
     Bytes bytes;
     ip::Delivery delivery;
@@ -21,11 +22,12 @@ struct Recorder final : ip::Transport {
   };
   void receive(pkt::Packet datagram, const ip::Delivery& delivery) override {
     datagrams.push_back({bytes_of(datagram), delivery});
-    pkt::consume(std::move(datagram));
+    consume(env, std::move(datagram), stats::Ledger::delivered);
   }
   void error(const ip::ErrorReport& report) override {
     errors.push_back({report, {report.transport_header.begin(), report.transport_header.end()}});
   }
+  Env& env;
   std::vector<Datagram> datagrams;
   std::vector<Error> errors;
 };
@@ -39,7 +41,7 @@ struct RecordingHost : ScriptedHost {
     ip.add_protocol(test_proto, recorder);
     knows_peer();
   }
-  Recorder recorder;
+  Recorder recorder{env};
 };
 
 }  // namespace millrace::test

@@ -55,7 +55,7 @@ TEST_CASE("frames of an unknown interface, without IP, or without bytes are drop
 TEST_CASE("RFC 1122 2.4: a next hop that does not answer is told to the transport, with what it sent") {
   for (const IpAddress& to : {peer4, peer6}) {
     ScriptedHost host;
-    Recorder recorder;
+    Recorder recorder(host.env);
     host.ip.add_protocol(test_proto, recorder);
     host.ip.send(host.pool.packet(counting(16)), {.source = {}, .destination = to, .proto = test_proto});
     host.advance(3s);
@@ -74,7 +74,7 @@ TEST_CASE("a transport may send again from its error call, even to the same neig
     ScriptedHost& host;
     int left = 2;
     explicit Stubborn(ScriptedHost& h) : host(h) {}
-    void receive(pkt::Packet datagram, const ip::Delivery&) override { pkt::consume(std::move(datagram)); }
+    void receive(pkt::Packet datagram, const ip::Delivery&) override { consume(host.env, std::move(datagram), stats::Ledger::used); }
     void error(const ip::ErrorReport& report) override {
       if (left-- > 0)
         host.ip.send(host.pool.packet(counting(16)), {.source = {}, .destination = report.remote, .proto = test_proto});

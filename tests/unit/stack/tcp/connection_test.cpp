@@ -80,11 +80,11 @@ TEST_CASE("read_packet hands out payload without a copy, trimmed of its headers"
   const auto bytes = bytes_of(first);
   CHECK(bytes.size() == 100);
   CHECK(bytes[99] == pattern(100));
-  pkt::consume(std::move(first));
+  consume(e.world.env, std::move(first), stats::Ledger::delivered);
   pkt::Packet second = e.connection->read_packet();
   REQUIRE(second);
   CHECK(second.length() == 50);
-  pkt::consume(std::move(second));
+  consume(e.world.env, std::move(second), stats::Ledger::delivered);
   CHECK_FALSE(e.connection->read_packet());
 }
 

@@ -161,7 +161,7 @@ TEST_CASE("in-order data that memory has no room for is dropped and acknowledged
   std::uint32_t sent = 0;
   const auto wasteful = [&] {
     pkt::Packet packet = e.peer.datagram(seq(1 + sent).data(1100));
-    for (int i = 0; i < 3; ++i) packet.chain(e.world.pool.packet({}));
+    for (int i = 0; i < 3; ++i) join(e.world.env, packet, e.world.pool.packet({}));
     return packet;
   };
   while (e.world.dropped(DropReason::tcp_rcv_full) == 0) {

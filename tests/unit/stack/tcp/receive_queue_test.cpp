@@ -27,7 +27,7 @@ struct Fixture {
   }
   std::vector<std::uint8_t> read(std::size_t n) {
     std::vector<std::uint8_t> b(n);
-    b.resize(queue.read(b));
+    b.resize(queue.read(env, b));
     return b;
   }
   test::TestPool pool;

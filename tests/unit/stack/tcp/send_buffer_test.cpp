@@ -17,6 +17,7 @@ constexpr std::uint32_t no_limit = 1u << 30;
 
 struct Fixture {
   Fixture() {
+    env.pool = &*pool;
     env.stats = &stats;
     buffer.start_at(begin);
   }
@@ -24,11 +25,11 @@ struct Fixture {
   std::size_t append(std::uint32_t count, std::uint32_t packet_bytes = 1000, std::uint32_t limit = no_limit) {
     std::vector<std::uint8_t> b(count);
     for (std::uint32_t i = 0; i < count; ++i) b[i] = static_cast<std::uint8_t>((buffer.end() - begin + i) % 251);
-    return buffer.append(*pool, b, packet_bytes, limit, sent);
+    return buffer.append(env, b, packet_bytes, limit, sent);
   }
   /// True when the slice holds what was appended there.
   bool slice_is_right(std::uint32_t from, std::uint32_t count) {
-    pkt::Packet p = buffer.slice(*pool, begin + from, count);
+    pkt::Packet p = buffer.slice(env, begin + from, count);
     const auto b = test::bytes_of(p);
     pkt::consume(std::move(p));
     bool right = b.size() == count;
@@ -62,7 +63,7 @@ TEST_CASE("unacknowledged bytes leave an eighth of the pool to the ACKs; a first
   CHECK(f.append(1000) == 0);
   tcp::SendBuffer other;
   other.start_at(f.begin);
-  CHECK(other.append(*f.pool, std::vector<std::uint8_t>(5000), 1000, no_limit, f.begin) == 1000);
+  CHECK(other.append(f.env, std::vector<std::uint8_t>(5000), 1000, no_limit, f.begin) == 1000);
   other.clear(f.env, DropReason::tcp_aborted);
 }
 
@@ -89,21 +90,21 @@ TEST_CASE("the limit and an empty pool both cut a write short") {
   std::vector<pkt::Packet> all;
   while (pkt::Packet p = f.pool->allocate()) all.push_back(std::move(p));
   CHECK(f.append(5000) == 0);
-  CHECK_FALSE(f.buffer.slice(*f.pool, f.begin, 100));
+  CHECK_FALSE(f.buffer.slice(f.env, f.begin, 100));
   for (auto& p : all) pkt::consume(std::move(p));
 }
 
 TEST_CASE("acknowledged packets are freed, whole ones only; a slice outlives its source") {
   Fixture f;
   CHECK(f.append(3000) == 3000);
-  pkt::Packet flying = f.buffer.slice(*f.pool, f.begin + 500, 1000);
-  f.buffer.release_before(f.begin + 999);
+  pkt::Packet flying = f.buffer.slice(f.env, f.begin + 500, 1000);
+  f.buffer.release_before(f.env, f.begin + 999);
   CHECK(f.slice_is_right(0, 3000));
-  f.buffer.release_before(f.begin + 2500);
+  f.buffer.release_before(f.env, f.begin + 2500);
   CHECK(f.slice_is_right(2500, 500));
   CHECK(test::bytes_of(flying)[999] == 1499 % 251);
   pkt::consume(std::move(flying));
-  f.buffer.release_before(f.buffer.end());
+  f.buffer.release_before(f.env, f.buffer.end());
   CHECK(f.buffer.empty());
   CHECK(f.buffer.memory() == 0);
   CHECK(f.pool->in_use() == 0);
@@ -121,7 +122,7 @@ TEST_CASE("a stream through the buffer, sliced anywhere, over the wrap of sequen
     const std::uint32_t from = acked + rng.below(held);
     CHECK(f.slice_is_right(from, 1 + rng.below(f.buffer.end() - (f.begin + from))));
     acked += rng.below(held + 1);
-    f.buffer.release_before(f.begin + acked);
+    f.buffer.release_before(f.env, f.begin + acked);
     f.sent = tcp::later(f.sent, f.begin + acked);
     if (acked == f.buffer.end() - f.begin) f.append(1);
   }
