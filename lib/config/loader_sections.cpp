@@ -98,6 +98,7 @@ void read_port(const Value& value, Port& port) {
        [&](const Value& v) {
          v.parsed(port.rps_cpus, parse_lcore_mask, valid_mask);
        }},
+      {"rps_flow_cnt", [&](const Value& v) { v.number(port.rps_flow_cnt, limit::rps_flow_cnt); }},
       {"gro", [&](const Value& v) { v.flag(port.gro); }},
       {"rx_mode", [&](const Value& v) { v.word(port.rx_mode, rx_mode_words); }},
       {"coalesce", [&](const Value& v) { read_coalesce(v, port.coalesce); }},

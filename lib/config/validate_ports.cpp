@@ -149,6 +149,7 @@ void validate_ports(const Config& config, Findings& findings) {
     findings.range(at + ".tx_queues", port.tx_queues, limit::queues);
     findings.power_of_two(at + ".rx_desc", port.rx_desc, limit::descriptors);
     findings.power_of_two(at + ".tx_desc", port.tx_desc, limit::descriptors);
+    findings.range(at + ".rps_flow_cnt", port.rps_flow_cnt, limit::rps_flow_cnt);
     check_lcores(config, port, at, findings);
   }
 }

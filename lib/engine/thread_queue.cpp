@@ -65,7 +65,7 @@ ThreadQueue::Impl::Slot* ThreadQueue::Impl::find(Socket socket) {
 
 ThreadQueue::Impl::Slot& ThreadQueue::Impl::open(Socket socket) {
   Slot& slot = slots[socket];
-  slot.busy_poll.us = busy_read_us;
+  slot.busy_poll.us = static_cast<std::uint32_t>(busy_read_us->load(std::memory_order_relaxed));
   return slot;
 }
 

@@ -23,6 +23,7 @@ struct Config {
   Duration poll_hold = 10us;         ///< how long complete() keeps an active flow's packet; 0: not at all, as Linux
   Table table = Table::sets64x4;
   Variant variant = best_variant();  ///< of the burst path; must be supported here
+  bool operator==(const Config&) const = default;
 };
 
 /// What became of a packet given to GRO (receive_path E3). CONSUMED, Linux's fifth, needs protocols of users (E15).

@@ -16,7 +16,15 @@ TxPath::~TxPath() {
   while (pkt::Packet frame = queue_.pop_front()) drop(env_, std::move(frame), stats::DropReason::shutdown);
 }
 
+void TxPath::set_up(bool up) {
+  up_ = up;
+  if (up) return;
+  burst_.take_all([&](pkt::Packet frame) { drop(env_, std::move(frame), stats::DropReason::port_down); });
+  while (pkt::Packet frame = queue_.pop_front()) drop(env_, std::move(frame), stats::DropReason::port_down);
+}
+
 void TxPath::transmit(pkt::Packet frame) {
+  if (!up_) return drop(env_, std::move(frame), stats::DropReason::port_down);
   frame.meta().ifindex = wiring_.ifindex;
   if (owns_queue()) {
     if (room() == 0) flush();

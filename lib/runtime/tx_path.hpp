@@ -27,6 +27,8 @@ class TxPath final : public neighbor::LinkOutput {
   ~TxPath() override;
 
   void transmit(pkt::Packet frame) override;
+  /// Down: what is queued here, and everything that comes until it is up again, is dropped.
+  void set_up(bool up);
   /// Owner: gives the device what it takes. Others: wakes the owner if it sleeps. Once a burst.
   void flush();
   /// Owner, when the lcore has nothing to do: takes back the buffers of sent frames, which the device else keeps until the
@@ -53,6 +55,7 @@ class TxPath final : public neighbor::LinkOutput {
   Duration reclaim_pause_{};
   Instant next_reclaim_ = never;
   stats::DevCoreStats core_stats_;
+  bool up_ = true;
 };
 
 }  // namespace millrace::runtime

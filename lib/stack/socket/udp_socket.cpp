@@ -30,13 +30,25 @@ UdpSocket::UdpSocket(Sockets& sockets, udp::Udp& udp)
 
 UdpSocket::~UdpSocket() = default;
 
+// Every call by which the application reads, sends or waits for what comes records where it does so.
+void UdpSocket::record_flow() {
+  if (socket_ != nullptr) sockets_.record_flow(*socket_);
+}
+
+void UdpSocket::on_readable(std::function<void(UdpSocket&)> function) {
+  record_flow();
+  on_readable_.set(std::move(function));
+}
+
 std::int64_t UdpSocket::receive_from(std::span<std::uint8_t> into, Endpoint& from) {
+  record_flow();
   busy_loop();
   return socket_ != nullptr ? udp_.recv_from(*socket_, into, &from) : -EBADF;
 }
 
 std::int64_t UdpSocket::receive_from(std::span<std::uint8_t> into, Endpoint& from, Control& control) {
   control = {};
+  record_flow();
   busy_loop();
   if (socket_ == nullptr) return -EBADF;
   pkt::Meta meta;
@@ -46,10 +58,12 @@ std::int64_t UdpSocket::receive_from(std::span<std::uint8_t> into, Endpoint& fro
 }
 
 std::int64_t UdpSocket::send_to(std::span<const std::uint8_t> bytes, const Endpoint& to) {
+  record_flow();
   return socket_ != nullptr ? udp_.send_to(*socket_, bytes, &to) : -EBADF;
 }
 
 pkt::Packet UdpSocket::receive_packet(Endpoint& from) {
+  record_flow();
   return socket_ != nullptr ? udp_.take(*socket_, &from) : pkt::Packet{};
 }
 

@@ -27,7 +27,7 @@ class Sockets;
 class UdpSocket {
  public:
   /// Called when a datagram has arrived. Edge: again only for further datagrams.
-  void on_readable(std::function<void(UdpSocket&)> function) { on_readable_.set(std::move(function)); }
+  void on_readable(std::function<void(UdpSocket&)> function);
   /// Called with an errno that an ICMP error brought (connected sockets).
   void on_error(std::function<void(UdpSocket&, int error)> function) { on_error_.set(std::move(function)); }
 
@@ -60,6 +60,7 @@ class UdpSocket {
   class Events;
   void tell_readable();
   void busy_loop();
+  void record_flow();
   void forget();
 
   Sockets& sockets_;

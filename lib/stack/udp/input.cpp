@@ -123,6 +123,7 @@ void Udp::enqueue(Socket& socket, pkt::Packet payload, const Arrival& arrival) {
   // Of unconnected sockets, too, where Linux keeps the first napi id and no CPU.
   socket.napi_id_ = payload.meta().napi_id;
   socket.incoming_cpu_ = env_.lcore;
+  if (socket.is_connected() && (payload.mbuf().ol_flags & pkt::flag::rx_rss_hash) != 0) socket.flow_hash_ = payload.mbuf().rss_hash;
   const std::uint32_t size = pkt::truesize(payload);
   // The test comes before the charge, so that one datagram of any size fits an empty queue (receive_path J3, X7).
   constexpr std::uint32_t huge = std::numeric_limits<std::int32_t>::max() / 2;

@@ -41,6 +41,8 @@ class Socket {
   [[nodiscard]] Events* events() const { return events_; }
   /// SO_INCOMING_NAPI_ID: where the last datagram was received; 0: none yet.
   [[nodiscard]] std::uint32_t napi_id() const { return napi_id_; }
+  /// sk_rxhash: what steering called the flow of the last datagram; 0: not known.
+  [[nodiscard]] std::uint32_t flow_hash() const { return flow_hash_; }
   /// SO_INCOMING_CPU: the lcore that queued the last datagram; -1: none yet.
   [[nodiscard]] int incoming_cpu() const { return incoming_cpu_; }
 
@@ -60,6 +62,7 @@ class Socket {
   std::uint32_t rmem_ = 0;
   std::uint64_t drops_ = 0;
   std::uint32_t napi_id_ = 0;
+  std::uint32_t flow_hash_ = 0;
   int incoming_cpu_ = -1;
   Events* events_ = nullptr;
   pkt::PacketList queue_;

@@ -57,6 +57,7 @@ Socket* Udp::open(Events* events) {
   socket->local_ = socket->remote_ = Endpoint{};
   socket->drops_ = 0;
   socket->napi_id_ = 0;
+  socket->flow_hash_ = 0;
   socket->incoming_cpu_ = -1;
   socket->events_ = events;
   ++open_count_;
@@ -142,6 +143,7 @@ int Udp::connect(Socket& socket, const Endpoint& remote) {
   }
   socket.local_.address = source;
   socket.remote_ = remote;
+  socket.flow_hash_ = 0;
   return 0;
 }
 
