@@ -2,6 +2,7 @@
 #include <millrace/runtime/lcore.hpp>
 
 #include "tests/support/catch.hpp"
+#include "tests/support/eal.hpp"
 #include "tests/unit/runtime/bare_lcore.hpp"
 
 
