@@ -68,8 +68,8 @@ void Receive::enqueue_to_backlog(const steer::Steer::Choice& to, pkt::Packet pac
   env_.stats->steer.add(stats::Steer::enqueued);
   if (to.lcore != env_.lcore) {
     to_wake_[to.lcore] = true;
-  } else {
-    backlog_->host()->schedule(*backlog_);
+  } else if (!backlog_->is_scheduled()) {
+    backlog_->host()->schedule(*backlog_);  // one that is scheduled works until its queues are empty
   }
 }
 
