@@ -19,27 +19,27 @@ TxPath::~TxPath() {
 void TxPath::set_up(bool up) {
   up_ = up;
   if (up) return;
-  burst_.take_all([&](pkt::Packet frame) { drop(env_, std::move(frame), stats::DropReason::port_down); });
-  while (pkt::Packet frame = queue_.pop_front()) drop(env_, std::move(frame), stats::DropReason::port_down);
+  burst_.take_all([&](pkt::Packet frame) { refuse(std::move(frame), stats::DropReason::port_down); });
+  while (pkt::Packet frame = queue_.pop_front()) refuse(std::move(frame), stats::DropReason::port_down);
 }
 
 void TxPath::transmit(pkt::Packet frame) {
-  if (!up_) return drop(env_, std::move(frame), stats::DropReason::port_down);
+  if (!up_) return refuse(std::move(frame), stats::DropReason::port_down);
   frame.meta().ifindex = wiring_.ifindex;
   if (owns_queue()) {
     if (room() == 0) flush();
-    if (room() == 0) return drop_full(std::move(frame));
+    if (room() == 0) return refuse(std::move(frame), stats::DropReason::tx_ring_full);
     return queue_.push_back(std::move(frame));
   }
   frame = wiring_.rings.enqueue(env_.lcore, wiring_.owner, std::move(frame));
-  if (frame) return drop_full(std::move(frame));
+  if (frame) return refuse(std::move(frame), stats::DropReason::tx_ring_full);
   env_.stats->steer.add(stats::Steer::tx_handoff);
   handed_over_ = true;
 }
 
-void TxPath::drop_full(pkt::Packet frame) {
+void TxPath::refuse(pkt::Packet frame, stats::DropReason reason) {
   core_stats_.tx_dropped.add(1);
-  drop(env_, std::move(frame), stats::DropReason::tx_ring_full);
+  drop(env_, std::move(frame), reason);
 }
 
 void TxPath::flush() {

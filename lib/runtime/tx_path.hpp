@@ -45,7 +45,7 @@ class TxPath final : public neighbor::LinkOutput {
   [[nodiscard]] std::uint32_t room() const { return queue_.size() < tx_queue_len ? tx_queue_len - queue_.size() : 0; }
 
  private:
-  void drop_full(pkt::Packet frame);
+  void refuse(pkt::Packet frame, stats::DropReason reason);
 
   Env& env_;
   Wiring wiring_;
