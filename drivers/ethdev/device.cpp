@@ -103,6 +103,10 @@ Result<void> Device::negotiate() {
     rx_offloads_ |= device.rx_offload_capa & RTE_ETH_RX_OFFLOAD_CHECKSUM;
     tx_offloads_ |= device.tx_offload_capa & (RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM);
   }
+  // Its segments need their checksums, and a chain to be cut from.
+  constexpr std::uint64_t needed_by_tso = RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+  if (options_.tso && (tx_offloads_ & needed_by_tso) == needed_by_tso)
+    tx_offloads_ |= device.tx_offload_capa & RTE_ETH_TX_OFFLOAD_TCP_TSO;
   const bool hashes = (device.rx_offload_capa & RTE_ETH_RX_OFFLOAD_RSS_HASH) != 0;
   if (hashes || info_.rx_queues > 1)
     rss_types_ = device.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP);
@@ -113,6 +117,10 @@ Result<void> Device::negotiate() {
   info_.offloads.tx_tcp_checksum = (tx_offloads_ & RTE_ETH_TX_OFFLOAD_TCP_CKSUM) != 0;
   info_.offloads.tx_udp_checksum = (tx_offloads_ & RTE_ETH_TX_OFFLOAD_UDP_CKSUM) != 0;
   info_.offloads.tx_multi_segment = (tx_offloads_ & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
+  info_.offloads.tx_segmentation.tcp = (tx_offloads_ & RTE_ETH_TX_OFFLOAD_TCP_TSO) != 0;
+  // A chain that the ring can never take whole would block it for ever.
+  info_.offloads.tx_segmentation.max_buffers =
+      std::min<std::uint16_t>(device.tx_desc_lim.nb_seg_max, static_cast<std::uint16_t>(options_.tx_ring / 2));
   info_.offloads.rx_hash = (rx_offloads_ & RTE_ETH_RX_OFFLOAD_RSS_HASH) != 0;
 
   wants_interrupts_ = options_.interrupts != Options::Interrupts::off;

@@ -111,7 +111,12 @@ void request_offloads(pkt::Mbuf& packet) {
   packet.tx_offload = 0;
   rte(&packet)->l2_len = packet.meta.l3_offset;
   rte(&packet)->l3_len = static_cast<std::uint16_t>(packet.meta.l4_offset - packet.meta.l3_offset) & 0x1ff;
-  port::write_pseudo_sum(packet);
+  if (packet.meta.gso_size == 0) return port::write_pseudo_sum(packet);
+  packet.ol_flags |= RTE_MBUF_F_TX_TCP_SEG;
+  rte(&packet)->l4_len = static_cast<std::uint8_t>(port::header_bytes(packet) - packet.meta.l4_offset);
+  rte(&packet)->tso_segsz = packet.meta.gso_size;
+  // DPDK wants the sum without the length, which differs between segments.
+  port::write_pseudo_sum(packet, 0);
 }
 
 /// The bytes of a burst whose frames all go to the device as they are: in one buffer, of a length that fits, with nothing

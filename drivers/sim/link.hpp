@@ -26,6 +26,7 @@ struct EndOptions {
   std::uint16_t queues = 1;   ///< rx queues, 1..16; RSS spreads received flows over them
   std::uint16_t tx_queues = 0;  ///< 0: as many as rx queues
   std::uint16_t mtu = 0;      ///< 0: the link's
+  bool tso = false;           ///< it cuts TCP packets of many segments itself, as the link's offloads may say too
 };
 
 struct LinkOptions {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <millrace/config/lcore_mask.hpp>
 #include <millrace/config/sysctl.hpp>
 #include <millrace/wire/address.hpp>
 #include <millrace/wire/rss.hpp>
 
-#include <bitset>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -13,12 +13,6 @@
 #include <vector>
 
 namespace millrace::config {
-
-/// A set of lcores, as rps_cpus writes it: bit i is lcore i.
-using LcoreMask = std::bitset<128>;
-/// Linux's bitmap text: hex digits, a comma between groups of 32 bits, "3" or "00000000,00000003"; null when it is not.
-[[nodiscard]] std::optional<LcoreMask> parse_lcore_mask(std::string_view text);
-[[nodiscard]] std::string to_string(const LcoreMask& mask);
 
 /// What DPDK's environment layer gets, when it is the engine that starts it.
 struct Eal {
@@ -82,7 +76,11 @@ struct Port {
   std::uint16_t rx_desc = 256;  ///< a power of two
   std::uint16_t tx_desc = 256;
   LcoreMask rps_cpus{};  ///< of each rx queue; empty: off
+  std::uint32_t rps_flow_cnt = 0;  ///< of each rx queue: flows whose lcore RFS keeps, rounded up to a power of two; 0: off
   bool gro = true;       ///< merge received TCP segments
+  bool tso = true;       ///< let the port cut TCP segments if it can; ethtool -K tso
+  std::uint32_t gso_max_size = 65536;   ///< bytes of an IP packet that is cut behind the stack; ip link's
+  std::uint16_t gso_max_segs = 65535;   ///< segments of one; 1: the stack makes every segment itself
   std::vector<std::uint16_t> rx_lcores{};  ///< of each rx queue; empty: queue i on lcore i modulo their number
   RxMode rx_mode = RxMode::adaptive;
   Coalesce coalesce{};                      ///< rx_mode interrupt

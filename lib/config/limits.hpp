@@ -30,6 +30,9 @@ inline constexpr Range descriptors{32, 32768};
 inline constexpr Range rss_weight{0, 65535};
 inline constexpr Range rx_usecs{0, 100000};
 inline constexpr Range rx_frames{0, 65535};
+inline constexpr Range gso_max_size{9600, 65536};
+inline constexpr Range gso_max_segs{1, 65535};
+inline constexpr Range rps_flow_cnt{0, 1 << 20};
 inline constexpr Range gro_flush_timeout_ns{0, 1'000'000'000};
 inline constexpr Range napi_defer_hard_irqs{0, 1'000'000};
 inline constexpr Range entries{0, 1024};  // of any list

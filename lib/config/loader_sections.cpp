@@ -98,7 +98,11 @@ void read_port(const Value& value, Port& port) {
        [&](const Value& v) {
          v.parsed(port.rps_cpus, parse_lcore_mask, valid_mask);
        }},
+      {"rps_flow_cnt", [&](const Value& v) { v.number(port.rps_flow_cnt, limit::rps_flow_cnt); }},
       {"gro", [&](const Value& v) { v.flag(port.gro); }},
+      {"tso", [&](const Value& v) { v.flag(port.tso); }},
+      {"gso_max_size", [&](const Value& v) { v.number(port.gso_max_size, limit::gso_max_size); }},
+      {"gso_max_segs", [&](const Value& v) { v.number(port.gso_max_segs, limit::gso_max_segs); }},
       {"rx_mode", [&](const Value& v) { v.word(port.rx_mode, rx_mode_words); }},
       {"coalesce", [&](const Value& v) { read_coalesce(v, port.coalesce); }},
       {"gro_flush_timeout_ns", [&](const Value& v) { v.number(port.gro_flush_timeout_ns, limit::gro_flush_timeout_ns); }},

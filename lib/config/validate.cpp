@@ -72,12 +72,14 @@ void validate_lcores(const Config& config, Findings& findings) {
 void validate_sysctl(const Config& config, Findings& findings) {
   Sysctl sysctl = config.sysctl;
   for (const SysctlKey& key : sysctl_keys()) {
-    const auto values = key.values(sysctl);
-    const bool in_range =
-        std::all_of(values.begin(), values.end(), [&](std::int64_t v) { return key.min <= v && v <= key.max; });
-    if (in_range && std::is_sorted(values.begin(), values.end())) continue;
-    findings.add("sysctl." + std::string(key.name), get_sysctl(config.sysctl, key.name).value_or(""),
-                 "must be " + key.valid());
+    const std::string at = "sysctl." + std::string(key.name);
+    const std::string value = get_sysctl(config.sysctl, key.name).value_or("");
+    const std::size_t lcores = config.lcores.size();
+    if (key.kind != SysctlKind::mask) {
+      if (!key.allows(key.values(sysctl))) findings.add(at, value, "must be " + key.valid());
+    } else if (const LcoreMask& mask = *key.mask(sysctl); lcores < mask.size() && (mask >> lcores).any()) {
+      findings.add(at, value, "names absent lcores; there are " + std::to_string(lcores) + " lcores, numbered from 0");
+    }
   }
 }
 

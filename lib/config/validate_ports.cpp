@@ -145,10 +145,13 @@ void validate_ports(const Config& config, Findings& findings) {
     check_rss(port, at + ".rss", findings);
     check_tx_queues(config, port, at, findings);
     findings.range(at + ".mtu", port.mtu, limit::mtu);
+    findings.range(at + ".gso_max_size", port.gso_max_size, limit::gso_max_size);
+    findings.range(at + ".gso_max_segs", port.gso_max_segs, limit::gso_max_segs);
     findings.range(at + ".rx_queues", port.rx_queues, limit::queues);
     findings.range(at + ".tx_queues", port.tx_queues, limit::queues);
     findings.power_of_two(at + ".rx_desc", port.rx_desc, limit::descriptors);
     findings.power_of_two(at + ".tx_desc", port.tx_desc, limit::descriptors);
+    findings.range(at + ".rps_flow_cnt", port.rps_flow_cnt, limit::rps_flow_cnt);
     check_lcores(config, port, at, findings);
   }
 }

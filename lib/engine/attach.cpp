@@ -22,8 +22,8 @@ Result<std::unique_ptr<ThreadQueue>> Engine::attach_thread(std::size_t stack) {
   queue->pool = std::move(*pool);
   queue->is_running = [impl = impl_.get()] { return impl->is_running(); };
   queue->clock = &impl_->clock();
-  queue->busy_poll = std::chrono::microseconds(impl_->config.sysctl.busy_poll);
-  queue->busy_read_us = static_cast<std::uint32_t>(impl_->config.sysctl.busy_read);
+  queue->busy_poll_us = &impl_->busy_poll_us;
+  queue->busy_read_us = &impl_->busy_read_us;
   if (impl_->is_manual()) queue->step = [this](Instant until) { return step(until); };
   for (auto& lcore : impl_->lcores) {
     auto port =

@@ -36,7 +36,6 @@ std::uint16_t queue_lcore(const config::Port& port, std::uint16_t queue, std::si
 Result<void> Engine::Impl::build(const std::map<std::string, LinkEnd>& links) {
   log(LogLevel::info, std::string("variants: checksum ") + wire::checksum_variant() + ", toeplitz " +
                           name(wire::best_toeplitz_variant()) + ", gro " + gro::name(gro::best_variant()));
-  limits = softnet_limits(config.sysctl);
   if (Result<void> eal = runtime::eal_start(eal_config(config.eal)); !eal) return eal;
   if (Result<void> made = make_lcores(); !made) return made;
   if (Result<void> opened = open_ports(links); !opened) return opened;
@@ -46,7 +45,7 @@ Result<void> Engine::Impl::build(const std::map<std::string, LinkEnd>& links) {
     if (Result<void> made = make_stacks(id); !made) return made;
     make_pollers(id);
   }
-  return {};
+  return apply_sysctl(config.sysctl);
 }
 
 Result<void> Engine::Impl::make_lcores() {
@@ -54,7 +53,8 @@ Result<void> Engine::Impl::make_lcores() {
   Rng root(seed);
   const std::array<std::uint64_t, 2> secret{root.next(), root.next()};
   std::vector<steer::FlowTable*> tables;
-  worker_rings = std::make_unique<runtime::WorkerRings>(count, 2 * (limits.netdev_max_backlog + 2));
+  const runtime::SoftnetLimits limits = softnet_limits(config.sysctl);
+  worker_rings = std::make_unique<runtime::WorkerRings>(count, limits.netdev_max_backlog + 1);
   tx_rings = std::make_unique<runtime::WorkerRings>(count, 4096);
   for (std::uint16_t id = 0; id < count; ++id) {
     const auto& cpu = config.lcores[id].cpu;
@@ -105,6 +105,8 @@ Result<void> Engine::Impl::open_ports(const std::map<std::string, LinkEnd>& link
     if (Result<void> set = set_up_rss(config.ports[i], **opened); !set) return set;
     ports.push_back(std::move(*opened));
     std::vector<std::uint16_t>& placed = rx_lcores.emplace_back();
+    steering.emplace_back(ports[i]->info().rx_queues, QueueSteering{config.ports[i].rps_cpus, config.ports[i].rps_flow_cnt});
+    parked.emplace_back();
     for (std::uint16_t q = 0; q < ports[i]->info().rx_queues; ++q) placed.push_back(queue_lcore(config.ports[i], q, lcores.size()));
   }
   return {};
@@ -155,13 +157,22 @@ void Engine::Impl::wire_lcore(std::uint16_t id) {
                                              .rings = *tx_rings,
                                              .owner_waker = *wakers[place.owner],
                                              .ifindex = static_cast<std::uint16_t>(i + 1),
-                                             .capture = capture_point(id, capture::Direction::out)});
+                                             .capture = capture_point(id, capture::Direction::out),
+                                             .offloads = ports[i]->info().offloads});
   }
-  parts.steer = std::make_unique<steer::Steer>(*directory, *toeplitz);
+  parts.hand_over = std::make_unique<runtime::HandOver>(*worker_rings, id);
+  parts.steer = std::make_unique<steer::Steer>(*directory, *toeplitz, parts.hand_over.get());
   parts.receive = std::make_unique<runtime::Receive>(
-      lcore.env(), limits, *parts.steer, runtime::Receive::Wiring{*worker_rings, waker_list, parts.stack_by_ifindex, capture_point(id, capture::Direction::in)});
-  parts.backlog = std::make_unique<runtime::Backlog>(*parts.receive, *worker_rings, id, limits.dev_weight);
+      lcore.env(), lcore.softnet().limits, *parts.steer, runtime::Receive::Wiring{*worker_rings, waker_list, parts.stack_by_ifindex, capture_point(id, capture::Direction::in)});
+  parts.backlog = std::make_unique<runtime::Backlog>(*parts.receive, *worker_rings, id, lcore.softnet().limits.dev_weight);
   parts.backlog->enable(&lcore.softnet(), id);
+  parts.receive->set_backlog(*parts.backlog);
+}
+
+gro::Config Engine::Impl::gro_of(std::size_t port) const {
+  gro::Config gro = gro_config(config.sysctl, config.ports[port]);
+  gro.udp_ports = udp_ports.get();
+  return gro;
 }
 
 void Engine::Impl::make_pollers(std::uint16_t id) {
@@ -177,10 +188,9 @@ void Engine::Impl::make_pollers(std::uint16_t id) {
                         .ifindex = static_cast<std::uint16_t>(i + 1),
                         .has_verdicts = info.offloads.rx_l4_checksum};
       wiring.lcores = lcores.size();
-      auto poller = std::make_unique<runtime::RxPoller>(wiring, gro_config(config.sysctl, port));
+      auto poller = std::make_unique<runtime::RxPoller>(wiring, gro_of(i));
       poller->tunables = napi_tunables(port);
-      parts.steer->set_rps(static_cast<std::uint16_t>(i + 1), q, steer::RpsMap::of(port.rps_cpus));
-      lcores[id]->adopt(std::move(poller));
+      plant(i, q, std::move(poller));
     }
   }
 }
@@ -200,13 +210,13 @@ Result<void> Engine::Impl::make_stack(std::uint16_t id, std::size_t index) {
   options.tcp.port_phase = id;
   options.udp.port_stride = options.tcp.port_stride;
   options.udp.port_phase = id;
+  options.udp.gro_ports = udp_ports.get();
   auto stack = std::make_unique<socket::Stack>(lcores[id]->env(), *flow_tables[id], options);
-  stack->sockets().set_busy_poller(*lcores[id], static_cast<std::uint32_t>(config.sysctl.busy_read));
   std::map<std::string, neighbor::Interface*> by_name;
   for (const config::StackInterface& wanted_interface : wanted.interfaces) {
     const std::uint16_t ifindex = ifindex_of(config, wanted_interface.port);
     Result<neighbor::Interface*> interface = stack->add_interface(
-        make_interface(wanted_interface, ifindex, ports[ifindex - 1u]->info(), *parts.tx_paths[ifindex]));
+        make_interface(wanted_interface, ifindex, config.ports[ifindex - 1u], ports[ifindex - 1u]->info(), *parts.tx_paths[ifindex]));
     if (!interface) return tl::unexpected(interface.error());
     by_name[(*interface)->name] = *interface;
     parts.stack_by_ifindex[ifindex] = stack.get();

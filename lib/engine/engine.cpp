@@ -65,6 +65,7 @@ Engine::Impl::~Impl() {
   if (tx_rings) tx_rings->drain([&](pkt::Packet p) { drop(lcores[0]->env(), std::move(p), stats::DropReason::shutdown); });
   if (worker_rings) worker_rings->drain([&](pkt::Packet p) { drop(lcores[0]->env(), std::move(p), stats::DropReason::shutdown); });
   for (auto& lcore : lcores) lcore->parts = {};
+  parked.clear();
   ports.clear();
   for (auto& lcore : lcores) lcore->env().home = nullptr;
   homes.clear();
@@ -214,7 +215,8 @@ Instant Engine::next_deadline() {
     if (lcore->has_work()) return now();  // handed over by another lcore after this one had its pass
     next = std::min(next, lcore->next_deadline());
   }
-  for (auto& port : impl_->ports) next = std::min(next, port->next_arrival());
+  for (std::size_t i = 0; i < impl_->ports.size(); ++i)
+    if (impl_->is_up(i)) next = std::min(next, impl_->ports[i]->next_arrival());
   return next;
 }
 

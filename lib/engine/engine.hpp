@@ -71,6 +71,12 @@ class Engine {
 
   /// A port's knobs while it runs (port_control.hpp). ENODEV: no port has that name.
   [[nodiscard]] Result<PortControl> port(std::string_view name);
+  /// sysctl -w: a tunable by its dotted name, from now on, on every lcore (doc/config.md). One is changed and read at a
+  /// time. A raised net.core.netdev_max_backlog makes the worker rings grow to it; lowered again they stay as large.
+  /// ENOENT: no such name; EINVAL: the message says what would be valid; EOPNOTSUPP: read only when an engine is created.
+  [[nodiscard]] Result<void> set_sysctl(std::string_view name, std::string_view value);
+  /// sysctl -n: its value now.
+  [[nodiscard]] Result<std::string> sysctl(std::string_view name) const;
   /// /proc/interrupts and /proc/softirqs: a line for each rx queue's interrupt or each vector, a column for each lcore.
   [[nodiscard]] std::string proc_interrupts() const;
   [[nodiscard]] std::string proc_softirqs() const;

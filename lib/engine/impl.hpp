@@ -5,6 +5,7 @@
 #include <millrace/engine/engine.hpp>
 #include <millrace/engine/executor.hpp>
 #include <millrace/engine/port_control.hpp>
+#include <millrace/gro/gro.hpp>
 #include <millrace/pkt/home.hpp>
 #include <millrace/pkt/pool.hpp>
 #include <millrace/runtime/lcore.hpp>
@@ -28,11 +29,16 @@ namespace millrace {
 struct Engine::Impl {
   ~Impl();
 
+  /// What sysfs has of an rx queue.
+  struct QueueSteering {
+    config::LcoreMask rps_cpus{};
+    std::uint32_t rps_flow_cnt = 0;
+  };
+
   Config config;
   std::uint64_t seed = 0;
   runtime::MonotonicClock monotonic;
   runtime::ManualClock manual;
-  runtime::SoftnetLimits limits;
   std::vector<std::unique_ptr<pkt::Pool>> pools;                  ///< by lcore
   std::unique_ptr<pkt::HomeRings> home_rings;
   std::vector<std::unique_ptr<runtime::Waker>> wakers;            ///< by lcore
@@ -40,16 +46,22 @@ struct Engine::Impl {
   std::vector<std::unique_ptr<steer::FlowTable>> flow_tables;     ///< by lcore
   std::optional<steer::Directory> directory;
   std::optional<steer::Toeplitz> toeplitz;
+  std::unique_ptr<steer::SockFlows> sock_flows;                   ///< null: RFS is off
   std::vector<std::shared_ptr<sim::Link>> sim_links;              ///< kept while their ports are open
   std::map<std::string, std::shared_ptr<sim::Link>> free_links;   ///< of sim ports that the application drives
   std::vector<std::unique_ptr<port::Port>> ports;                 ///< by ifindex - 1
   std::vector<std::vector<std::uint16_t>> rx_lcores;              ///< of each port's rx queues, as they are now
+  std::unique_ptr<gro::UdpPorts> udp_ports = std::make_unique<gro::UdpPorts>();
+  std::vector<std::vector<QueueSteering>> steering;               ///< the same
+  std::vector<std::vector<std::unique_ptr<runtime::RxPoller>>> parked;  ///< of ports that are down; empty: it is up
   std::unique_ptr<runtime::WorkerRings> worker_rings;
   std::unique_ptr<runtime::WorkerRings> tx_rings;
   runtime::PerLcore<runtime::Lcore> lcores;                       ///< each on its CPU's node
   std::vector<std::unique_ptr<pkt::Home>> homes;                  ///< by lcore
   std::unique_ptr<Capturing> capturing;                           ///< null: no capture
   std::vector<std::thread> threads;
+  std::atomic<std::int64_t> busy_poll_us{0};                      ///< net.core.busy_poll and busy_read, for threads outside
+  std::atomic<std::int64_t> busy_read_us{0};
   std::atomic<bool> stopping{false};
   std::atomic<bool> ending{false};                                ///< no lcore will read its inbox again
   std::optional<Executor> executor{std::in_place};                ///< first to go: its tasks post to the lcores
@@ -67,18 +79,27 @@ struct Engine::Impl {
   Result<std::unique_ptr<port::Port>> open_port(std::size_t index, const std::map<std::string, LinkEnd>& links);
   [[nodiscard]] runtime::CapturePoint capture_point(std::uint16_t id, capture::Direction direction) const;
   void wire_lcore(std::uint16_t id);
+  [[nodiscard]] gro::Config gro_of(std::size_t port) const;
   void make_pollers(std::uint16_t id);
   Result<void> make_stacks(std::uint16_t id);
   Result<void> make_stack(std::uint16_t id, std::size_t index);
   void run_lcore(std::uint16_t id, std::promise<Result<void>> ready);  // engine.cpp
 
+  // sysctl.cpp
+  Result<void> apply_sysctl(const config::Sysctl& wanted);
+  void apply_sysctl_on(std::uint16_t lcore, const config::Sysctl& before);
   [[nodiscard]] stats::PacketBalance packet_balance() const;        // stats.cpp
   void close_books() const;                                         // engine.cpp
   [[nodiscard]] stats::DevStats dev_stats(std::size_t port) const;  // dev_stats.cpp
 
   // port_control.cpp
   void control(std::uint16_t lcore, const std::function<void()>& f);
-  void move_queue(std::size_t port, std::uint16_t queue, std::uint16_t to);
+  void replant(std::size_t port, std::uint16_t queue, std::uint16_t to);
+  void plant(std::size_t port, std::uint16_t queue, std::unique_ptr<runtime::RxPoller> poller);
+  void bring_up(std::size_t port);
+  void take_down(std::size_t port);
+  void on_poller(std::size_t port, std::uint16_t queue, const std::function<void(runtime::RxPoller&)>& f);
+  [[nodiscard]] bool is_up(std::size_t port) const { return parked[port].empty(); }
   static std::uint32_t napi_id(std::size_t port, std::uint16_t queue) {
     return static_cast<std::uint32_t>((port + 1) << 16 | (queue + 1u));
   }

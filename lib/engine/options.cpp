@@ -116,6 +116,7 @@ sim::EndOptions sim_options(const config::Port& port, std::uint16_t ifindex, std
   end.queues = port.rx_queues;
   end.tx_queues = port.tx_queues;
   end.mtu = port.mtu;
+  end.tso = port.tso;
   return end;
 }
 
@@ -136,6 +137,7 @@ ethdev::Options ethdev_options(const config::Port& port, std::uint16_t ifindex) 
   options.rx_ring = port.rx_desc;
   options.tx_ring = port.tx_desc;
   options.mtu = port.mtu;
+  options.tso = port.tso;
   using Interrupts = ethdev::Options::Interrupts;
   if (port.rx_mode != config::RxMode::poll)
     options.interrupts = port.rx_mode == config::RxMode::interrupt ? Interrupts::needed : Interrupts::if_possible;
@@ -154,13 +156,15 @@ TxPlace tx_place(const config::Port& port, std::uint16_t lcore, std::size_t lcor
   return {.queue = queue, .owner = queue};
 }
 
-neighbor::Interface make_interface(const config::StackInterface& wanted, std::uint16_t ifindex, const port::Info& port,
-                                   neighbor::LinkOutput& output) {
+neighbor::Interface make_interface(const config::StackInterface& wanted, std::uint16_t ifindex,
+                                   const config::Port& wanted_port, const port::Info& port, neighbor::LinkOutput& output) {
   neighbor::Interface interface;
   interface.ifindex = ifindex;
   interface.name = wanted.name;
   interface.mac = port.mac;
   interface.mtu = port.mtu;
+  interface.gso_max_size = wanted_port.gso_max_size;
+  interface.gso_max_segs = wanted_port.gso_max_segs;
   interface.addresses = wanted.addresses;
   interface.addresses.push_back(link_local(port.mac));
   interface.output = &output;

@@ -36,7 +36,8 @@ struct TxPlace {
 
 /// The interface with its addresses, and the IPv6 link-local one that its MAC gives (RFC 4291 appendix A).
 [[nodiscard]] neighbor::Interface make_interface(const config::StackInterface& wanted, std::uint16_t ifindex,
-                                                 const port::Info& port, neighbor::LinkOutput& output);
+                                                 const config::Port& wanted_port, const port::Info& port,
+                                                 neighbor::LinkOutput& output);
 [[nodiscard]] std::uint16_t ifindex_of(const Config& config, const std::string& port);
 /// The interface that a route leaves by: the one it names, or the one on whose link its gateway is.
 [[nodiscard]] std::string route_interface(const config::Stack& stack, const config::Route& route);

@@ -7,7 +7,9 @@
 #include <millrace/engine/options.hpp>
 #include <millrace/engine/rss.hpp>
 
+#include <bit>
 #include <cerrno>
+#include <utility>
 
 namespace millrace {
 
@@ -29,37 +31,113 @@ void Engine::Impl::control(std::uint16_t lcore, const std::function<void()>& f) 
   done.get_future().get();
 }
 
-void Engine::Impl::move_queue(std::size_t port, std::uint16_t queue, std::uint16_t to) {
-  const std::uint16_t from = rx_lcores[port][queue];
-  if (from == to) return;
+// Gives a queue to its lcore, with its steering as it is wanted now.
+void Engine::Impl::plant(std::size_t port, std::uint16_t queue, std::unique_ptr<runtime::RxPoller> poller) {
+  const auto ifindex = static_cast<std::uint16_t>(port + 1);
+  runtime::Lcore& lcore = *lcores[rx_lcores[port][queue]];
+  lcore.parts.steer->set_rps(ifindex, queue, steer::RpsMap::of(steering[port][queue].rps_cpus));
+  lcore.parts.steer->set_rps_flow_cnt(ifindex, queue, steering[port][queue].rps_flow_cnt);
+  poller->configure_gro(lcore.env(), gro_of(port));  // it may have missed a change
+  lcore.adopt(std::move(poller));
+}
+
+// Takes a queue from its lcore and gives it to `to`, to be steered as is wanted now. What the old lcore has handed over is
+// delivered before anything that comes later is steered (receive_path F8, X18).
+void Engine::Impl::replant(std::size_t port, std::uint16_t queue, std::uint16_t to) {
+  const std::uint16_t from = std::exchange(rx_lcores[port][queue], to);
+  if (!is_up(port)) return;
   std::unique_ptr<runtime::RxPoller> poller;
   control(from, [&] { poller = lcores[from]->release(napi_id(port, queue)); });
-  // What `from` handed over must be delivered before `to` hands over what came later (receive_path F8, X18).
   for (std::uint16_t target = 0; target < lcores.size(); ++target)
-    if (target != from) control(target, [&] { lcores[target]->parts.backlog->drain(lcores[target]->env(), from); });
-  rx_lcores[port][queue] = to;
-  control(to, [&] {
-    lcores[to]->parts.steer->set_rps(static_cast<std::uint16_t>(port + 1), queue, steer::RpsMap::of(config.ports[port].rps_cpus));
-    lcores[to]->adopt(std::move(poller));
-  });
+    control(target, [&] { lcores[target]->parts.backlog->drain(lcores[target]->env(), from); });
+  control(to, [&] { plant(port, queue, std::move(poller)); });
+}
+
+Result<void> PortControl::check_queue(std::uint16_t queue) const {
+  const std::size_t queues = engine_.impl_->rx_lcores[index_].size();
+  if (queue < queues) return {};
+  return failure(EINVAL, "rx queue " + std::to_string(queue) + ": the port has " + std::to_string(queues));
 }
 
 Result<void> PortControl::set_smp_affinity(std::uint16_t queue, const config::LcoreMask& mask) {
   Engine::Impl& impl = *engine_.impl_;
-  const auto& placed = impl.rx_lcores[index_];
-  if (queue >= placed.size())
-    return failure(EINVAL, "rx queue " + std::to_string(queue) + ": the port has " + std::to_string(placed.size()));
+  if (Result<void> there = check_queue(queue); !there) return there;
   std::uint16_t to = 0;
   while (to < mask.size() && !mask.test(to)) ++to;
   if (to >= impl.lcores.size())
     return failure(EINVAL, "smp_affinity " + config::to_string(mask) + " names no lcore; there are " + std::to_string(impl.lcores.size()));
-  impl.move_queue(index_, queue, to);
+  if (to != impl.rx_lcores[index_][queue]) impl.replant(index_, queue, to);
   return {};
 }
 
 config::LcoreMask PortControl::smp_affinity(std::uint16_t queue) const {
   return config::LcoreMask().set(engine_.impl_->rx_lcores[index_].at(queue));
 }
+
+// As the configuration would have it, of one queue.
+Result<void> PortControl::steer(std::uint16_t queue, const config::LcoreMask& rps_cpus, std::uint32_t rps_flow_cnt) {
+  Engine::Impl& impl = *engine_.impl_;
+  if (Result<void> there = check_queue(queue); !there) return there;
+  Config wanted = impl.config;
+  wanted.ports[index_].rps_cpus = rps_cpus;
+  wanted.ports[index_].rps_flow_cnt = rps_flow_cnt;
+  if (const auto problems = config::validate(wanted); !problems.empty()) return failure(EINVAL, problems[0].to_string());
+  impl.steering[index_][queue] = {rps_cpus, rps_flow_cnt};
+  impl.replant(index_, queue, impl.rx_lcores[index_][queue]);
+  return {};
+}
+
+Result<void> PortControl::set_rps_cpus(std::uint16_t queue, const config::LcoreMask& mask) {
+  return steer(queue, mask, queue < engine_.impl_->steering[index_].size() ? engine_.impl_->steering[index_][queue].rps_flow_cnt : 0);
+}
+
+config::LcoreMask PortControl::rps_cpus(std::uint16_t queue) const { return engine_.impl_->steering[index_].at(queue).rps_cpus; }
+
+Result<void> PortControl::set_rps_flow_cnt(std::uint16_t queue, std::uint32_t flows) {
+  return steer(queue, queue < engine_.impl_->steering[index_].size() ? rps_cpus(queue) : config::LcoreMask(), flows);
+}
+
+std::uint32_t PortControl::rps_flow_cnt(std::uint16_t queue) const {
+  const std::uint32_t flows = engine_.impl_->steering[index_].at(queue).rps_flow_cnt;
+  return flows == 0 ? 0 : std::bit_ceil(flows);
+}
+
+void PortControl::set_up(bool up) {
+  Engine::Impl& impl = *engine_.impl_;
+  if (up == impl.is_up(index_)) return;
+  up ? impl.bring_up(index_) : impl.take_down(index_);
+}
+
+void Engine::Impl::bring_up(std::size_t port) {
+  for (std::uint16_t id = 0; id < lcores.size(); ++id) control(id, [&] { lcores[id]->parts.tx_paths[port + 1]->set_up(true); });
+  for (std::uint16_t q = 0; q < parked[port].size(); ++q)
+    control(rx_lcores[port][q], [&] { plant(port, q, std::move(parked[port][q])); });
+  parked[port].clear();
+}
+
+void Engine::Impl::take_down(std::size_t port) {
+  for (std::uint16_t q = 0; q < rx_lcores[port].size(); ++q) {
+    runtime::Lcore& lcore = *lcores[rx_lcores[port][q]];
+    control(rx_lcores[port][q], [&] { parked[port].push_back(lcore.release(napi_id(port, q))); });
+  }
+  // Nothing is handed over any more.
+  for (std::uint16_t id = 0; id < lcores.size(); ++id) {
+    runtime::LcoreParts& parts = lcores[id]->parts;
+    control(id, [&] {
+      parts.tx_paths[port + 1]->set_up(false);
+      parts.backlog->flush(lcores[id]->env(), static_cast<std::uint16_t>(port + 1));
+    });
+  }
+}
+
+// Has the lcore of a queue, if it has one now, do something with its poller.
+void Engine::Impl::on_poller(std::size_t port, std::uint16_t queue, const std::function<void(runtime::RxPoller&)>& f) {
+  if (!is_up(port)) return f(*parked[port].at(queue));
+  const std::uint16_t lcore = rx_lcores[port].at(queue);
+  control(lcore, [&] { f(*lcores[lcore]->poller_of(napi_id(port, queue))); });
+}
+
+bool PortControl::is_up() const { return engine_.impl_->is_up(index_); }
 
 Result<void> PortControl::set_coalesce(const config::Coalesce& coalesce) {
   Engine::Impl& impl = *engine_.impl_;
@@ -68,21 +146,32 @@ Result<void> PortControl::set_coalesce(const config::Coalesce& coalesce) {
   if (const auto problems = config::validate(wanted); !problems.empty()) return failure(EINVAL, problems[0].to_string());
   impl.config.ports[index_].coalesce = coalesce;
   for (std::uint16_t q = 0; q < impl.rx_lcores[index_].size(); ++q) {
-    const std::uint16_t lcore = impl.rx_lcores[index_][q];
-    impl.control(lcore, [&] {
-      impl.lcores[lcore]->poller_of(impl.napi_id(index_, q))->interrupt().set_coalesce(coalesce_of(coalesce));
-    });
+    impl.on_poller(index_, q, [&](runtime::RxPoller& poller) { poller.interrupt().set_coalesce(coalesce_of(coalesce)); });
   }
   return {};
 }
 
+void PortControl::set_gro(bool on) {
+  Engine::Impl& impl = *engine_.impl_;
+  impl.config.ports[index_].gro = on;
+  if (!impl.is_up(index_)) return;  // plant() looks when it goes up
+  for (std::uint16_t q = 0; q < impl.rx_lcores[index_].size(); ++q) {
+    const std::uint16_t lcore = impl.rx_lcores[index_][q];
+    impl.control(lcore, [&] {
+      impl.lcores[lcore]->poller_of(impl.napi_id(index_, q))->configure_gro(impl.lcores[lcore]->env(), impl.gro_of(index_));
+      // What was held has gone up, and is answered at the end of a pass: one is due.
+      static_cast<void>(impl.lcores[lcore]->post_control([] {}));
+    });
+  }
+}
+
+bool PortControl::gro() const { return engine_.impl_->config.ports[index_].gro; }
+
 config::Coalesce PortControl::coalesce(std::uint16_t queue) const {
   Engine::Impl& impl = *engine_.impl_;
   config::Coalesce shown = impl.config.ports[index_].coalesce;
-  const std::uint16_t lcore = impl.rx_lcores[index_].at(queue);
-  impl.control(lcore, [&] {
-    const Duration usecs = impl.lcores[lcore]->poller_of(impl.napi_id(index_, queue))->interrupt().current_usecs();
-    shown.rx_usecs = static_cast<std::uint32_t>(usecs / 1us);
+  impl.on_poller(index_, queue, [&](runtime::RxPoller& poller) {
+    shown.rx_usecs = static_cast<std::uint32_t>(poller.interrupt().current_usecs() / 1us);
   });
   return shown;
 }

@@ -28,11 +28,29 @@ class PortControl {
   [[nodiscard]] Result<void> set_smp_affinity(std::uint16_t queue, const config::LcoreMask& mask);
   [[nodiscard]] config::LcoreMask smp_affinity(std::uint16_t queue) const;
 
+  /// sysfs's queues/rx-N/rps_cpus and rps_flow_cnt: over which lcores a queue's packets are spread, and how many of its
+  /// flows RFS places (rounded up to a power of two; 0: off). Under traffic: what was steered before is delivered first.
+  /// EINVAL: no such queue, or as the configuration would have it.
+  [[nodiscard]] Result<void> set_rps_cpus(std::uint16_t queue, const config::LcoreMask& mask);
+  [[nodiscard]] config::LcoreMask rps_cpus(std::uint16_t queue) const;
+  [[nodiscard]] Result<void> set_rps_flow_cnt(std::uint16_t queue, std::uint32_t flows);
+  [[nodiscard]] std::uint32_t rps_flow_cnt(std::uint16_t queue) const;
+
+  /// ip link set up or down. Down: its queues are not polled any more, what waits of it on worker rings or for the device
+  /// is dropped (drop.port_down), and so is what is sent through it. Other ports' packets keep their order.
+  void set_up(bool up);
+  [[nodiscard]] bool is_up() const;
+
   /// ethtool -C: the hold-off of every rx queue. EINVAL as the configuration would have it, or when the port's rx_mode
   /// is not interrupt.
   [[nodiscard]] Result<void> set_coalesce(const config::Coalesce& coalesce);
   /// ethtool -c of one queue: rx_usecs is the one in force, which adaptive-rx chose if that is on.
   [[nodiscard]] config::Coalesce coalesce(std::uint16_t queue) const;
+
+  /// ethtool -K gro: for every rx queue, under traffic. What is held goes up first, so nothing is lost or reordered; the
+  /// link stays up.
+  void set_gro(bool on);
+  [[nodiscard]] bool gro() const;
 
   /// ethtool -X and -N: what `rss` gives of key, fields and shares, under traffic; the rest stays as it is. Flows that go
   /// to another queue then may be overtaken there, as with any NIC. EINVAL as the configuration would have it;
@@ -53,6 +71,9 @@ class PortControl {
   [[nodiscard]] NamedValues ethtool_statistics() const;
 
  private:
+  [[nodiscard]] Result<void> check_queue(std::uint16_t queue) const;
+  [[nodiscard]] Result<void> steer(std::uint16_t queue, const config::LcoreMask& rps_cpus, std::uint32_t rps_flow_cnt);
+
   Engine& engine_;
   std::size_t index_;
 };

@@ -19,6 +19,7 @@ int ThreadQueue::set_option(Socket socket, socket::Option option, std::int64_t v
     case Option::timestampns: slot->timestamp.set(option, value != 0); return 0;
     case Option::busy_poll: slot->busy_poll.us = static_cast<std::uint32_t>(value); return 0;
     case Option::busy_poll_budget: slot->busy_poll.budget = static_cast<std::uint16_t>(value); return 0;
+    case Option::udp_segment: slot->set[option] = value; break;
     default: slot->set[option] = value != 0; break;  // the others are switches of the sockets on the lcores
   }
   for (std::uint16_t lcore = 0; lcore < impl_->lanes.size(); ++lcore)

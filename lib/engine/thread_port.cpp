@@ -108,7 +108,7 @@ void ThreadPort::attach(std::uint32_t id, Slot& slot, socket::Stream& stream) {
   stream.on_closed([this, id](socket::Stream& closed, int error) {
     Slot& s = slots_.at(id);
     // The stream goes when this returns: what it holds is kept here.
-    while (pkt::Packet unread = closed.read_packet()) s.to_read.push_back(std::move(unread));
+    while (pkt::Packet unread = closed.take_packet()) s.to_read.push_back(std::move(unread));
     ended(id, s, error);
   });
 }
@@ -218,7 +218,7 @@ bool ThreadPort::tell(std::uint32_t id, Slot& slot) {
 bool ThreadPort::tell_data(std::uint32_t id, Slot& slot) {
   while (slot.under_way < thread_window_bytes) {
     pkt::Packet packet = slot.to_read.pop_front();
-    if (!packet && slot.stream != nullptr) packet = slot.stream->read_packet();
+    if (!packet && slot.stream != nullptr) packet = slot.stream->take_packet();
     if (!packet) return true;
     const std::uint32_t bytes = packet.length();
     pkt::Mbuf* m = packet.release();
@@ -236,7 +236,7 @@ bool ThreadPort::tell_datagrams(std::uint32_t id, Slot& slot) {
   while (slot.under_way < thread_window_bytes) {
     if (to_thread.size() == to_thread.capacity()) return false;
     Endpoint from;
-    pkt::Packet packet = slot.udp->receive_packet(from);
+    pkt::Packet packet = slot.udp->take_packet(from);
     if (!packet) return true;
     slot.under_way += packet.length();
     give({.kind = Kind::datagram, .socket = id, .packet = packet.release(), .endpoint = from});

@@ -65,7 +65,7 @@ ThreadQueue::Impl::Slot* ThreadQueue::Impl::find(Socket socket) {
 
 ThreadQueue::Impl::Slot& ThreadQueue::Impl::open(Socket socket) {
   Slot& slot = slots[socket];
-  slot.busy_poll.us = busy_read_us;
+  slot.busy_poll.us = static_cast<std::uint32_t>(busy_read_us->load(std::memory_order_relaxed));
   return slot;
 }
 
@@ -267,6 +267,7 @@ std::int64_t ThreadQueue::receive_from(Socket socket, std::span<std::uint8_t> in
   const std::uint32_t length = packet.length();
   packet.copy_out(0, into);
   control.timestamp = slot->timestamp.told(packet.meta().rx_time);
+  control.segment_size = packet.meta().gso_size;
   pkt::consume(std::move(packet));
   impl_->give_back(socket, *slot, lcore, length);
   return length;

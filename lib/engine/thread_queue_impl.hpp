@@ -115,8 +115,8 @@ struct ThreadQueue::Impl {
   std::vector<WaitSet::Impl*> sets;
   WaitSet::Impl::Entry* watch = nullptr;    ///< WaitSet::queue_events
   runtime::Clock* clock = nullptr;
-  Duration busy_poll{0};                    ///< net.core.busy_poll
-  std::uint32_t busy_read_us = 0;           ///< net.core.busy_read
+  const std::atomic<std::int64_t>* busy_poll_us = nullptr;  ///< net.core.busy_poll, the engine's
+  const std::atomic<std::int64_t>* busy_read_us = nullptr;  ///< net.core.busy_read
   std::function<bool(Instant)> step;        ///< set when the clock is manual: ThreadQueue::set_step
   bool armed = false;                       ///< the lcores will write the eventfd
   bool signalled = false;                   ///< the eventfd is readable, as far as is known here

@@ -121,6 +121,7 @@ void ThreadQueue::Impl::wait_until(Instant until, const std::function<bool()>& r
     return;
   }
   // Awake, so nobody writes the eventfd for us.
+  const Duration busy_poll = std::chrono::microseconds(busy_poll_us->load(std::memory_order_relaxed));
   if (busy_poll > 0ns) disarm();
   for (const Instant end = std::min(until, clock->now() + busy_poll); clock->now() < end;) {
     collect();

@@ -44,6 +44,12 @@ struct Env {
   if (fresh) env.stats->ledger.add(stats::Ledger::made);
   return fresh;
 }
+/// Pool::split_front(): what is taken off the front is a packet of its own; null when the pool is empty.
+[[nodiscard]] inline pkt::Packet split_front(Env& env, pkt::Packet& from, std::uint32_t bytes) {
+  pkt::Packet front = env.pool->split_front(from, bytes);
+  if (front && from) env.stats->ledger.add(stats::Ledger::made);
+  return front;
+}
 /// Appends the buffers of `tail`, which ends as a packet of its own.
 inline void join(Env& env, pkt::Packet& whole, pkt::Packet tail) {
   env.stats->ledger.add(stats::Ledger::joined);

@@ -95,10 +95,7 @@ struct CompareAvx512 {
     differ = _mm256_or_si256(differ, block(a, b, mask, last));
     return _mm256_testz_si256(differ, differ) == 0;
   }
-  MR_TARGET_AVX512 static std::uint32_t matches(const std::uint32_t* tags, std::uint32_t tag) {
-    const __m128i set = _mm_load_si128(reinterpret_cast<const __m128i*>(tags));
-    return _mm_cmpeq_epi32_mask(set, _mm_set1_epi32(static_cast<int>(tag)));
-  }
+  MR_TARGET_AVX512 static std::uint32_t matches(const std::uint32_t* tags, std::uint32_t tag) { return CompareAvx2::matches(tags, tag); }
 };
 
 #endif

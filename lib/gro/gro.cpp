@@ -43,7 +43,7 @@ void clear_merge_marks(pkt::Meta& meta) {
 bool takes_burst_path(const pkt::Packet& packet, const Segment& segment) {
   const pkt::Mbuf& m = packet.mbuf();
   return segment.layout.l3_offset == wire::ethernet_header_bytes && m.data_off + HeaderMask::bytes <= m.buf_len &&
-         (segment.flags & wire::tcp_flag::cwr) == 0;
+         !segment.is_udp() && (segment.flags & wire::tcp_flag::cwr) == 0;
 }
 
 }  // namespace
@@ -59,12 +59,15 @@ Verdict Gro::receive(Env& env, pkt::Packet packet, pkt::PacketList& up) {
   const Kind kind = read(packet, segment);
   if (kind == Kind::other) return pass_alone(std::move(packet), up);
   if (kind == Kind::unreadable) {
-    close_addresses(segment, up);
+    close_unread(segment, up);
     return pass_alone(std::move(packet), up);
   }
 
+  const bool wanted = wants(segment);
+  // A socket that no longer wants them may have left some here.
+  if (!wanted && udp_held_ == 0) return pass_alone(std::move(packet), up);
   const std::uint64_t hash = flow_hash(segment, env.secret);
-  const bool is_candidate = kind == Kind::candidate && checksum_allows(packet, segment);
+  const bool is_candidate = kind == Kind::candidate && wanted && checksum_allows(packet, segment);
   if (Held* held = table_.find(hash, segment)) {
     if (is_candidate && may_join(*held, segment, packet.mbuf(), config_.max_size)) {
       return join(env, *held, std::move(packet), segment, up);
@@ -73,6 +76,11 @@ Verdict Gro::receive(Env& env, pkt::Packet packet, pkt::PacketList& up) {
   }
   if (!is_candidate || !may_begin(segment)) return pass_alone(std::move(packet), up);
   return begin(env, std::move(packet), segment, hash, up);
+}
+
+// E16: UDP is merged only for those who asked.
+bool Gro::wants(const Segment& segment) const {
+  return !segment.is_udp() || (config_.udp_ports != nullptr && config_.udp_ports->wants(segment.destination_port()));
 }
 
 // E10. Behind extension headers a wrong sum may be ours: a routing header names another final destination than the
@@ -118,6 +126,7 @@ Verdict Gro::begin(Env& env, pkt::Packet packet, const Segment& segment, std::ui
   held->family = segment.family;
   held->id_step = 1;
   held->packet = std::move(packet);
+  udp_held_ += segment.is_udp() ? 1 : 0;
   count(Counter::held);
   return Verdict::held;
 }
@@ -129,10 +138,10 @@ Verdict Gro::join(Env& env, Held& held, pkt::Packet packet, const Segment& segme
   if (held.family == 4 && held.count == 1 && repeats_id(held, segment.id)) held.id_step = 0;
   held.next_id = static_cast<std::uint16_t>(segment.id + held.id_step * segment.count);
   held.count = static_cast<std::uint16_t>(held.count + segment.count);
-  const bool last = is_last(segment, held.mss);
+  const bool last = is_last(segment, held.mss) || is_full(held);
   // FIN and PSH of the last segment are the whole packet's (E9). Only then: a byte stored here stalls the comparison
   // of the next segment, which loads it as part of a word.
-  if (last) held.packet.data()[held.layout.l4_offset + 13u] |= segment.flags & (wire::tcp_flag::fin | wire::tcp_flag::psh);
+  if (last && !segment.is_udp()) held.packet.data()[held.layout.l4_offset + 13u] |= segment.flags & (wire::tcp_flag::fin | wire::tcp_flag::psh);
   const std::uint16_t buffers = packet.segments();
   packet.trim_front(segment.layout.payload_offset());
   const bool freed = packet.segments() != buffers;
@@ -148,9 +157,17 @@ Verdict Gro::join(Env& env, Held& held, pkt::Packet packet, const Segment& segme
 
 void Gro::close(Held& held, Counter why, pkt::PacketList& up) {
   count(why);
+  udp_held_ -= (held.link & udp_link) != 0 ? 1 : 0;
   finish(held);
   table_.erase(held);
   pass_up(std::move(held.packet), held.count, up);
+}
+
+void Gro::close_unread(Segment segment, pkt::PacketList& up) {
+  if (!segment.is_udp() || udp_held_ > 0) close_addresses(segment, up);
+  if (!segment.hides_protocol) return;
+  segment.link |= udp_link;
+  close_addresses(segment, up);
 }
 
 void Gro::close_addresses(const Segment& segment, pkt::PacketList& up) {
@@ -191,6 +208,7 @@ void Gro::close_all(pkt::PacketList& up) {
   tally(Counter::packets_out, table_.size());
   up.splice_back(normal_);
   normal_segments_ = 0;
+  udp_held_ = 0;
   table_.take_all([&up](Held& held) {
     finish(held);
     up.push_back(std::move(held.packet));

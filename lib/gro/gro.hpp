@@ -5,6 +5,7 @@
 #include <millrace/gro/arrival.hpp>
 #include <millrace/gro/held.hpp>
 #include <millrace/gro/simd.hpp>
+#include <millrace/gro/udp_ports.hpp>
 #include <millrace/pkt/burst.hpp>
 
 #include <array>
@@ -22,22 +23,24 @@ struct Config {
   Duration tick = 1ms;               ///< by which held packets age; Linux's 1/HZ
   Duration poll_hold = 10us;         ///< how long complete() keeps an active flow's packet; 0: not at all, as Linux
   Table table = Table::sets64x4;
+  const UdpPorts* udp_ports = nullptr;  ///< for which local ports datagrams are merged (E16); null: none; outlives Gro
   Variant variant = best_variant();  ///< of the burst path; must be supported here
+  bool operator==(const Config&) const = default;
 };
 
 /// What became of a packet given to GRO (receive_path E3). CONSUMED, Linux's fifth, needs protocols of users (E15).
 enum class Verdict : std::uint8_t { normal, held, merged, merged_free };
 
 /// Generic receive offload: joins TCP segments of one flow, in order, into packets of up to 64 KiB, so that the stack
-/// handles one header instead of many. One per NAPI; used by the lcore that polls it.
+/// handles one header instead of many; UDP datagrams of equal size too, up to 64, where a socket asked for it (E16). One per NAPI; used by the lcore that polls it.
 ///
 /// Order (receive_path X18): packets of one flow, which is what the socket lookup sees of them, come out as they
 /// came in, whatever GRO does with each. A packet of which no flow can be read is ordered among all flows between
 /// its addresses.
 ///
 /// A merged packet carries Meta::{gso_size, gso_segs, gso_fixed_id}. Its lengths and IPv4 header checksum are right;
-/// its TCP checksum field holds the sum of the pseudo-header only, which is what a port that is asked for
-/// ChecksumRequest::tcp expects to find. Its verdict is `good`, for every segment's was. Segments are chained, never
+/// its layer-4 checksum field holds the sum of the pseudo-header only, which is what a port that is asked for
+/// ChecksumRequest::tcp or udp expects to find. Its verdict is `good`, for every segment's was. Segments are chained, never
 /// copied; up to the limits of size and time named in Config they keep their buffers out of the pool.
 class Gro {
  public:
@@ -83,6 +86,8 @@ class Gro {
   void tally(stats::Gro which, std::uint32_t n) { tally_[static_cast<std::size_t>(which)] += n; }
   void receive_slowly(Env& env, pkt::Packet packet, const Arrival& arrival, pkt::PacketList& up);
   void pass_up(pkt::Packet packet, std::uint32_t segments, pkt::PacketList& up);
+  [[nodiscard]] bool wants(const Segment& segment) const;
+  void close_unread(Segment segment, pkt::PacketList& up);
   Verdict pass_alone(pkt::Packet packet, pkt::PacketList& up);
   bool checksum_allows(pkt::Packet& packet, const Segment& segment);
   Verdict begin(Env& env, pkt::Packet packet, const Segment& segment, std::uint64_t hash, pkt::PacketList& up);
@@ -99,6 +104,7 @@ class Gro {
   HeldTable table_;
   pkt::PacketList normal_;             ///< what waits for its batch (E14)
   std::uint32_t normal_segments_ = 0;
+  std::uint32_t udp_held_ = 0;
   Instant idle_check_{};               ///< no flow is idle for poll_hold before this
   Instant tick_end_ = Instant::min();
   std::uint16_t tick_ = 0;

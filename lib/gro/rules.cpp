@@ -74,12 +74,15 @@ bool size_fits(const Held& h, const Segment& s, std::uint32_t max_size) {
 bool may_join(const Held& h, const Segment& s, const pkt::Mbuf& mbuf, std::uint32_t max_size) {
   // Nothing is compared before this, so that every offset below lies in both headers.
   if (h.layout != s.layout) return false;
-  std::uint64_t differs = link_differs(h.frame, s.frame, s.layout.l3_offset) | device_differs(h.packet.mbuf(), mbuf) | tcp_differs(h, s);
+  std::uint64_t differs = link_differs(h.frame, s.frame, s.layout.l3_offset) | device_differs(h.packet.mbuf(), mbuf);
+  if (!s.is_udp()) differs |= tcp_differs(h, s);
   differs |= h.family == 4 ? ipv4_differs(h.ip(), s.ip()) : ipv6_differs(h, h.ip(), s.ip());
   // CWR ends the batch on either side: on one by the fourth word, on both here (E8; so does Linux 6.18).
   differs |= s.flags & cwr;
   return differs == 0 && size_fits(h, s, max_size) && (h.family == 6 || ipv4_id_follows(h, s));
 }
+
+bool is_full(const Held& h) { return (h.link & udp_link) != 0 && h.count >= udp_most_segments; }
 
 bool is_last(const Segment& s, std::uint16_t mss) {
   const bool is_short = s.count > 1 ? s.payload != std::uint32_t{s.count} * s.mss : s.payload < mss;
@@ -90,7 +93,7 @@ bool may_begin(const Segment& s) { return !is_last(s, 1); }
 
 // The sum of the pseudo-header, in the order of the machine: byte order does not matter to a sum of one's complement
 // (RFC 1071 section 2).
-static std::uint16_t pseudo_sum(const Held& h, std::uint32_t l4_length) {
+static std::uint16_t pseudo_sum(const Held& h, std::uint8_t proto, std::uint32_t l4_length) {
   const std::uint8_t* a = h.addresses();
   std::uint64_t sum = std::uint64_t{load32(a)} + load32(a + 4);
   if (h.family == 6) {
@@ -98,7 +101,7 @@ static std::uint16_t pseudo_sum(const Held& h, std::uint32_t l4_length) {
   }
   std::uint8_t tail[8] = {};
   store_be32(tail, l4_length);
-  tail[7] = wire::ip_proto::tcp;
+  tail[7] = proto;
   sum += std::uint64_t{load32(tail)} + load32(tail + 4);
   sum = (sum & 0xffffffff) + (sum >> 32);
   sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
@@ -117,8 +120,12 @@ void finish(Held& h) {
   } else {
     wire::set_ipv6_payload_length(ip, static_cast<std::uint16_t>(h.length - wire::ipv6_header_bytes));
   }
-  const std::uint16_t sum = pseudo_sum(h, h.length - (h.layout.l4_offset - h.layout.l3_offset));
-  std::memcpy(m.data() + h.layout.l4_offset + 16, &sum, sizeof sum);
+  const bool is_udp = (h.link & udp_link) != 0;
+  std::uint8_t* l4 = m.data() + h.layout.l4_offset;
+  const std::uint32_t l4_length = h.length - (h.layout.l4_offset - h.layout.l3_offset);
+  if (is_udp) store_be16(l4 + 4, static_cast<std::uint16_t>(l4_length));
+  const std::uint16_t sum = pseudo_sum(h, is_udp ? wire::ip_proto::udp : wire::ip_proto::tcp, l4_length);
+  std::memcpy(l4 + (is_udp ? 6 : 16), &sum, sizeof sum);
   m.meta.checksum = pkt::ChecksumVerdict::good;
   m.meta.gso_size = h.mss;
   m.meta.gso_segs = h.count;

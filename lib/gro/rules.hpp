@@ -5,7 +5,8 @@
 
 namespace millrace::gro {
 
-/// Whether a candidate of the held packet's flow may be joined to it: receive_path E4, E6, E7, E8 in full. `max_size`
+/// Whether a candidate of the held packet's flow may be joined to it: receive_path E4, E6, E7, E8 in full, E16
+/// for UDP, of whose datagrams only the last may be shorter. `max_size`
 /// is what the merged packet must stay below, IP header included.
 [[nodiscard]] bool may_join(const Held& held, const Segment& segment, const pkt::Mbuf& mbuf, std::uint32_t max_size);
 
@@ -24,6 +25,12 @@ namespace millrace::gro {
 [[nodiscard]] inline bool repeats_id(const Held& held, std::uint16_t id) {
   return static_cast<std::uint16_t>(id + 1) == held.next_id;
 }
+
+/// UDP_GRO_CNT_MAX: datagrams of one merged packet.
+inline constexpr std::uint16_t udp_most_segments = 64;
+
+/// Whether a held packet takes no more segments, whatever they are.
+[[nodiscard]] bool is_full(const Held& held);
 
 /// Whether nothing may follow the segment in a packet (E9): it has a flag that the stack must see at once, or is
 /// shorter than `mss`.

@@ -8,6 +8,7 @@
 #include <millrace/wire/ipv4.hpp>
 #include <millrace/wire/ipv6.hpp>
 #include <millrace/wire/tcp.hpp>
+#include <millrace/wire/udp.hpp>
 
 namespace millrace::gro {
 namespace {
@@ -30,16 +31,18 @@ bool ipv4_sum_is_right(const pkt::Mbuf& m, const std::uint8_t* ip) {
   return sum % 0xffff == 0;
 }
 
-// False when no whole TCP header lies in the first buffer, or the packet is a fragment.
-bool read_tcp(const pkt::Mbuf& m, Segment& s) {
+// False when no whole header lies in the first buffer, or the packet is a fragment.
+bool read_l4(const pkt::Mbuf& m, Segment& s) {
   const pkt::Meta& meta = m.meta;
   if (meta.l4_offset == 0) return false;
   s.layout.l4_offset = meta.l4_offset;
   s.layout.l4_header = static_cast<std::uint8_t>(meta.payload_offset - meta.l4_offset);
   s.length = m.pkt_len - meta.l3_offset;
   s.payload = m.pkt_len - meta.payload_offset;
-  s.seq = load_be32(s.l4() + 4);
-  s.flags = s.l4()[13];
+  if (!s.is_udp()) {
+    s.seq = load_be32(s.l4() + 4);
+    s.flags = s.l4()[13];
+  }
   s.count = 1;
   s.mss = static_cast<std::uint16_t>(s.payload);
   return true;
@@ -54,14 +57,24 @@ bool may_merge(const pkt::Mbuf& m, Segment& s) {
   return s.mss != 0 && (s.payload + s.mss - 1) / s.mss == s.count;
 }
 
+// udp_gro_receive_segment(): a checksum, as GSO needs one, and the length of the bytes that are there.
+bool is_plain_l4(const Segment& s) {
+  return !s.is_udp() || (load_be16(s.l4() + 6) != 0 && load_be16(s.l4() + 4) == s.payload + wire::udp_header_bytes);
+}
+
+bool is_known(std::uint8_t proto, Segment& s) {
+  if (proto == wire::ip_proto::udp) s.link |= udp_link;
+  return proto == wire::ip_proto::tcp || proto == wire::ip_proto::udp;
+}
+
 Kind read_ipv4(const pkt::Mbuf& m, Segment& s) {
   const std::uint8_t* ip = s.ip();
-  if (m.data_len < s.layout.l3_offset + wire::ipv4_header_bytes || ip[9] != wire::ip_proto::tcp) return Kind::other;
+  if (m.data_len < s.layout.l3_offset + wire::ipv4_header_bytes || !is_known(ip[9], s)) return Kind::other;
   s.family = 4;
-  if (!read_tcp(m, s)) return Kind::unreadable;
+  if (!read_l4(m, s)) return Kind::unreadable;
   s.id = load_be16(ip + 4);
   // E5: options, padding or truncation, the reserved fragment bit, a wrong header checksum.
-  const bool plain = ip[0] == 0x45 && load_be16(ip + 2) == s.length && (load_be16(ip + 6) & ~dont_fragment) == 0;
+  const bool plain = is_plain_l4(s) && ip[0] == 0x45 && load_be16(ip + 2) == s.length && (load_be16(ip + 6) & ~dont_fragment) == 0;
   return plain && may_merge(m, s) && ipv4_sum_is_right(m, ip) ? Kind::candidate : Kind::alone;
 }
 
@@ -72,7 +85,7 @@ bool has_fragment_header(const pkt::Mbuf& m, const Segment& s) {
 }
 
 // Where the walk along the extension headers ended early, at one of them.
-bool may_hide_tcp(std::uint8_t proto) {
+bool may_hide_l4(std::uint8_t proto) {
   using namespace wire::ip_proto;
   return proto == hop_by_hop || proto == routing || proto == fragment || proto == destination_options;
 }
@@ -81,11 +94,14 @@ Kind read_ipv6(const pkt::Mbuf& m, Segment& s) {
   const pkt::Meta& meta = m.meta;
   if (m.data_len < s.layout.l3_offset + wire::ipv6_header_bytes) return Kind::other;
   s.family = 6;
-  if (meta.l4_proto != wire::ip_proto::tcp) return may_hide_tcp(meta.l4_proto) ? Kind::unreadable : Kind::other;
-  if (!read_tcp(m, s)) return Kind::unreadable;
+  if (!is_known(meta.l4_proto, s)) {
+    s.hides_protocol = may_hide_l4(meta.l4_proto);
+    return s.hides_protocol ? Kind::unreadable : Kind::other;
+  }
+  if (!read_l4(m, s)) return Kind::unreadable;
   s.id = 0;
   const std::uint8_t* ip = s.ip();
-  const bool plain = load_be16(ip + 4) + wire::ipv6_header_bytes == s.length;
+  const bool plain = is_plain_l4(s) && load_be16(ip + 4) + wire::ipv6_header_bytes == s.length;
   return plain && may_merge(m, s) && !has_fragment_header(m, s) ? Kind::candidate : Kind::alone;
 }
 
@@ -107,7 +123,7 @@ std::uint64_t flow_hash(const Segment& s, const std::array<std::uint64_t, 2>& se
 }
 
 bool checksum_is_right(const pkt::Packet& packet, const Segment& s) {
-  wire::Sum sum = pseudo_header_sum(s.addresses(), s.family, s.payload + s.layout.l4_header);
+  wire::Sum sum = pseudo_header_sum(s.addresses(), s.family, s.proto(), s.payload + s.layout.l4_header);
   std::uint32_t skip = s.layout.l4_offset;
   packet.for_each_segment([&](std::span<const std::uint8_t> bytes) {
     sum.add(bytes.subspan(skip));
@@ -116,11 +132,11 @@ bool checksum_is_right(const pkt::Packet& packet, const Segment& s) {
   return sum.is_valid();
 }
 
-wire::Sum pseudo_header_sum(const std::uint8_t* addresses, std::uint8_t family, std::uint32_t length) {
+wire::Sum pseudo_header_sum(const std::uint8_t* addresses, std::uint8_t family, std::uint8_t proto, std::uint32_t length) {
   wire::Sum sum;
   sum.add({addresses, family == 4 ? std::size_t{8} : std::size_t{32}});
   sum.add_be32(length);
-  sum.add_be16(wire::ip_proto::tcp);
+  sum.add_be16(proto);
   return sum;
 }
 

@@ -88,6 +88,43 @@ Packet Pool::reference(const Packet& of, std::uint32_t offset, std::uint32_t len
   return whole;
 }
 
+Packet Pool::split_front(Packet& from, std::uint32_t n) {
+  MR_ASSERT(n > 0 && n <= from.length());
+  if (n == from.length()) return std::move(from);
+  Mbuf* const head = &from.mbuf();
+  Mbuf* last = nullptr;
+  Mbuf* cut = head;
+  std::uint16_t whole = 0;
+  std::uint32_t left = n;
+  for (; left >= cut->data_len; cut = cut->next, ++whole) {
+    left -= cut->data_len;
+    last = cut;
+  }
+  Mbuf* piece = nullptr;
+  if (left > 0) {
+    rte_mbuf* m = rte_pktmbuf_alloc(rte(pool_));
+    if (m == nullptr) return {};
+    rte_pktmbuf_attach(m, reinterpret_cast<rte_mbuf*>(cut));
+    piece = reinterpret_cast<Mbuf*>(m);
+    clear_meta(piece);
+    piece->data_len = static_cast<std::uint16_t>(left);
+    piece->nb_segs = 1;
+    piece->next = nullptr;
+    cut->data_off = static_cast<std::uint16_t>(cut->data_off + left);
+    cut->data_len = static_cast<std::uint16_t>(cut->data_len - left);
+  }
+  const auto rest = static_cast<std::uint16_t>(head->nb_segs - whole);
+  cut->pkt_len = head->pkt_len - n;
+  static_cast<void>(from.release());
+  from = Packet::adopt(cut);
+  cut->nb_segs = rest;
+  if (last != nullptr) last->next = piece;
+  Mbuf* const front = last != nullptr ? head : piece;
+  front->nb_segs = static_cast<std::uint16_t>(whole + (piece != nullptr ? 1 : 0));
+  front->pkt_len = n;
+  return Packet::adopt(front);
+}
+
 std::uint32_t Pool::spare() const { return spare_of(rte(pool_)); }
 
 bool is_pool_short(const Packet& packet) { return spare_of(rte(packet.mbuf().pool)) == 0; }

@@ -31,6 +31,11 @@ class Pool {
   /// copying (an indirect mbuf chain); null when the pool is empty. `of` may be consumed before the reference.
   [[nodiscard]] Packet reference(const Packet& of, std::uint32_t offset, std::uint32_t length);
 
+  /// Takes the first n bytes off `from`, 1 <= n <= length(), as a packet of their own, without copying: whole buffers
+  /// move over, one that is cut is referred to by both. Null, and nothing is taken, when the pool is empty. Each part
+  /// has the Meta of its own first buffer.
+  [[nodiscard]] Packet split_front(Packet& from, std::uint32_t n);
+
   /// How many buffers the calling thread could have now and keep for long, as a send queue does: what is free beyond
   /// the eighth that is left to receiving, without which nothing that is kept would ever be acknowledged. O(1).
   [[nodiscard]] std::uint32_t spare() const;

@@ -15,6 +15,16 @@
 
 namespace millrace::port {
 
+/// What a port cuts into segments itself (TSO, USO), and how large and how scattered it may be at most; a packet beyond
+/// is cut in software (lib/gso).
+struct Segmentation {
+  bool tcp = false;
+  bool udp = false;
+  std::uint32_t max_bytes = 65536;      ///< dev->tso_max_size: of the IP packet
+  std::uint16_t max_segments = 65535;   ///< dev->tso_max_segs
+  std::uint16_t max_buffers = 65535;    ///< of its chain
+};
+
 /// What a port does in hardware after negotiation; the rest is done in software (see tx_offload.hpp). The IPv4 header
 /// checksum is not among it: the ip layer always fills it in.
 struct Offloads {
@@ -22,6 +32,7 @@ struct Offloads {
   bool tx_tcp_checksum = false;
   bool tx_udp_checksum = false;
   bool tx_multi_segment = false;
+  Segmentation tx_segmentation{};
   bool rx_hash = false;         ///< received packets carry the hash that chose their queue
 };
 

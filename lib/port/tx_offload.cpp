@@ -8,6 +8,7 @@
 #include <millrace/wire/ethernet.hpp>
 #include <millrace/wire/ipv4.hpp>
 #include <millrace/wire/ipv6.hpp>
+#include <millrace/wire/tcp.hpp>
 #include <millrace/wire/udp.hpp>
 
 #include <algorithm>
@@ -26,25 +27,21 @@ std::uint8_t protocol_of(ChecksumRequest request) {
   }
 }
 
-struct Transport {
-  wire::Sum pseudo;
-  std::uint32_t length;  ///< layer-4 header and payload; what follows is Ethernet padding
-};
-
-/// Reads the IP header in front of layer 4. It is our own, so it is right.
-Transport transport_of(pkt::Mbuf& packet) {
+/// Layer-4 header and payload, by the IP header in front, which is our own and so right; what follows is Ethernet padding.
+std::uint32_t transport_length(pkt::Mbuf& packet) {
   const pkt::Meta& meta = packet.meta;
   MR_ASSERT(meta.l4_offset > meta.l3_offset && meta.l4_offset < packet.data_len);
   const std::uint8_t* ip = packet.data() + meta.l3_offset;
   const std::uint32_t headers = static_cast<std::uint32_t>(meta.l4_offset - meta.l3_offset);
-  const std::uint8_t proto = protocol_of(meta.tx_checksum);
-  if (ip[0] >> 4 == 4) {
-    const std::uint32_t length = load_be16(ip + 2) - headers;
-    return {wire::pseudo_header(IpAddress::v4_from(ip + 12), IpAddress::v4_from(ip + 16), proto, length), length};
-  }
-  const auto fixed = static_cast<std::uint32_t>(wire::ipv6_header_bytes);
-  const std::uint32_t length = load_be16(ip + 4) + fixed - headers;
-  return {wire::pseudo_header(IpAddress::v6_from(ip + 8), IpAddress::v6_from(ip + 24), proto, length), length};
+  if (ip[0] >> 4 == 4) return load_be16(ip + 2) - headers;
+  return load_be16(ip + 4) + static_cast<std::uint32_t>(wire::ipv6_header_bytes) - headers;
+}
+
+wire::Sum pseudo_header_of(pkt::Mbuf& packet, std::uint32_t length) {
+  const std::uint8_t* ip = packet.data() + packet.meta.l3_offset;
+  const std::uint8_t proto = protocol_of(packet.meta.tx_checksum);
+  if (ip[0] >> 4 == 4) return wire::pseudo_header(IpAddress::v4_from(ip + 12), IpAddress::v4_from(ip + 16), proto, length);
+  return wire::pseudo_header(IpAddress::v6_from(ip + 8), IpAddress::v6_from(ip + 24), proto, length);
 }
 
 /// Adds `length` bytes of the chain, from `offset` in its first buffer.
@@ -72,15 +69,22 @@ std::optional<stats::DropReason> linearise(Env& env, pkt::Packet& packet) {
   return std::nullopt;
 }
 
+/// Bytes of the longest frame that the port makes of the packet.
+std::uint32_t longest_frame(pkt::Mbuf& packet, const Offloads& offloads) {
+  if (packet.meta.gso_size == 0 || needs_gso(packet, offloads)) return packet.pkt_len;
+  return std::min<std::uint32_t>(packet.pkt_len, std::uint32_t{header_bytes(packet)} + packet.meta.gso_size);
+}
+
 /// Null when the packet can go to the driver as it now is; otherwise why it cannot.
 std::optional<stats::DropReason> make_sendable(Env& env, pkt::Packet& packet, const Info& info) {
   // A VLAN tag does not count against the MTU.
   constexpr std::size_t framing = wire::ethernet_header_bytes + wire::vlan_tag_bytes;
-  if (packet.length() > info.mtu + framing) return stats::DropReason::tx_too_long;
+  if (longest_frame(packet.mbuf(), info.offloads) > info.mtu + framing) return stats::DropReason::tx_too_long;
   // A driver that refuses a runt (TAP) would offer it again for ever.
   if (packet.length() < wire::ethernet_header_bytes) return stats::DropReason::bad_frame;
   const ChecksumRequest request = packet.meta().tx_checksum;
-  if (request != ChecksumRequest::none && !device_finishes(request, info.offloads)) {
+  const bool cut_by_port = packet.meta().gso_size != 0;
+  if (request != ChecksumRequest::none && !cut_by_port && !device_finishes(request, info.offloads)) {
     finish_checksum(packet.mbuf());
     env.stats->port.add(stats::Port::tx_csum_software);
   }
@@ -95,6 +99,26 @@ bool device_finishes(ChecksumRequest request, const Offloads& offloads) {
          (request == ChecksumRequest::udp && offloads.tx_udp_checksum);
 }
 
+bool needs_gso(const pkt::Mbuf& packet, const Offloads& offloads) {
+  const pkt::Meta& meta = packet.meta;
+  if (meta.gso_size == 0) return false;
+  const Segmentation& port = offloads.tx_segmentation;
+  const bool has_engine = (meta.l4_proto == wire::ip_proto::tcp && port.tcp) || (meta.l4_proto == wire::ip_proto::udp && port.udp);
+  return !has_engine || meta.gso_accecn || meta.gso_segs > port.max_segments ||
+         packet.pkt_len - meta.l3_offset > port.max_bytes || packet.nb_segs > port.max_buffers;
+}
+
+std::uint16_t header_bytes(pkt::Mbuf& packet) {
+  const pkt::Meta& meta = packet.meta;
+  const std::uint8_t* l4 = packet.data() + meta.l4_offset;
+  std::uint32_t bytes = 0;
+  if (meta.l4_offset == 0) return 0;
+  if (meta.l4_proto == wire::ip_proto::udp) bytes = meta.l4_offset + wire::udp_header_bytes;
+  if (meta.l4_proto == wire::ip_proto::tcp && meta.l4_offset + wire::tcp_header_bytes <= packet.data_len)
+    bytes = meta.l4_offset + (l4[12] >> 4) * 4u;
+  return bytes <= packet.data_len ? static_cast<std::uint16_t>(bytes) : std::uint16_t{0};
+}
+
 std::uint16_t checksum_offset(const pkt::Mbuf& packet) {
   std::uint16_t in_header = 2;  // ICMPv6: RFC 4443 section 2.1
   if (packet.meta.tx_checksum == ChecksumRequest::tcp) in_header = 16;
@@ -103,21 +127,25 @@ std::uint16_t checksum_offset(const pkt::Mbuf& packet) {
 }
 
 void finish_checksum(pkt::Mbuf& packet) {
-  Transport transport = transport_of(packet);
+  const std::uint32_t length = transport_length(packet);
+  wire::Sum sum = pseudo_header_of(packet, length);
   std::uint8_t* const field = packet.data() + checksum_offset(packet);
   store_be16(field, 0);
-  add_chain(transport.pseudo, &packet, packet.meta.l4_offset, transport.length);
+  add_chain(sum, &packet, packet.meta.l4_offset, length);
   if (packet.meta.tx_checksum == ChecksumRequest::udp) {
-    wire::set_udp_checksum(packet.data() + packet.meta.l4_offset, transport.pseudo.checksum());
+    wire::set_udp_checksum(packet.data() + packet.meta.l4_offset, sum.checksum());
   } else {
-    store_be16(field, transport.pseudo.checksum());
+    store_be16(field, sum.checksum());
   }
   packet.meta.tx_checksum = ChecksumRequest::none;
 }
 
 void write_pseudo_sum(pkt::Mbuf& packet) {
-  const Transport transport = transport_of(packet);
-  store_be16(packet.data() + checksum_offset(packet), transport.pseudo.folded());
+  write_pseudo_sum(packet, transport_length(packet));
+}
+
+void write_pseudo_sum(pkt::Mbuf& packet, std::uint32_t length) {
+  store_be16(packet.data() + checksum_offset(packet), pseudo_header_of(packet, length).folded());
 }
 
 void prepare(Env& env, pkt::Burst& burst, const Info& info) {

@@ -17,8 +17,15 @@ class Backlog final : public poll::Napi {
   int poll(Env& env, int weight) override;
   /// Delivers everything that one source has handed over so far, before a queue of it moves to another lcore (B7).
   void drain(Env& env, std::uint16_t source);
+  /// flush_backlog(): drops what is queued here of an interface that goes away, and delivers the rest, in order
+  /// (receive_path F17).
+  void flush(Env& env, std::uint16_t ifindex);
 
  private:
+  void count_delivered(Env& env, std::uint16_t source, std::uint32_t count);
+  template <class End>
+  void empty(Env& env, std::uint16_t source, End&& end);
+
   Receive& receive_;
   WorkerRings& rings_;
   std::uint16_t lcore_;

@@ -23,6 +23,7 @@ void Lcore::busy_poll(std::uint32_t napi_id, const socket::BusyPoll& wanted, boo
   }
   // A poll that used its whole budget left packets behind: the loop goes on with them.
   if (is_ours) softnet_.link(*napi);
+  parts.receive->wake_targets();
 }
 
 // One poll, and what a burst ends with. `is_ours`: still, after a poll that used its whole budget.

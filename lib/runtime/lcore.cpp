@@ -25,6 +25,7 @@ struct LcoreActions {
   static void net_rx(Lcore& lcore) {
     const auto burst_done = [](void* self) { static_cast<Lcore*>(self)->end_of_burst(); };
     net_rx_action(lcore.softnet_, lcore.env_, lcore.clock_, burst_done, &lcore);
+    lcore.parts.receive->wake_targets();
   }
   static void tasklet(Lcore& lcore) { lcore.worked_ |= lcore.control_.run(); }
   static void open() {
@@ -115,6 +116,7 @@ bool Lcore::hear_events() {
 // The one place that every pass comes by, between bursts: nothing of this lcore is in the middle of anything.
 void Lcore::end_of_pass() {
   end_of_burst();
+  parts.receive->wake_targets();
   if (!worked_)
     for (auto& path : parts.tx_paths)
       if (path) path->reclaim();
@@ -134,6 +136,18 @@ bool Lcore::post_control(std::function<void()> request) {
   if (!control_.post(std::move(request))) return false;
   softirq_.raise_remote(Vector::tasklet);
   return true;
+}
+
+void Lcore::netif_rx(pkt::Packet packet) {
+  const BhSection section(softirq_);
+  parts.receive->netif_rx(std::move(packet));
+}
+
+void Lcore::set_limits(const SoftnetLimits& limits) {
+  softnet_.limits = limits;
+  softirq_.limits = limits.softirq;
+  parts.backlog->set_weight(limits.dev_weight);
+  parts.receive->limits_changed();
 }
 
 void Lcore::run_timers() {
@@ -169,7 +183,6 @@ void Lcore::end_of_burst() {
   for (auto& stack : parts.stacks) stack->flush();
   for (auto& path : parts.tx_paths)
     if (path) path->flush();
-  parts.receive->wake_targets();
   is_delivering_ = false;
 }
 

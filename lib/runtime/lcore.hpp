@@ -5,6 +5,7 @@
 #include <millrace/runtime/backlog.hpp>
 #include <millrace/runtime/clock.hpp>
 #include <millrace/runtime/event_set.hpp>
+#include <millrace/runtime/hand_over.hpp>
 #include <millrace/runtime/inbox.hpp>
 #include <millrace/runtime/receive.hpp>
 #include <millrace/runtime/rx_poller.hpp>
@@ -24,6 +25,7 @@ namespace millrace::runtime {
 /// What an lcore works with; made by the engine, which outlives it.
 struct LcoreParts {
   std::unique_ptr<timer::Wheel> wheel;
+  std::unique_ptr<HandOver> hand_over;
   std::unique_ptr<steer::Steer> steer;
   std::vector<std::unique_ptr<socket::Stack>> stacks;
   std::vector<socket::Stack*> stack_by_ifindex;
@@ -67,6 +69,10 @@ class Lcore final : public socket::BusyPoller {
   /// Whether a busy poll here would find that NAPI.
   [[nodiscard]] bool owns_napi(std::uint32_t id) { return softnet_.napis.find(id) != nullptr; }
   void busy_poll(std::uint32_t napi_id, const socket::BusyPoll& wanted, bool (*done)(void*), void* context) override;
+  /// netif_rx() from a call of the application: delivered at that call's end (receive_path F18, M3).
+  void netif_rx(pkt::Packet packet);
+  /// The tunables of the receive loop from now on; this lcore's own copy, which all its parts read.
+  void set_limits(const SoftnetLimits& limits);
   /// Ends every connection and frees every packet that the lcore still holds. Its thread has stopped.
   void shut_down();
 

@@ -54,6 +54,7 @@ std::unique_ptr<RxPoller> Lcore::release(std::uint32_t napi_id) {
   if (const int fd = poller->interrupt().fd(); fd >= 0) events_.remove(fd);
   poller->drain(env_);
   end_of_burst();
+  parts.receive->wake_targets();
   return poller;
 }
 

@@ -22,40 +22,67 @@ bool is_neighbor_message(const pkt::Packet& packet) {
 
 }  // namespace
 
-Receive::Receive(Env& env, const SoftnetLimits& limits, const steer::Steer& steer, const Wiring& wiring)
+Receive::Receive(Env& env, const SoftnetLimits& limits, steer::Steer& steer, const Wiring& wiring)
     : env_(env), limits_(limits), steer_(steer), wiring_(wiring), waiting_(wiring.rings.lcores()), to_wake_(wiring.rings.lcores()),
       core_stats_(wiring.by_ifindex.size()) {}
 
 void Receive::steer(pkt::PacketList& up) {
   if (up.empty()) return;
-  for (std::uint16_t target = 0; target < waiting_.size(); ++target)
-    if (target != env_.lcore) waiting_[target] = wiring_.rings.waiting(target);
+  for (std::uint16_t target = 0; target < waiting_.size(); ++target) waiting_[target] = wiring_.rings.waiting(target);
   while (pkt::Packet packet = up.pop_front()) {
     if (is_neighbor_message(packet)) {
       copy_to_other_lcores(packet);
       netif_receive(std::move(packet));
       continue;
     }
-    const std::uint16_t target = steer_.choose(env_, packet);
-    if (target == env_.lcore) {
+    const steer::Steer::Choice to = steer_.choose(env_, packet);
+    // What this lcore has queued for itself goes first, or the packet could overtake one of its flow (receive_path F8).
+    if (to.lcore == env_.lcore && own_queue_is_drained()) {
       netif_receive(std::move(packet));
     } else {
-      enqueue_to_backlog(target, std::move(packet));
+      enqueue_to_backlog(to, std::move(packet));
     }
   }
 }
 
-void Receive::enqueue_to_backlog(std::uint16_t target, pkt::Packet packet) {
+void Receive::netif_rx(pkt::Packet packet) {
+  packet.meta().rx_time = env_.now;
+  if (is_neighbor_message(packet)) copy_to_other_lcores(packet);
+  const steer::Steer::Choice to = steer_.choose(env_, packet);
+  waiting_[to.lcore] = wiring_.rings.waiting(to.lcore);
+  enqueue_to_backlog(to, std::move(packet));
+}
+
+void Receive::enqueue_to_backlog(const steer::Steer::Choice& to, pkt::Packet packet) {
+  const std::uint32_t waiting = waiting_[to.lcore];
   // "<=" as Linux compares, so a limit of 1000 admits 1001 (receive_path X13).
-  if (waiting_[target] <= limits_.netdev_max_backlog) packet = wiring_.rings.enqueue(env_.lcore, target, std::move(packet));
-  if (packet) {
-    env_.stats->softnet.add(stats::Softnet::dropped);
-    core_stats_[packet.meta().ifindex].rx_dropped.add(1);
-    return drop(env_, std::move(packet), stats::DropReason::backlog_full);
+  if (waiting > limits_.netdev_max_backlog) return refuse(std::move(packet), stats::DropReason::backlog_full);
+  if (is_over_flow_limit(packet, waiting)) {
+    env_.stats->softnet.add(stats::Softnet::flow_limit_count);
+    return refuse(std::move(packet), stats::DropReason::flow_limit);
   }
-  ++waiting_[target];
-  to_wake_[target] = true;
+  packet = wiring_.rings.enqueue(env_.lcore, to.lcore, std::move(packet));
+  if (packet) return refuse(std::move(packet), stats::DropReason::backlog_full);
+  ++waiting_[to.lcore];
+  if (to.flow != nullptr) to.flow->last_qtail = wiring_.rings.queued(env_.lcore, to.lcore);
   env_.stats->steer.add(stats::Steer::enqueued);
+  if (to.lcore != env_.lcore) {
+    to_wake_[to.lcore] = true;
+  } else if (!backlog_->is_scheduled()) {
+    backlog_->host()->schedule(*backlog_);  // one that is scheduled works until its queues are empty
+  }
+}
+
+void Receive::refuse(pkt::Packet packet, stats::DropReason reason) {
+  env_.stats->softnet.add(stats::Softnet::dropped);
+  core_stats_[packet.meta().ifindex].rx_dropped.add(1);
+  drop(env_, std::move(packet), reason);
+}
+
+// Only what goes to a worker that is in trouble counts, by the table of this lcore (receive_path F16, X14).
+bool Receive::is_over_flow_limit(const pkt::Packet& packet, std::uint32_t waiting) {
+  if (!flow_limit_ || waiting < limits_.netdev_max_backlog / 2) return false;
+  return flow_limit_->is_over(steer_.hash_of(packet));
 }
 
 void Receive::copy_to_other_lcores(const pkt::Packet& packet) {
@@ -68,7 +95,7 @@ void Receive::copy_to_other_lcores(const pkt::Packet& packet) {
     packet.copy_out(0, {copy.append(static_cast<std::uint16_t>(packet.length())), packet.length()});
     copy.meta() = packet.meta();
     copy.meta().is_copy = true;
-    enqueue_to_backlog(target, std::move(copy));
+    enqueue_to_backlog({target}, std::move(copy));
   }
 }
 

@@ -9,8 +9,10 @@
 #include <millrace/runtime/worker_rings.hpp>
 #include <millrace/stack/socket/stack.hpp>
 #include <millrace/stats/dev_stats.hpp>
+#include <millrace/steer/flow_limit.hpp>
 #include <millrace/steer/steer.hpp>
 
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -26,10 +28,16 @@ class Receive {
     std::span<socket::Stack* const> by_ifindex; ///< this lcore's stack behind each interface; null where none
     CapturePoint capture;
   };
-  Receive(Env& env, const SoftnetLimits& limits, const steer::Steer& steer, const Wiring& wiring);
+  /// `limits`: this lcore's own, as they are at each moment.
+  Receive(Env& env, const SoftnetLimits& limits, steer::Steer& steer, const Wiring& wiring);
 
+  /// Set-up: the NAPI that takes what netif_rx queued for this lcore itself.
+  void set_backlog(poll::Napi& backlog) { backlog_ = &backlog; }
   /// netif_receive_skb_list_internal(): empties `up`, in order.
   void steer(pkt::PacketList& up);
+  /// netif_rx(): one packet, dissected and with Meta set as a port's poll would, always by way of a backlog: that of the
+  /// lcore which owns the packet's flow or which rps_cpus of its rx queue choose, else this lcore's (receive_path F18).
+  void netif_rx(pkt::Packet packet);
   /// __netif_receive_skb_core(): one packet, for this lcore's stack.
   void netif_receive(pkt::Packet packet);
   /// net_rps_action_and_irq_enable(): wakes the sleeping lcores that were given packets since the last call.
@@ -37,14 +45,28 @@ class Receive {
   /// What this lcore dropped for a port before its stack had it.
   [[nodiscard]] const stats::DevCoreStats& core_stats(std::uint16_t ifindex) const { return core_stats_[ifindex]; }
 
+  /// net.core.netdev_max_backlog has changed: the rings of this lcore hold as much. They never shrink.
+  void limits_changed() { wiring_.rings.grow(env_.lcore, limits_.netdev_max_backlog + 1); }
+  /// net.core.flow_limit_cpu_bitmap: the table of this lcore, null when it is not in the mask. Returns the one before.
+  std::unique_ptr<steer::FlowLimit> set_flow_limit(std::unique_ptr<steer::FlowLimit> limit) { return std::exchange(flow_limit_, std::move(limit)); }
+  [[nodiscard]] bool has_flow_limit() const { return flow_limit_ != nullptr; }
+
  private:
-  void enqueue_to_backlog(std::uint16_t target, pkt::Packet packet);
+  void enqueue_to_backlog(const steer::Steer::Choice& to, pkt::Packet packet);
+  void refuse(pkt::Packet packet, stats::DropReason reason);
+  [[nodiscard]] bool is_over_flow_limit(const pkt::Packet& packet, std::uint32_t waiting);
   void copy_to_other_lcores(const pkt::Packet& packet);
+  /// Nothing is on its way from this lcore to itself, so that a packet may go up at once.
+  [[nodiscard]] bool own_queue_is_drained() const {
+    return wiring_.rings.queued(env_.lcore, env_.lcore) == wiring_.rings.delivered(env_.lcore, env_.lcore);
+  }
 
   Env& env_;
   const SoftnetLimits& limits_;
-  const steer::Steer& steer_;
+  steer::Steer& steer_;
   Wiring wiring_;
+  poll::Napi* backlog_ = nullptr;
+  std::unique_ptr<steer::FlowLimit> flow_limit_;
   std::vector<std::uint32_t> waiting_;  // per target: its backlog as last seen, plus what we added since
   std::vector<bool> to_wake_;
   std::vector<stats::DevCoreStats> core_stats_;  // by ifindex

@@ -71,6 +71,11 @@ void RxPoller::flush_held(Env& env, bool old_only) {
   }
 }
 
+void RxPoller::configure_gro(Env& env, const gro::Config& config) {
+  gro_.configure(env, config, up_);
+  receive_->steer(up_);
+}
+
 void RxPoller::drain(Env& env) {
   interrupt_.disarm();
   interrupt_.cancel_hold_off();

@@ -36,6 +36,8 @@ class RxPoller final : public poll::Napi {
   [[nodiscard]] const RxInterrupt& interrupt() const { return interrupt_; }
   /// Masks the interrupt and passes up whatever it holds: for the end of the lcore's life, or of its time on it.
   void drain(Env& env);
+  /// GRO's settings from now on; what it holds goes up first.
+  void configure_gro(Env& env, const gro::Config& config);
   /// Its packets go to another lcore's Receive from now on. Drained, and on no lcore.
   void move_to(Receive& receive) { receive_ = &receive; }
   /// When a poll is due although nothing arrives: GRO holds packets. `never` when it does not.

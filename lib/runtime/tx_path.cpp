@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The last step out: queue, hand-over to the queue's owner, tx_burst. Called by the stack (transmit) and by Lcore at
-// the end of each burst (flush); calls TxQueue::transmit. dev_queue_xmit() with a FIFO of txqueuelen.
+// the end of each burst (flush); calls gso::validate_xmit and TxQueue::transmit. dev_queue_xmit() with a FIFO of txqueuelen.
 #include <millrace/runtime/tx_path.hpp>
+
+#include <millrace/gso/gso.hpp>
 
 namespace millrace::runtime {
 namespace {
@@ -13,25 +15,45 @@ constexpr Duration longest_pause = 100ms;
 
 TxPath::~TxPath() {
   burst_.take_all([&](pkt::Packet frame) { drop(env_, std::move(frame), stats::DropReason::shutdown); });
+  queue_.splice_back(segments_);
   while (pkt::Packet frame = queue_.pop_front()) drop(env_, std::move(frame), stats::DropReason::shutdown);
 }
 
+void TxPath::set_up(bool up) {
+  up_ = up;
+  if (up) return;
+  burst_.take_all([&](pkt::Packet frame) { refuse(std::move(frame), stats::DropReason::port_down); });
+  queue_.splice_back(segments_);
+  while (pkt::Packet frame = queue_.pop_front()) refuse(std::move(frame), stats::DropReason::port_down);
+}
+
 void TxPath::transmit(pkt::Packet frame) {
+  if (!up_) return refuse(std::move(frame), stats::DropReason::port_down);
   frame.meta().ifindex = wiring_.ifindex;
   if (owns_queue()) {
     if (room() == 0) flush();
-    if (room() == 0) return drop_full(std::move(frame));
+    if (room() == 0) return refuse(std::move(frame), stats::DropReason::tx_ring_full);
     return queue_.push_back(std::move(frame));
   }
   frame = wiring_.rings.enqueue(env_.lcore, wiring_.owner, std::move(frame));
-  if (frame) return drop_full(std::move(frame));
+  if (frame) return refuse(std::move(frame), stats::DropReason::tx_ring_full);
   env_.stats->steer.add(stats::Steer::tx_handoff);
   handed_over_ = true;
 }
 
-void TxPath::drop_full(pkt::Packet frame) {
+// dequeue_skb(), validate_xmit_skb(): null when nothing waits.
+pkt::Packet TxPath::next_frame() {
+  while (segments_.empty() && !queue_.empty()) {
+    pkt::Packet frame = queue_.pop_front();
+    if (frame.meta().gso_size == 0) return frame;
+    gso::validate_xmit(env_, std::move(frame), wiring_.offloads, segments_);
+  }
+  return segments_.pop_front();
+}
+
+void TxPath::refuse(pkt::Packet frame, stats::DropReason reason) {
   core_stats_.tx_dropped.add(1);
-  drop(env_, std::move(frame), stats::DropReason::tx_ring_full);
+  drop(env_, std::move(frame), reason);
 }
 
 void TxPath::flush() {
@@ -40,9 +62,10 @@ void TxPath::flush() {
     handed_over_ = false;
     return;
   }
-  while (!queue_.empty() || !burst_.empty()) {
-    while (!burst_.full() && !queue_.empty()) {
-      pkt::Packet frame = queue_.pop_front();
+  while (has_queued() || !burst_.empty()) {
+    while (!burst_.full()) {
+      pkt::Packet frame = next_frame();
+      if (!frame) break;
       wiring_.capture.record(env_, frame, capture::Direction::out);
       burst_.push(std::move(frame));
     }

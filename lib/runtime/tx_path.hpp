@@ -10,7 +10,8 @@
 namespace millrace::runtime {
 
 /// One lcore's way out through one port. Each tx queue has one owner lcore (receive_path F23): the owner queues up to
-/// tx_queue_len frames (Linux's txqueuelen) and feeds the device; other lcores hand their frames over by ring.
+/// tx_queue_len frames (Linux's txqueuelen) and feeds the device; other lcores hand their frames over by ring. What has
+/// many segments is one frame here, and is cut when it leaves the queue, unless the device does that (E18, E19).
 class TxPath final : public neighbor::LinkOutput {
  public:
   static constexpr std::uint32_t tx_queue_len = 1000;
@@ -22,11 +23,14 @@ class TxPath final : public neighbor::LinkOutput {
     Waker& owner_waker;
     std::uint16_t ifindex;
     CapturePoint capture;
+    port::Offloads offloads{};
   };
   TxPath(Env& env, const Wiring& wiring) : env_(env), wiring_(wiring) {}
   ~TxPath() override;
 
   void transmit(pkt::Packet frame) override;
+  /// Down: what is queued here, and everything that comes until it is up again, is dropped.
+  void set_up(bool up);
   /// Owner: gives the device what it takes. Others: wakes the owner if it sleeps. Once a burst.
   void flush();
   /// Owner, when the lcore has nothing to do: takes back the buffers of sent frames, which the device else keeps until the
@@ -39,17 +43,20 @@ class TxPath final : public neighbor::LinkOutput {
   /// What this lcore dropped for the port before the device had it.
   [[nodiscard]] const stats::DevCoreStats& core_stats() const { return core_stats_; }
   [[nodiscard]] bool owns_queue() const { return wiring_.queue != nullptr; }
-  [[nodiscard]] bool has_queued() const { return !queue_.empty(); }
+  [[nodiscard]] bool has_queued() const { return !queue_.empty() || !segments_.empty(); }
   [[nodiscard]] std::uint32_t room() const { return queue_.size() < tx_queue_len ? tx_queue_len - queue_.size() : 0; }
 
  private:
-  void drop_full(pkt::Packet frame);
+  pkt::Packet next_frame();
+  void refuse(pkt::Packet frame, stats::DropReason reason);
 
   Env& env_;
   Wiring wiring_;
   pkt::PacketList queue_;
+  pkt::PacketList segments_;  ///< of the frame that left the queue last
   pkt::Burst burst_;
   bool handed_over_ = false;
+  bool up_ = true;
   Duration reclaim_pause_{};
   Instant next_reclaim_ = never;
   stats::DevCoreStats core_stats_;

@@ -4,10 +4,8 @@
 
 namespace millrace::runtime {
 
-WorkerRings::WorkerRings(std::uint16_t lcores, std::uint32_t capacity) : lcores_(lcores), rings_(std::size_t{lcores} * lcores) {
-  for (std::uint16_t source = 0; source < lcores; ++source)
-    for (std::uint16_t target = 0; target < lcores; ++target)
-      if (source != target) rings_[index(source, target)] = std::make_unique<SpscRing<pkt::Mbuf*>>(capacity);
+WorkerRings::WorkerRings(std::uint16_t lcores, std::uint32_t capacity) : lcores_(lcores), pairs_(std::size_t{lcores} * lcores) {
+  for (auto& pair : pairs_) pair = std::make_unique<Pair>(capacity);
 }
 
 WorkerRings::~WorkerRings() {

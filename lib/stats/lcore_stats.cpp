@@ -18,6 +18,9 @@ constexpr CounterInfo softirq_latency_info[] = {
 constexpr CounterInfo gro_info[] = {
 #include <millrace/stats/gro.def>
 };
+constexpr CounterInfo gso_info[] = {
+#include <millrace/stats/gso.def>
+};
 constexpr CounterInfo steer_info[] = {
 #include <millrace/stats/steer.def>
 };
@@ -83,6 +86,7 @@ void for_each(std::span<const LcoreStats* const> lcores, const Visit& visit) {
   visit_group(lcores, &LcoreStats::softirq_raised, "softirq_raised", softirq_info, visit);
   visit_group(lcores, &LcoreStats::softirq_latency, "softirq_latency", softirq_latency_info, visit);
   visit_group(lcores, &LcoreStats::gro, "gro", gro_info, visit);
+  visit_group(lcores, &LcoreStats::gso, "gso", gso_info, visit);
   visit_group(lcores, &LcoreStats::steer, "steer", steer_info, visit);
   visit_group(lcores, &LcoreStats::neighbor, "neighbor", neighbor_info, visit);
   visit_group(lcores, &LcoreStats::ip, "ip", ip_info, visit);

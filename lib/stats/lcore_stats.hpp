@@ -28,6 +28,10 @@ enum class Gro : unsigned {
 #include <millrace/stats/gro.def>
   count_
 };
+enum class Gso : unsigned {
+#include <millrace/stats/gso.def>
+  count_
+};
 enum class Steer : unsigned {
 #include <millrace/stats/steer.def>
   count_
@@ -94,6 +98,7 @@ struct alignas(64) LcoreStats {
   CounterBlock<Softirq> softirq_raised;  ///< raises
   CounterBlock<SoftirqLatency> softirq_latency;
   CounterBlock<Gro> gro;
+  CounterBlock<Gso> gso;
   CounterBlock<Steer> steer;
   CounterBlock<Neighbor> neighbor;
   CounterBlock<Ip> ip;

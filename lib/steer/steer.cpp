@@ -138,47 +138,96 @@ Steer::Interface& Steer::interface(std::uint16_t ifindex) {
 
 void Steer::set_stack(std::uint16_t ifindex, std::uint16_t stack) { interface(ifindex).stack = stack; }
 
-void Steer::set_rps(std::uint16_t ifindex, std::uint16_t rx_queue, const RpsMap& map) {
-  auto& rps = interface(ifindex).rps;
-  if (rx_queue >= rps.size()) rps.resize(std::size_t{rx_queue} + 1);
-  rps[rx_queue] = map;
+Steer::Queue& Steer::queue(std::uint16_t ifindex, std::uint16_t rx_queue) {
+  auto& queues = interface(ifindex).queues;
+  if (rx_queue >= queues.size()) queues.resize(std::size_t{rx_queue} + 1);
+  return queues[rx_queue];
 }
 
-LcoreId Steer::suggest(Env& env, const pkt::Packet& packet, const std::optional<Flow>& flow) const {
-  const pkt::Meta& meta = packet.meta();
-  if (meta.ifindex >= interfaces_.size() || meta.rx_queue >= interfaces_[meta.ifindex].rps.size()) return env.lcore;
-  const RpsMap& map = interfaces_[meta.ifindex].rps[meta.rx_queue];
-  std::uint32_t hash = 0;
-  if (map.lcores().size() > 1 && flow) {
-    const bool from_port = has_port_hash(packet, *flow);
-    env.stats->steer.add(from_port ? stats::Steer::hash_hardware : stats::Steer::hash_software);
-    hash = from_port ? not_zero(packet.mbuf().rss_hash) : flow_hash(flow->key, toeplitz_);
-  }
-  return rps_lcore(map, hash, directory_, env.lcore);
+Steer::Queue* Steer::find_queue(const pkt::Meta& meta) {
+  if (meta.ifindex >= interfaces_.size() || meta.rx_queue >= interfaces_[meta.ifindex].queues.size()) return nullptr;
+  return &interfaces_[meta.ifindex].queues[meta.rx_queue];
 }
 
-// The flow is not this lcore's own.
-Steer::Choice Steer::without_own(Env& env, const pkt::Packet& packet, const std::optional<Flow>& flow) const {
-  const LcoreId suggested = suggest(env, packet, flow);
-  if (!flow || !flow->is_exact) return {suggested, stats::Steer::rps};
-  if (const auto owner = directory_.other_owner(flow->key, env.lcore, suggested)) return {*owner, stats::Steer::owner};
-  if (flow->is_quoted) return {suggested, stats::Steer::rps};
+void Steer::set_rps(std::uint16_t ifindex, std::uint16_t rx_queue, const RpsMap& map) { queue(ifindex, rx_queue).rps = map; }
+
+void Steer::set_rps_flow_cnt(std::uint16_t ifindex, std::uint16_t rx_queue, std::uint32_t entries) {
+  queue(ifindex, rx_queue).flows = DevFlows(entries);
+}
+
+std::uint32_t Steer::count_hash(Env& env, const pkt::Packet& packet, const Flow& flow) const {
+  const bool from_port = has_port_hash(packet, flow);
+  env.stats->steer.add(from_port ? stats::Steer::hash_hardware : stats::Steer::hash_software);
+  return from_port ? not_zero(packet.mbuf().rss_hash) : flow_hash(flow.key, toeplitz_);
+}
+
+// What rps_cpus says.
+LcoreId Steer::suggest(Env& env, const pkt::Packet& packet, const std::optional<Flow>& flow, const Queue* queue) const {
+  if (queue == nullptr) return env.lcore;
+  const std::uint32_t hash = queue->rps.lcores().size() > 1 && flow ? count_hash(env, packet, *flow) : 0;
+  return rps_lcore(queue->rps, hash, directory_, env.lcore);
+}
+
+// Who has a socket for the flow, which is not local's own: the suggested lcore if it is one of several.
+Steer::Decision Steer::settle(LcoreId local, const Flow& flow, LcoreId suggested) const {
+  if (const auto owner = directory_.other_owner(flow.key, local, suggested)) return {*owner, stats::Steer::owner};
+  if (flow.is_quoted) return {suggested, stats::Steer::rps};
   // Where nobody listens the packet would be answered by RST or port unreachable, though another lcore has the socket.
-  const LcoreId bound = directory_.bound(flow->key, suggested).value_or(suggested);
+  const LcoreId bound = directory_.bound(flow.key, suggested).value_or(suggested);
   return {bound, bound == suggested ? stats::Steer::rps : stats::Steer::bound};
 }
 
-LcoreId Steer::choose(Env& env, const pkt::Packet& packet) const {
+// RFS: a UDP flow goes where it is read, of the lcores that have a socket for it, in order.
+Steer::Decision Steer::follow(Env& env, pkt::Packet& packet, const Flow& flow, Queue& queue) {
   const LcoreId local = env.lcore;
-  Choice choice{local, stats::Steer::local};
-  if (directory_.size() > 1) {
-    const std::uint16_t ifindex = packet.meta().ifindex;
-    const std::optional<Flow> flow = read_flow(packet, ifindex < interfaces_.size() ? interfaces_[ifindex].stack : 0);
-    const bool own = flow && flow->is_exact && directory_.is_online(local) && directory_.table(local)->find(flow->key) != nullptr;
-    if (!own) choice = without_own(env, packet, flow);
+  const std::uint32_t hash = count_hash(env, packet, flow);
+  packet.mbuf().rss_hash = hash;
+  packet.mbuf().ol_flags |= pkt::flag::rx_rss_hash;
+
+  const bool is_own = owns(local, flow.key);
+  const auto plain = [&]() -> Decision {
+    if (is_own) return {local, stats::Steer::local};
+    return settle(local, flow, rps_lcore(queue.rps, hash, directory_, local));
+  };
+  const auto desired = sock_flows_ != nullptr ? sock_flows_->desired(hash) : std::nullopt;
+  const bool is_read = desired && owns(*desired, flow.key);
+
+  DevFlow& entry = queue.flows.at(hash);
+  if (entry.hash != hash) {
+    // Another flow's, of which packets are under way, keeps it. This one stays where it went without an entry.
+    if (!entry.is_drained(*hand_over_)) return plain();
+    const LcoreId went_to = plain().lcore;
+    entry = {.hash = hash, .last_qtail = hand_over_->queued(went_to), .lcore = went_to};
   }
-  env.stats->steer.add(choice.lcore == local ? stats::Steer::local : choice.why);
-  return choice.lcore;
+  Decision wanted = is_read ? Decision{*desired, stats::Steer::rfs} : plain();
+  if (wanted.lcore != entry.lcore) {
+    // Where no socket is any more nothing waits to be delivered in order.
+    const bool may_move = entry.is_drained(*hand_over_) || !(owns(entry.lcore, flow.key) || directory_.bound(flow.key, entry.lcore) == entry.lcore);
+    env.stats->steer.add(may_move ? stats::Steer::rfs_moves : stats::Steer::rfs_waits);
+    if (may_move) entry = {.hash = hash, .last_qtail = hand_over_->delivered(wanted.lcore), .lcore = wanted.lcore};
+    wanted.lcore = entry.lcore;
+  }
+  wanted.flow = &entry;
+  return wanted;
+}
+
+Steer::Choice Steer::choose(Env& env, pkt::Packet& packet) {
+  const LcoreId local = env.lcore;
+  Decision decision{local, stats::Steer::local};
+  if (directory_.size() > 1) {
+    const pkt::Meta& meta = packet.meta();
+    const std::optional<Flow> flow = read_flow(packet, meta.ifindex < interfaces_.size() ? interfaces_[meta.ifindex].stack : 0);
+    Queue* const queue = find_queue(meta);
+    if (!flow || !flow->is_exact) {
+      decision = {suggest(env, packet, flow, queue), stats::Steer::rps};
+    } else if (queue != nullptr && queue->flows.is_on() && hand_over_ != nullptr && flow->key.proto == wire::ip_proto::udp && !flow->is_quoted) {
+      decision = follow(env, packet, *flow, *queue);
+    } else if (!directory_.is_online(local) || directory_.table(local)->find(flow->key) == nullptr) {
+      decision = settle(local, *flow, suggest(env, packet, flow, queue));
+    }
+  }
+  env.stats->steer.add(decision.lcore == local ? stats::Steer::local : decision.why);
+  return {decision.lcore, decision.flow};
 }
 
 }  // namespace millrace::steer

@@ -3,6 +3,7 @@
 
 #include <millrace/env/env.hpp>
 #include <millrace/steer/flow_table.hpp>
+#include <millrace/steer/rfs.hpp>
 #include <millrace/steer/rps_map.hpp>
 #include <millrace/wire/toeplitz.hpp>
 
@@ -57,37 +58,69 @@ struct Flow {
 [[nodiscard]] LcoreId rps_lcore(const RpsMap& map, std::uint32_t hash, const Directory& directory, LcoreId local);
 
 /// Decides which lcore processes a packet (F22): the owner of its flow; else whom RPS says, or the receiving one, unless
-/// only other lcores have a socket bound to its local endpoint.
+/// only other lcores have a socket bound to its local endpoint. Where several lcores have a UDP socket for its flow, RFS
+/// chooses the one on which it is read (F7), once every packet of the flow that went elsewhere is delivered (F8).
 /// One per lcore, touched by that lcore only.
 class Steer {
  public:
-  /// Both are borrowed and outlive this.
-  Steer(const Directory& directory, const Toeplitz& toeplitz) : directory_(directory), toeplitz_(toeplitz) {}
+  /// An lcore, and the flow's entry when RFS keeps one: who queues the packet for that lcore stores
+  /// HandOver::queued() in its last_qtail.
+  struct Choice {
+    LcoreId lcore;
+    DevFlow* flow = nullptr;
+  };
+
+  /// All are borrowed and outlive this. Without `hand_over` there is no RFS.
+  Steer(const Directory& directory, const Toeplitz& toeplitz, const HandOver* hand_over = nullptr)
+      : directory_(directory), toeplitz_(toeplitz), hand_over_(hand_over) {}
 
   /// Names the stack (FlowKey::stack) behind an interface; 0 when never called.
   void set_stack(std::uint16_t ifindex, std::uint16_t stack);
   /// rps_cpus of one rx queue; off when never called. May change at any time: flows with an owner do not move.
   void set_rps(std::uint16_t ifindex, std::uint16_t rx_queue, const RpsMap& map);
+  /// rps_flow_cnt of one rx queue, with an empty table: nothing that the queue brought is queued for any lcore now.
+  void set_rps_flow_cnt(std::uint16_t ifindex, std::uint16_t rx_queue, std::uint32_t entries);
+  /// rps_sock_flow_entries: the engine's table; null: RFS is off.
+  void set_sock_flows(const SockFlows* flows) { sock_flows_ = flows; }
 
   /// For a packet that env.lcore received, dissected, with Meta's offsets, ifindex and rx_queue set. Counts local,
-  /// owner, bound or rps, and the kind of hash when one was needed.
-  [[nodiscard]] LcoreId choose(Env& env, const pkt::Packet& packet) const;
+  /// owner, bound, rps or rfs, and the kind of hash when one was needed. Where RFS is on the packet has the hash of its
+  /// flow afterwards, as if the port had given it.
+  [[nodiscard]] Choice choose(Env& env, pkt::Packet& packet);
+
+  /// The hash by which flows are told apart here, for the flow limit; 0 when not IP.
+  [[nodiscard]] std::uint32_t hash_of(const pkt::Packet& packet) const { return flow_hash(packet, toeplitz_); }
 
  private:
+  struct Queue {
+    RpsMap rps;
+    DevFlows flows;
+  };
   struct Interface {
     std::uint16_t stack = 0;
-    std::vector<RpsMap> rps;  ///< by rx queue
+    std::vector<Queue> queues;  ///< by rx queue
   };
-  Interface& interface(std::uint16_t ifindex);
-  struct Choice {
+  /// Where to, and the counter that says why.
+  struct Decision {
     LcoreId lcore;
     stats::Steer why;
+    DevFlow* flow = nullptr;
   };
-  [[nodiscard]] Choice without_own(Env& env, const pkt::Packet& packet, const std::optional<Flow>& flow) const;
-  [[nodiscard]] LcoreId suggest(Env& env, const pkt::Packet& packet, const std::optional<Flow>& flow) const;
+  Interface& interface(std::uint16_t ifindex);
+  Queue& queue(std::uint16_t ifindex, std::uint16_t rx_queue);
+  [[nodiscard]] Queue* find_queue(const pkt::Meta& meta);
+  [[nodiscard]] std::uint32_t count_hash(Env& env, const pkt::Packet& packet, const Flow& flow) const;
+  [[nodiscard]] LcoreId suggest(Env& env, const pkt::Packet& packet, const std::optional<Flow>& flow, const Queue* queue) const;
+  [[nodiscard]] Decision settle(LcoreId local, const Flow& flow, LcoreId suggested) const;
+  [[nodiscard]] Decision follow(Env& env, pkt::Packet& packet, const Flow& flow, Queue& queue);
+  [[nodiscard]] bool owns(LcoreId lcore, const FlowKey& key) const {
+    return directory_.is_online(lcore) && directory_.table(lcore)->contains(key);
+  }
 
   const Directory& directory_;
   const Toeplitz& toeplitz_;
+  const HandOver* hand_over_;
+  const SockFlows* sock_flows_ = nullptr;
   std::vector<Interface> interfaces_;  // by ifindex
 };
 

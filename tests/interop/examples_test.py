@@ -214,16 +214,36 @@ def step_it_yourself(build, _):
     assert re.match(rb"10\.77\.0\.2 is at 02(:[0-9a-f]{2}){5}\nnothing is due after \d+ s\n$", example.out), example.out.decode()
 
 
+def steering_modes(build, _):
+    """F19: spread and cache match of each mode, as a table."""
+    example = Example(f"{build}/examples/steering_modes")
+    example.end()
+    rows = {}
+    for line in example.out.decode().splitlines()[1:]:
+        *_, a, b, c, d, match = line.split()
+        rows[line.split()[0]] = [int(n) for n in (a, b, c, d)], int(match.rstrip("%"))
+    assert list(rows) == ["none", "RSS", "RPS", "RFS"], example.out.decode()
+    total = 64 * 50
+    for mode, (spread, match) in rows.items():
+        assert sum(spread) == total, f"{mode} lost packets: {spread}"
+        assert mode == "none" or min(spread) > total / 16, f"{mode} does not spread: {spread}"
+        assert (match >= 95) == (mode == "RFS"), f"{mode}: {match}%"
+    assert rows["none"][0] == [total, 0, 0, 0], rows["none"]
+
+
+ALONE = ("step_it_yourself", "steering_modes")
+
+
 def main():
     build, name = sys.argv[1:3]
     test = globals()[name]
-    if name != "step_it_yourself" and len(sys.argv) == 3:
+    if name not in ALONE and len(sys.argv) == 3:
         able = subprocess.run([*UNSHARE, "test", "-w", "/dev/net/tun"], capture_output=True, text=True)
         if able.returncode:
             print(f"SKIP: a network namespace and a TAP device need root: {able.stderr.strip()}")
             sys.exit(77)
         os.execvp(UNSHARE[0], [*UNSHARE, sys.executable, *sys.argv, "inside"])
-    if name != "step_it_yourself":
+    if name not in ALONE:
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     with tempfile.TemporaryDirectory() as scratch:
         test(build, Path(scratch))

@@ -51,6 +51,8 @@ class Host : public ip::Output {
   }
   ~Host() override { tcp.shutdown_all(); }
 
+  // The pipe loses segments, so it is given segments.
+  [[nodiscard]] ip::GsoLimits gso_limits_for(const IpAddress&) const override { return {.max_segs = 1}; }
   ip::SendVerdict send(pkt::Packet datagram, const ip::SendHeader& header) override {
     const std::vector<std::uint8_t> bytes = test::bytes_of(datagram);
     REQUIRE(bytes.size() + 20 <= mtu_);

@@ -114,6 +114,15 @@ void draw_datagrams(Rng& rng, Plan& plan) {
       plan.datagrams.push_back({host, lcore, rng.below(60), plan.hosts[host].ports[0].mtu - headers});
 }
 
+// From a generator of its own, so that the seeds' worlds stay what they are.
+void draw_segmentation(std::uint64_t seed, Plan& plan) {
+  Rng rng(seed ^ 0x75060);
+  for (Config& host : plan.hosts) {
+    host.ports[0].tso = rng.chance(0.5);
+    host.ports[0].gso_max_segs = one_of<std::uint16_t>(rng, {65535, 65535, 65535, 3, 1});
+  }
+}
+
 }  // namespace
 
 Plan draw_plan(std::uint64_t seed) {
@@ -130,6 +139,7 @@ Plan draw_plan(std::uint64_t seed) {
   for (std::size_t i = 0; i < 2; ++i) plan.hosts[i] = draw_host(rng, i, plan.v6, static_cast<std::uint16_t>(mtu));
   draw_streams(rng, plan);
   draw_datagrams(rng, plan);
+  draw_segmentation(seed, plan);
   return plan;
 }
 

@@ -168,7 +168,7 @@ void World::add_to(Totals& totals) const {
   for (const auto& host : hosts_) {
     const Stats stats = host->stats();
     for (const auto& [group, name] : {std::pair{"tcp", "RetransSegs"}, {"tcp", "InCsumErrors"}, {"tcp_ext", "TCPTimeouts"},
-                                      {"tcp_ext", "TCPFastRetrans"}, {"tcp_ext", "TCPOFOQueue"}, {"gro", "merged"}, {"steer", "enqueued"},
+                                      {"tcp_ext", "TCPFastRetrans"}, {"tcp_ext", "TCPOFOQueue"}, {"gro", "merged"}, {"gso", "hardware"}, {"gso", "software"}, {"steer", "enqueued"},
                                       {"steer", "tx_handoff"}, {"softnet", "time_squeeze"}, {"drop", "udp_bad_checksum"}})
       totals[std::string(group) + "." + name] += stats.total(group, name);
   }

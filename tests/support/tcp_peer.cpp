@@ -78,7 +78,9 @@ ip::SendVerdict TcpWorld::send(pkt::Packet datagram, const ip::SendHeader& heade
     return verdict;
   }
   const std::uint32_t ip_header = header.destination.is_v4() ? 20 : 40;
-  if (datagram.length() + ip_header > mtu) {
+  const pkt::Meta& meta = datagram.meta();
+  const std::uint32_t largest = meta.gso_size != 0 ? std::uint32_t{meta.payload_offset} + meta.gso_size : datagram.length();
+  if (largest + ip_header > mtu) {
     drop(env, std::move(datagram), stats::DropReason::no_buffer);
     return ip::SendVerdict::too_big;
   }
@@ -89,10 +91,28 @@ ip::SendVerdict TcpWorld::send(pkt::Packet datagram, const ip::SendHeader& heade
   Captured c{header, view->header(), wire::TcpOptions::parse(view->options()), {}, env.now};
   CHECK(c.header.checksum == 0);
   c.payload.assign(bytes.begin() + static_cast<std::ptrdiff_t>(view->header_length()), bytes.end());
-  sent.push_back(std::move(c));
+  if (meta.gso_size != 0) {
+    CHECK(meta.payload_offset == view->header_length());
+    CHECK(meta.gso_segs == (c.payload.size() + meta.gso_size - 1) / meta.gso_size);
+  }
+  ++packets_given;
+  cut(c, meta.gso_size);
   stats.port.add(stats::Port::tx_packets);
   recycle(env, std::move(datagram));
   return ip::SendVerdict::sent;
+}
+
+// What the wire would show of it.
+void TcpWorld::cut(Captured c, std::uint16_t gso_size) {
+  while (gso_size != 0 && c.payload.size() > gso_size) {
+    Captured first = c;
+    first.payload.resize(gso_size);
+    first.header.flags &= static_cast<std::uint8_t>(~(wire::tcp_flag::fin | wire::tcp_flag::psh));
+    sent.push_back(std::move(first));
+    c.header.seq += gso_size;
+    c.payload.erase(c.payload.begin(), c.payload.begin() + gso_size);
+  }
+  sent.push_back(std::move(c));
 }
 
 std::optional<IpAddress> TcpWorld::source_for(const IpAddress& destination) const {

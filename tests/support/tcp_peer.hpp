@@ -84,17 +84,22 @@ class TcpWorld : public ip::Output {
   static constexpr IpAddress v4 = IpAddress::v4(10, 77, 0, 1);
   static constexpr IpAddress v6{{0xfd, 0, 0, 0x77, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
 
+  void cut(Captured c, std::uint16_t gso_size);
+  [[nodiscard]] ip::GsoLimits gso_limits_for(const IpAddress&) const override { return gso; }
+
   TestPool pool;
   stats::LcoreStats stats;
   BalanceCheck balance{stats, pool};
   timer::Wheel wheel;
   Env env;
   steer::FlowTable owners;
+  ip::GsoLimits gso{};
   std::uint32_t mtu = 1500;
   std::uint32_t confirmed = 0;
   bool routed = true;
   ip::SendVerdict verdict = ip::SendVerdict::sent;
-  std::deque<Captured> sent;  ///< what the wire has not looked at yet
+  std::deque<Captured> sent;  ///< what the wire has not looked at yet, cut into segments
+  std::uint32_t packets_given = 0;  ///< given to IP, whatever they hold
   tcp::Tcp tcp;
 };
 

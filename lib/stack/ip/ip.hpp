@@ -8,17 +8,26 @@
 
 namespace millrace::ip {
 
+/// How much a transport may send as one packet of many segments (Meta::gso_size).
+struct GsoLimits {
+  std::uint32_t max_size = 65536;  ///< the IP packet stays below it
+  std::uint16_t max_segs = 65535;
+};
+
 /// What a transport may ask of IP. One per lcore and stack; implemented by ip::Stack below it and by fakes in tests.
 class Output {
  public:
   virtual ~Output() = default;
   /// Sends a datagram whose data() begins at the transport header, with pkt::headroom in front. The transport leaves
-  /// its checksum field zero and sets Meta::tx_checksum; IP fills in its header, the offsets and the next hop.
+  /// its checksum field zero and sets Meta::tx_checksum; IP fills in its header, the offsets and the next hop. One of
+  /// many segments has Meta::{gso_size, gso_segs} and, in payload_offset, the length of the transport header; each of its
+  /// segments is held to the MTU.
   virtual SendVerdict send(pkt::Packet datagram, const SendHeader& header) = 0;
   /// The local address from which `destination` is reached, or null when there is no route.
   [[nodiscard]] virtual std::optional<IpAddress> source_for(const IpAddress& destination) const = 0;
   /// Largest IP packet towards `destination`, bytes, IP header included (path MTU where one is known).
   [[nodiscard]] virtual std::uint32_t mtu_for(const IpAddress& destination) const = 0;
+  [[nodiscard]] virtual GsoLimits gso_limits_for(const IpAddress&) const { return {}; }
   /// True when `address` is one of this stack's own.
   [[nodiscard]] virtual bool is_local(const IpAddress& address) const = 0;
   /// True for the IPv4 broadcast addresses of this stack's links.

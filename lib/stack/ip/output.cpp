@@ -37,6 +37,13 @@ bool stays_on_link(const IpAddress& destination) {
          (destination.is_v4() && destination.v4_number() == 0xffffffff);
 }
 
+// Transport header and payload of the longest packet that goes over the link.
+std::uint32_t largest_segment(const pkt::Packet& datagram) {
+  const pkt::Meta& meta = datagram.meta();
+  if (meta.gso_size == 0) return datagram.length();
+  return std::min<std::uint32_t>(datagram.length(), std::uint32_t{meta.payload_offset} + meta.gso_size);
+}
+
 }  // namespace
 
 std::optional<Stack::Hop> Stack::route_to(const IpAddress& destination, const IpAddress& source) const {
@@ -69,6 +76,11 @@ std::uint32_t Stack::mtu_for(const IpAddress& destination) const {
   return hop->interface->mtu;
 }
 
+GsoLimits Stack::gso_limits_for(const IpAddress& destination) const {
+  const auto hop = route_to(destination, IpAddress{});
+  return hop ? GsoLimits{hop->interface->gso_max_size, hop->interface->gso_max_segs} : GsoLimits{};
+}
+
 void Stack::confirm_reachable(const IpAddress& destination) {
   const auto hop = route_to(destination, IpAddress{});
   if (hop) neighbors_.confirm_reachable(*hop->interface, hop->next_hop);
@@ -90,7 +102,7 @@ SendVerdict Stack::send(pkt::Packet datagram, const SendHeader& header) {
     return SendVerdict::no_route;
   }
   const std::uint32_t header_bytes = v4 ? wire::ipv4_header_bytes : wire::ipv6_header_bytes;
-  if (datagram.length() + header_bytes > hop->interface->mtu) {
+  if (largest_segment(datagram) + header_bytes > hop->interface->mtu || datagram.length() + header_bytes > 65535) {
     count(env_, v4, stats::Ip::FragFails, stats::Ip6::OutDiscards);
     drop(env_, std::move(datagram), DropReason::too_big);
     return SendVerdict::too_big;
@@ -98,6 +110,7 @@ SendVerdict Stack::send(pkt::Packet datagram, const SendHeader& header) {
   pkt::Meta& meta = datagram.meta();
   meta.l3_offset = wire::ethernet_header_bytes;
   meta.l4_offset = static_cast<std::uint16_t>(wire::ethernet_header_bytes + header_bytes);
+  if (meta.gso_size != 0) meta.payload_offset = static_cast<std::uint16_t>(meta.payload_offset + meta.l4_offset);
   meta.l4_proto = header.proto;
   if (v4) {
     write_v4(datagram, *source, header);
@@ -111,10 +124,11 @@ SendVerdict Stack::send(pkt::Packet datagram, const SendHeader& header) {
 
 void Stack::write_v4(pkt::Packet& datagram, const IpAddress& source, const SendHeader& header) {
   const auto total = static_cast<std::uint16_t>(datagram.length() + wire::ipv4_header_bytes);
+  datagram.meta().gso_fixed_id = header.dont_fragment;
   wire::emit(wire::Ipv4Header{.source = source,
                               .destination = header.destination,
                               .total_length = total,
-                              .id = next_id(source, header),
+                              .id = next_id(source, header, datagram.meta().gso_size != 0 ? datagram.meta().gso_segs : std::uint16_t{1}),
                               .tos = header.traffic_class,
                               .ttl = hop_limit_of(header),
                               .proto = header.proto,
@@ -136,13 +150,15 @@ void Stack::write_v6(pkt::Packet& datagram, const IpAddress& source, const SendH
 
 // RFC 6864 section 4.1: of a datagram that cannot be fragmented the identification means nothing. Others count per
 // keyed hash of (source, destination, protocol), so that nobody can watch one counter (RFC 7739).
-std::uint16_t Stack::next_id(const IpAddress& source, const SendHeader& header) {
+// A packet of many segments takes one for each.
+std::uint16_t Stack::next_id(const IpAddress& source, const SendHeader& header, std::uint16_t segments) {
   if (header.dont_fragment) return 0;
   std::array<std::uint8_t, 9> flow;
   std::copy_n(source.v4_bytes(), 4, flow.begin());
   std::copy_n(header.destination.v4_bytes(), 4, flow.begin() + 4);
   flow[8] = header.proto;
-  return ids_[siphash(env_.secret, flow) % ids_.size()]++;
+  std::uint16_t& next = ids_[siphash(env_.secret, flow) % ids_.size()];
+  return std::exchange(next, static_cast<std::uint16_t>(next + segments));
 }
 
 }  // namespace millrace::ip

@@ -42,6 +42,7 @@ class Stack final : public Output, private neighbor::Unreachable {
   SendVerdict send(pkt::Packet datagram, const SendHeader& header) override;
   [[nodiscard]] std::optional<IpAddress> source_for(const IpAddress& destination) const override;
   [[nodiscard]] std::uint32_t mtu_for(const IpAddress& destination) const override;
+  [[nodiscard]] GsoLimits gso_limits_for(const IpAddress& destination) const override;
   [[nodiscard]] bool is_local(const IpAddress& address) const override;
   [[nodiscard]] bool is_broadcast(const IpAddress& address) const override;
   void send_port_unreachable(const pkt::Packet& datagram, const Delivery& delivery) override;
@@ -71,7 +72,7 @@ class Stack final : public Output, private neighbor::Unreachable {
   [[nodiscard]] std::optional<Hop> route_to(const IpAddress& destination, const IpAddress& source) const;
   void write_v4(pkt::Packet& datagram, const IpAddress& source, const SendHeader& header);
   void write_v6(pkt::Packet& datagram, const IpAddress& source, const SendHeader& header);
-  [[nodiscard]] std::uint16_t next_id(const IpAddress& source, const SendHeader& header);
+  [[nodiscard]] std::uint16_t next_id(const IpAddress& source, const SendHeader& header, std::uint16_t segments);
 
   [[nodiscard]] std::uint8_t hop_limit_of(const SendHeader& header) const {
     return header.hop_limit != 0 ? header.hop_limit : default_hop_limit_;

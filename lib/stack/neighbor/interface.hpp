@@ -25,6 +25,8 @@ struct Interface {
   std::string name;
   MacAddress mac;
   std::uint16_t mtu = 1500;
+  std::uint32_t gso_max_size = 65536;  ///< dev->gso_max_size: an IP packet of many segments stays below it
+  std::uint16_t gso_max_segs = 65535;
   std::vector<IpPrefix> addresses;  ///< IPv6 link-local included
   LinkOutput* output = nullptr;
 

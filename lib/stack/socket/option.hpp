@@ -31,6 +31,8 @@ struct Control {
   /// SO_TIMESTAMP, SO_TIMESTAMPNS: when the packet was received (receive_path L7), by the engine's clock; in whole
   /// microseconds with SO_TIMESTAMP. None when neither is on, or nothing was read.
   std::optional<Instant> timestamp{};
+  /// UDP_GRO: the bytes read are datagrams of this size, one after the other, the last perhaps shorter; 0: one datagram.
+  std::uint16_t segment_size = 0;
 };
 
 /// SO_TIMESTAMP and SO_TIMESTAMPNS of one socket: one switch and its resolution, as in Linux, where the last one set

@@ -7,7 +7,7 @@
 #include <millrace/stack/socket/stream_events.hpp>
 #include <millrace/stack/tcp/tcp.hpp>
 #include <millrace/stack/udp/udp.hpp>
-#include <millrace/steer/flow_table.hpp>
+#include <millrace/steer/steer.hpp>
 #include <millrace/timer/wheel.hpp>
 #include <millrace/wire/protocol.hpp>
 
@@ -133,9 +133,20 @@ Instant Sockets::now() const { return env_.now; }
 
 std::uint16_t Sockets::lcore() const { return env_.lcore; }
 
+void Sockets::count_delivered() { env_.stats->ledger.add(stats::Ledger::delivered); }
+
 void Sockets::count_data_ready(bool is_heard) {
   env_.stats->socket.add(stats::Socket::data_ready);
   if (!is_heard) env_.stats->socket.add(stats::Socket::data_ready_unheard);
+}
+
+// sock_rps_record_flow(). A connected TCP socket has its flow on this lcore whatever is recorded (receive_path F22).
+void Sockets::record_flow(const udp::Socket& socket) const {
+  if (sock_flows_ == nullptr || !socket.is_connected()) return;
+  // Before its first packet, by the hash that a port without one of its own would lead to.
+  const FlowKey key{socket.local().address, socket.remote().address, socket.local().port, socket.remote().port, stack_, wire::ip_proto::udp};
+  const std::uint32_t hash = socket.flow_hash() != 0 ? socket.flow_hash() : steer::flow_hash(key, *toeplitz_);
+  sock_flows_->record(hash, env_.lcore);
 }
 
 void Sockets::busy_poll(std::uint32_t napi_id, const BusyPoll& wanted, bool (*done)(void*), void* socket) {

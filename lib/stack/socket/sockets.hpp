@@ -17,9 +17,13 @@ struct Env;
 }
 namespace millrace::steer {
 class FlowTable;
-}
+class SockFlows;
+}  // namespace millrace::steer
 namespace millrace::tcp {
 class Tcp;
+}
+namespace millrace::wire {
+class Toeplitz;
 }
 namespace millrace::timer {
 class Timer;
@@ -64,6 +68,12 @@ class Sockets {
     busy_read_us_ = busy_read_us;
   }
 
+  /// Where calls on connected UDP sockets record that their flows are read here (receive_path F7); null: nowhere.
+  void set_sock_flows(steer::SockFlows* flows, const wire::Toeplitz& toeplitz) {
+    sock_flows_ = flows;
+    toeplitz_ = &toeplitz;
+  }
+
   /// Destroys what was closed since the last call; by the stack, at the end of a burst.
   void sweep();
   /// Closes everything; by the stack, at the end of its life.
@@ -75,13 +85,18 @@ class Sockets {
   struct Listening;
   struct Delayed;
 
+  /// A packet was given to the application, whose it is now.
+  void count_delivered();
   void count_data_ready(bool is_heard);
+  void record_flow(const udp::Socket& socket) const;
   void busy_poll(std::uint32_t napi_id, const BusyPoll& wanted, bool (*done)(void*), void* socket);
   Stream& adopt(tcp::Connection& connection);
   Stream& keep(std::unique_ptr<Stream> stream, tcp::Connection& connection);
   void bury(Stream& stream);
   void bury(UdpSocket& socket);
 
+  steer::SockFlows* sock_flows_ = nullptr;
+  const wire::Toeplitz* toeplitz_ = nullptr;
   BusyPoller* busy_poller_ = nullptr;
   std::uint32_t busy_read_us_ = 0;
   int busy_polling_ = 0;  ///< receive calls under way: their sockets must not go

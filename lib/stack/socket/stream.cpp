@@ -43,7 +43,13 @@ std::int64_t Stream::write(std::span<const std::uint8_t> bytes) {
   return connection_ != nullptr ? connection_->write(bytes) : -EBADF;
 }
 
-pkt::Packet Stream::read_packet() { return connection_ != nullptr ? connection_->read_packet() : pkt::Packet{}; }
+pkt::Packet Stream::read_packet() {
+  pkt::Packet payload = take_packet();
+  if (payload) sockets_.count_delivered();
+  return payload;
+}
+
+pkt::Packet Stream::take_packet() { return connection_ != nullptr ? connection_->read_packet() : pkt::Packet{}; }
 
 std::size_t Stream::readable() const { return connection_ != nullptr ? connection_->readable() : 0; }
 

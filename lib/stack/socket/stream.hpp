@@ -49,6 +49,8 @@ class Stream {
   /// The next bytes without a copy, in the buffers that they came in: what one packet brought, or null when nothing has
   /// come. The caller ends it with pkt::consume.
   [[nodiscard]] pkt::Packet read_packet();
+  /// The same, its end not counted yet (lib/stats/ledger.hpp): the caller does.
+  [[nodiscard]] pkt::Packet take_packet();
   /// Queues bytes for sending and returns how many were taken; -EAGAIN: the send buffer is full; -EPIPE: this side
   /// is closed.
   std::int64_t write(std::span<const std::uint8_t> bytes);

@@ -30,26 +30,48 @@ UdpSocket::UdpSocket(Sockets& sockets, udp::Udp& udp)
 
 UdpSocket::~UdpSocket() = default;
 
+// Every call by which the application reads, sends or waits for what comes records where it does so.
+void UdpSocket::record_flow() {
+  if (socket_ != nullptr) sockets_.record_flow(*socket_);
+}
+
+void UdpSocket::on_readable(std::function<void(UdpSocket&)> function) {
+  record_flow();
+  on_readable_.set(std::move(function));
+}
+
 std::int64_t UdpSocket::receive_from(std::span<std::uint8_t> into, Endpoint& from) {
+  record_flow();
   busy_loop();
   return socket_ != nullptr ? udp_.recv_from(*socket_, into, &from) : -EBADF;
 }
 
 std::int64_t UdpSocket::receive_from(std::span<std::uint8_t> into, Endpoint& from, Control& control) {
   control = {};
+  record_flow();
   busy_loop();
   if (socket_ == nullptr) return -EBADF;
   pkt::Meta meta;
   const std::int64_t length = udp_.recv_from(*socket_, into, &from, &meta);
-  if (length >= 0) control.timestamp = timestamp_.told(meta.rx_time);
+  if (length < 0) return length;
+  control.timestamp = timestamp_.told(meta.rx_time);
+  control.segment_size = meta.gso_size;
   return length;
 }
 
 std::int64_t UdpSocket::send_to(std::span<const std::uint8_t> bytes, const Endpoint& to) {
+  record_flow();
   return socket_ != nullptr ? udp_.send_to(*socket_, bytes, &to) : -EBADF;
 }
 
 pkt::Packet UdpSocket::receive_packet(Endpoint& from) {
+  pkt::Packet datagram = take_packet(from);
+  if (datagram) sockets_.count_delivered();
+  return datagram;
+}
+
+pkt::Packet UdpSocket::take_packet(Endpoint& from) {
+  record_flow();
   return socket_ != nullptr ? udp_.take(*socket_, &from) : pkt::Packet{};
 }
 
@@ -71,6 +93,8 @@ int UdpSocket::set_option(Option option, std::int64_t value) {
   if (const int refused = check_set(option, SocketKind::udp, value); refused != 0) return refused;
   switch (option) {
     case Option::broadcast: socket_->broadcast = value != 0; return 0;
+    case Option::udp_segment: socket_->segment_size = static_cast<std::uint16_t>(value); return 0;
+    case Option::udp_gro: udp_.set_gro(*socket_, value != 0); return 0;
     case Option::timestamp:
     case Option::timestampns: timestamp_.set(option, value != 0); return 0;
     case Option::busy_poll: busy_poll_.us = static_cast<std::uint32_t>(value); return 0;
@@ -84,6 +108,8 @@ int UdpSocket::get_option(Option option, std::int64_t& value) const {
   if (const int refused = check_get(option, SocketKind::udp); refused != 0) return refused;
   switch (option) {
     case Option::broadcast: value = socket_->broadcast; return 0;
+    case Option::udp_segment: value = socket_->segment_size; return 0;
+    case Option::udp_gro: value = socket_->gro(); return 0;
     case Option::incoming_cpu: value = socket_->incoming_cpu(); return 0;
     case Option::incoming_napi_id: value = socket_->napi_id(); return 0;
     case Option::timestamp:

@@ -27,7 +27,7 @@ class Sockets;
 class UdpSocket {
  public:
   /// Called when a datagram has arrived. Edge: again only for further datagrams.
-  void on_readable(std::function<void(UdpSocket&)> function) { on_readable_.set(std::move(function)); }
+  void on_readable(std::function<void(UdpSocket&)> function);
   /// Called with an errno that an ICMP error brought (connected sockets).
   void on_error(std::function<void(UdpSocket&, int error)> function) { on_error_.set(std::move(function)); }
 
@@ -38,6 +38,8 @@ class UdpSocket {
   std::int64_t receive_from(std::span<std::uint8_t> into, Endpoint& from, Control& control);
   /// The next datagram in the buffers that it came in, or null: none waiting. The caller ends it with pkt::consume.
   [[nodiscard]] pkt::Packet receive_packet(Endpoint& from);
+  /// The same, its end not counted yet (lib/stats/ledger.hpp): the caller does.
+  [[nodiscard]] pkt::Packet take_packet(Endpoint& from);
   /// Sends one datagram; the count, or -EMSGSIZE, -ENETUNREACH, -ENOBUFS, or an error that ICMP brought.
   std::int64_t send_to(std::span<const std::uint8_t> bytes, const Endpoint& to);
   /// Sets the peer: only its datagrams arrive, and ICMP errors about it are reported.
@@ -60,6 +62,7 @@ class UdpSocket {
   class Events;
   void tell_readable();
   void busy_loop();
+  void record_flow();
   void forget();
 
   Sockets& sockets_;

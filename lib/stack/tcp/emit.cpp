@@ -11,6 +11,18 @@
 
 namespace millrace::tcp {
 
+namespace {
+
+// Linux: tcp_set_skb_tso_segs(). data() begins at the TCP header, the only thing in the datagram yet.
+void mark_segments(pkt::Packet& datagram, std::uint32_t mss, std::uint32_t payload) {
+  pkt::Meta& meta = datagram.meta();
+  meta.payload_offset = static_cast<std::uint16_t>(datagram.length());
+  meta.gso_size = static_cast<std::uint16_t>(mss);
+  meta.gso_segs = static_cast<std::uint16_t>((payload + mss - 1) / mss);
+}
+
+}  // namespace
+
 Tcp::Sent Tcp::emit(const Outgoing& o, pkt::Packet payload) {
   pkt::Packet datagram = make_packet(env_);
   if (!datagram) {
@@ -29,7 +41,10 @@ Tcp::Sent Tcp::emit(const Outgoing& o, pkt::Packet payload) {
                              .window = o.wnd},
              at);
   wire::emit(o.options, at + wire::tcp_header_bytes);
-  if (payload) join(env_, datagram, std::move(payload));
+  if (payload) {
+    if (payload.length() > o.mss) mark_segments(datagram, o.mss, payload.length());
+    join(env_, datagram, std::move(payload));
+  }
   datagram.meta().tx_checksum = pkt::ChecksumRequest::tcp;
   const ip::SendHeader header{.source = o.flow.local, .destination = o.flow.remote, .proto = wire::ip_proto::tcp};
   switch (ip_.send(std::move(datagram), header)) {
@@ -43,7 +58,7 @@ Tcp::Sent Tcp::emit(const Outgoing& o, pkt::Packet payload) {
 }
 
 Tcp::Outgoing Tcp::outgoing(const Connection& c, Seq seq) const {
-  Outgoing o{.flow = c.key, .seq = seq, .ack = c.rcv.nxt, .flags = wire::tcp_flag::ack, .wnd = window_field(c)};
+  Outgoing o{.flow = c.key, .seq = seq, .ack = c.rcv.nxt, .flags = wire::tcp_flag::ack, .wnd = window_field(c), .mss = c.mss};
   if (c.ts.enabled) {
     o.options.has_timestamps = true;
     o.options.ts_value = timestamp_clock(env_) + c.ts.offset;

@@ -12,6 +12,7 @@ struct Tcp::Outgoing {
   Seq ack{};
   std::uint8_t flags = 0;
   std::uint16_t wnd = 0;
+  std::uint32_t mss = 0;  ///< payload beyond it goes in segments of this size, cut behind the tx queue
   wire::TcpOptions options{};
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <millrace/stack/ip/ip.hpp>
 #include <millrace/stack/tcp/newreno.hpp>
 #include <millrace/stack/tcp/receive_queue.hpp>
 #include <millrace/stack/tcp/rtt.hpp>
@@ -142,6 +143,7 @@ struct Tcb : Flow {
   ReceiveSequence rcv;
   std::uint32_t mss = 536;           ///< Eff.snd.MSS: payload bytes of a full segment, options taken off
   std::uint16_t peer_mss = 536;      ///< what its MSS option said, or RFC 9293's default
+  ip::GsoLimits gso{};
   Timestamps ts;
   RttEstimator rtt;
   NewReno congestion{536, 5360};

@@ -139,9 +139,10 @@ class Tcp final : public ip::Transport {
   enum class Sent : std::uint8_t { yes, nothing, no_buffer, too_big };
   void output(Connection& c);
   void output_handshake(Connection& c);
-  Sent output_segment(Connection& c);
+  Sent output_segment(Connection& c, std::uint32_t most_segments);
   [[nodiscard]] std::uint32_t resend_length(const Connection& c, Seq from) const;
-  [[nodiscard]] std::uint32_t new_data_length(const Connection& c) const;
+  [[nodiscard]] std::uint32_t new_data_length(const Connection& c, std::uint32_t most_segments) const;
+  [[nodiscard]] std::uint32_t gso_segments(const Connection& c) const;
   [[nodiscard]] bool nagle_holds(const Connection& c) const;
   void account_sent(Connection& c, Seq from, Seq end);
   void arm_transmit(Connection& c);

@@ -30,6 +30,7 @@ void Tcp::refresh_mss(Connection& c) {
   if (c.ts.enabled) mss -= std::min<std::uint32_t>(mss, wire::tcp_timestamp_option_bytes);
   c.mss = std::max(mss, min_send_mss);
   c.congestion.set_mss(c.mss);
+  c.gso = ip_.gso_limits_for(c.key.remote);
 }
 
 void Tcp::take_options(Connection& c, const Segment& s) {

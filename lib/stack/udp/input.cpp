@@ -5,11 +5,13 @@
 #include <millrace/stack/udp/sender.hpp>
 #include <millrace/stack/udp/udp.hpp>
 
+#include <millrace/pkt/pool.hpp>
 #include <millrace/pkt/truesize.hpp>
 #include <millrace/wire/checksum.hpp>
 #include <millrace/wire/protocol.hpp>
 #include <millrace/wire/udp.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <limits>
 
@@ -62,7 +64,8 @@ void Udp::receive(pkt::Packet datagram, const ip::Delivery& delivery) {
   const wire::UdpView udp = *wire::UdpView::parse(datagram.data());
   const Arrival arrival{{delivery.destination, udp.destination_port()}, {delivery.source, udp.source_port()}};
   if (delivery.destination.is_multicast() || ip_.is_broadcast(delivery.destination)) {
-    deliver_to_all(std::move(datagram), arrival);
+    datagram.trim_front(wire::udp_header_bytes);
+    for_each_segment(std::move(datagram), [&](pkt::Packet one) { deliver_to_all(std::move(one), arrival); });
     return tell_ready();
   }
   Socket* socket = lookup(arrival.local, arrival.remote);
@@ -72,8 +75,29 @@ void Udp::receive(pkt::Packet datagram, const ip::Delivery& delivery) {
     return drop(env_, std::move(datagram), DropReason::udp_no_port);
   }
   datagram.trim_front(wire::udp_header_bytes);
-  enqueue(*socket, std::move(datagram), arrival);
+  deliver(*socket, std::move(datagram), arrival);
   tell_ready();
+}
+
+// udp_queue_rcv_skb(): merged datagrams stay so only for a socket that asked for that (UDP_GRO).
+void Udp::deliver(Socket& socket, pkt::Packet payload, const Arrival& arrival) {
+  if (socket.gro_) return enqueue(socket, std::move(payload), arrival);
+  for_each_segment(std::move(payload), [&](pkt::Packet one) { enqueue(socket, std::move(one), arrival); });
+}
+
+// udp_rcv_segment(): the datagrams that GRO made one of, without their headers, each as it came.
+template <class F>
+void Udp::for_each_segment(pkt::Packet datagrams, F&& f) {
+  const pkt::Meta meta = datagrams.meta();
+  if (meta.gso_size == 0) return f(std::move(datagrams));
+  while (datagrams) {
+    pkt::Packet one = split_front(env_, datagrams, std::min<std::uint32_t>(meta.gso_size, datagrams.length()));
+    if (!one) return drop(env_, std::move(datagrams), DropReason::no_buffer);
+    one.meta() = meta;
+    one.meta().gso_size = 0;
+    one.meta().gso_segs = 1;
+    f(std::move(one));
+  }
 }
 
 // The datagram as its length field says, or null when it was bad and is gone.
@@ -97,7 +121,6 @@ pkt::Packet Udp::check(pkt::Packet datagram, const ip::Delivery& delivery) {
 // __udp4_lib_mcast_deliver(): each socket that fits gets its own copy, the first the original.
 void Udp::deliver_to_all(pkt::Packet datagram, const Arrival& arrival) {
   Counters& count = counters(arrival.remote.address);
-  datagram.trim_front(wire::udp_header_bytes);
   Socket* first = nullptr;
   PortChain& sockets = chain(arrival.local.port);
   for (Socket* s = sockets.front(); s != nullptr; s = sockets.next(*s)) {
@@ -123,6 +146,7 @@ void Udp::enqueue(Socket& socket, pkt::Packet payload, const Arrival& arrival) {
   // Of unconnected sockets, too, where Linux keeps the first napi id and no CPU.
   socket.napi_id_ = payload.meta().napi_id;
   socket.incoming_cpu_ = env_.lcore;
+  if (socket.is_connected() && (payload.mbuf().ol_flags & pkt::flag::rx_rss_hash) != 0) socket.flow_hash_ = payload.mbuf().rss_hash;
   const std::uint32_t size = pkt::truesize(payload);
   // The test comes before the charge, so that one datagram of any size fits an empty queue (receive_path J3, X7).
   constexpr std::uint32_t huge = std::numeric_limits<std::int32_t>::max() / 2;

@@ -22,6 +22,16 @@ namespace {
 
 constexpr std::size_t most_payload_bytes = 65535 - wire::udp_header_bytes;
 
+constexpr std::size_t most_segments = 128;  // UDP_MAX_SEGMENTS
+
+// udp_send_skb(): data() begins at the UDP header.
+void mark_segments(pkt::Meta& meta, std::uint32_t payload, std::uint16_t size) {
+  const bool is_train = size != 0 && payload > size;
+  meta.gso_size = is_train ? size : std::uint16_t{0};
+  meta.gso_segs = is_train ? static_cast<std::uint16_t>((payload + size - 1) / size) : std::uint16_t{1};
+  meta.payload_offset = wire::udp_header_bytes;
+}
+
 int errno_of(ip::SendVerdict verdict) {
   switch (verdict) {
     case ip::SendVerdict::sent: return 0;
@@ -70,6 +80,7 @@ int Udp::prepare(Socket& socket, const Endpoint* to, std::size_t length) {
   if (to == nullptr && !socket.is_connected()) return -EDESTADDRREQ;
   if (destination.port == 0) return -EINVAL;
   if (length > most_payload_bytes) return -EMSGSIZE;
+  if (socket.segment_size != 0 && length > std::size_t{socket.segment_size} * most_segments) return -EINVAL;
   if (!may_talk_to(socket, destination.address)) return -EAFNOSUPPORT;
   if (ip_.is_broadcast(destination.address) && !socket.broadcast) return -EACCES;
   if (socket.is_bound()) return 0;
@@ -104,7 +115,7 @@ std::int64_t Udp::transmit(Socket& socket, pkt::Packet payload, const Endpoint& 
                              .length = static_cast<std::uint16_t>(bytes + wire::udp_header_bytes)},
              payload.prepend(wire::udp_header_bytes));
   payload.meta().tx_checksum = pkt::ChecksumRequest::udp;
-  payload.meta().gso_size = 0;
+  mark_segments(payload.meta(), bytes, socket.segment_size);
   const IpAddress& own = socket.local_.address;
   const bool is_source = !own.is_unspecified() && !own.is_multicast() && !ip_.is_broadcast(own);
   const auto verdict = ip_.send(std::move(payload),

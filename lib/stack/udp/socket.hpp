@@ -38,9 +38,12 @@ class Socket {
   [[nodiscard]] std::uint32_t rmem() const { return rmem_; }
   [[nodiscard]] std::uint32_t waiting() const { return queue_.size(); }
   [[nodiscard]] std::uint64_t drops() const { return drops_; }
+  [[nodiscard]] bool gro() const { return gro_; }
   [[nodiscard]] Events* events() const { return events_; }
   /// SO_INCOMING_NAPI_ID: where the last datagram was received; 0: none yet.
   [[nodiscard]] std::uint32_t napi_id() const { return napi_id_; }
+  /// sk_rxhash: what steering called the flow of the last datagram; 0: not known.
+  [[nodiscard]] std::uint32_t flow_hash() const { return flow_hash_; }
   /// SO_INCOMING_CPU: the lcore that queued the last datagram; -1: none yet.
   [[nodiscard]] int incoming_cpu() const { return incoming_cpu_; }
 
@@ -48,18 +51,21 @@ class Socket {
   bool reuse_address = false;             ///< SO_REUSEADDR: others that set it, too, may bind the same; before bind
   bool v6_only = false;                   ///< IPV6_V6ONLY: bound to ::, it does not take IPv4; before bind
   bool broadcast = false;                 ///< SO_BROADCAST: may send to a broadcast address
+  std::uint16_t segment_size = 0;         ///< UDP_SEGMENT: what is longer goes as datagrams of this size; 0: off
   std::uint8_t hop_limit = 0;             ///< 0: the stack's default
   std::uint8_t traffic_class = 0;
 
  private:
   friend class Udp;
   bool open_ = false;
+  bool gro_ = false;      ///< UDP_GRO
   int error_ = 0;         ///< SO_ERROR
   Endpoint local_;
   Endpoint remote_;
   std::uint32_t rmem_ = 0;
   std::uint64_t drops_ = 0;
   std::uint32_t napi_id_ = 0;
+  std::uint32_t flow_hash_ = 0;
   int incoming_cpu_ = -1;
   Events* events_ = nullptr;
   pkt::PacketList queue_;

@@ -49,7 +49,8 @@ Socket* Udp::open(Events* events) {
   Socket* socket = free_.pop_front();
   if (socket == nullptr) return nullptr;
   socket->rcvbuf = options_.rcvbuf;
-  socket->reuse_address = socket->v6_only = socket->broadcast = false;
+  socket->reuse_address = socket->v6_only = socket->broadcast = socket->gro_ = false;
+  socket->segment_size = 0;
   socket->hop_limit = 0;
   socket->traffic_class = 0;
   socket->open_ = true;
@@ -57,6 +58,7 @@ Socket* Udp::open(Events* events) {
   socket->local_ = socket->remote_ = Endpoint{};
   socket->drops_ = 0;
   socket->napi_id_ = 0;
+  socket->flow_hash_ = 0;
   socket->incoming_cpu_ = -1;
   socket->events_ = events;
   ++open_count_;
@@ -66,6 +68,7 @@ Socket* Udp::open(Events* events) {
 void Udp::close(Socket& socket) {
   MR_ASSERT(socket.open_);
   socket.open_ = false;
+  announce(socket, false);
   socket.events_ = nullptr;
   socket.ready_.unlink();
   socket.by_port_.unlink();
@@ -121,6 +124,7 @@ int Udp::bind(Socket& socket, const Endpoint& local) {
   }
   socket.local_ = wanted;
   chain(wanted.port).push_front(socket);
+  announce(socket, true);
   return 0;
 }
 
@@ -139,10 +143,29 @@ int Udp::connect(Socket& socket, const Endpoint& remote) {
     if (port == 0) return -EADDRNOTAVAIL;
     socket.local_.port = port;
     chain(port).push_front(socket);
+    announce(socket, true);
   }
   socket.local_.address = source;
   socket.remote_ = remote;
+  socket.flow_hash_ = 0;
   return 0;
+}
+
+void Udp::set_gro(Socket& socket, bool on) {
+  if (socket.gro_ == on) return;
+  if (!on) announce(socket, false);
+  socket.gro_ = on;
+  if (on) announce(socket, true);
+}
+
+// Receiving lcores merge for the ports of sockets that are bound and have UDP_GRO.
+void Udp::announce(const Socket& socket, bool comes) {
+  if (!socket.gro_ || !socket.is_bound() || options_.gro_ports == nullptr) return;
+  if (comes) {
+    options_.gro_ports->add(socket.local_.port);
+  } else {
+    options_.gro_ports->remove(socket.local_.port);
+  }
 }
 
 Socket* Udp::lookup(const Endpoint& local, const Endpoint& remote) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <millrace/env/env.hpp>
+#include <millrace/gro/udp_ports.hpp>
 #include <millrace/stack/ip/ip.hpp>
 #include <millrace/stack/udp/socket.hpp>
 
@@ -19,6 +20,7 @@ struct Options {
   std::uint32_t rcvbuf = default_rcvbuf; ///< net.core.rmem_default
   std::uint16_t port_stride = 1;         ///< lcores of one stack take turns, as in tcp::Config: only ports that are
   std::uint16_t port_phase = 0;          ///< port_phase modulo port_stride are chosen here
+  gro::UdpPorts* gro_ports = nullptr;    ///< where sockets with UDP_GRO are announced; null: datagrams are never merged
 };
 
 /// UDP (RFC 768, RFC 8200 section 8.1) of one lcore's stack: its sockets, what arrives for them and what they send.
@@ -42,14 +44,18 @@ class Udp final : public ip::Transport {
   /// EINVAL (port 0).
   int connect(Socket& socket, const Endpoint& remote);
 
+  /// UDP_GRO: a train of datagrams of equal size, of which the last may be shorter, is read at once.
+  void set_gro(Socket& socket, bool on);
+
   /// Sends one datagram, to `to` or, when that is null, to the peer. The bytes are copied into buffers of this lcore.
-  /// EDESTADDRREQ, EMSGSIZE, ENETUNREACH, ENOBUFS, EACCES, and an error that ICMP brought before.
+  /// With Socket::segment_size it becomes up to 128 datagrams of that size, cut behind the tx queue.
+  /// EDESTADDRREQ, EMSGSIZE, EINVAL (more than 128), ENETUNREACH, ENOBUFS, EACCES, and an error that ICMP brought before.
   std::int64_t send_to(Socket& socket, std::span<const std::uint8_t> bytes, const Endpoint* to = nullptr);
   /// The same, consuming `payload` in every case; it needs pkt::headroom in front.
   std::int64_t send_packet(Socket& socket, pkt::Packet payload, const Endpoint* to = nullptr);
 
   /// Reads the next datagram: copies what fits, drops the rest of it, returns its whole length. EAGAIN, or an error
-  /// that ICMP brought. `meta`: what its packet said of it.
+  /// that ICMP brought. `meta`: what its packet said of it; gso_size is that of UDP_GRO, 0 for a single datagram.
   std::int64_t recv_from(Socket& socket, std::span<std::uint8_t> into, Endpoint* from = nullptr, pkt::Meta* meta = nullptr);
   /// Takes the next datagram itself, data() at its payload; null when recv_from would say EAGAIN.
   [[nodiscard]] pkt::Packet take(Socket& socket, Endpoint* from = nullptr);
@@ -77,10 +83,14 @@ class Udp final : public ip::Transport {
   // sockets.cpp
   [[nodiscard]] bool conflicts(const Socket& socket, const Endpoint& local);
   [[nodiscard]] std::uint16_t choose_port(const Socket& socket, const IpAddress& local, const IpAddress& remote);
+  void announce(const Socket& socket, bool comes);
   [[nodiscard]] Socket* lookup(const Endpoint& local, const Endpoint& remote);
 
   // input.cpp
   [[nodiscard]] pkt::Packet check(pkt::Packet datagram, const ip::Delivery& delivery);
+  template <class F>
+  void for_each_segment(pkt::Packet datagrams, F&& f);
+  void deliver(Socket& socket, pkt::Packet payload, const Arrival& arrival);
   void deliver_to_all(pkt::Packet datagram, const Arrival& arrival);
   void enqueue(Socket& socket, pkt::Packet payload, const Arrival& arrival);
   void tell_ready();

@@ -90,3 +90,57 @@ TEST_CASE("a million items from one thread to another: none lost, none twice, al
   CHECK(sum == count * (count - 1) / 2);
   CHECK(ring.empty());
 }
+
+TEST_CASE("a ring grows while items are in it; order holds, and its counts wrap") {
+  SpscRing<std::uint32_t> ring(4, 0u - 10);
+  std::uint32_t sent = 0;
+  std::uint32_t received = 0;
+  const auto send = [&](std::uint32_t count) {
+    for (; count > 0; --count) REQUIRE(ring.enqueue(sent++));
+  };
+  const auto receive = [&](std::uint32_t count) {
+    std::uint32_t item = 0;
+    for (; count > 0; --count) {
+      REQUIRE(ring.dequeue(&item, 1) == 1);
+      REQUIRE(item == received++);
+    }
+  };
+  send(4);
+  CHECK_FALSE(ring.enqueue(0));
+  ring.grow(16);
+  CHECK(ring.capacity() == 16);
+  send(12);
+  CHECK_FALSE(ring.enqueue(0));
+  ring.grow(64);
+  ring.grow(8);  // never smaller
+  CHECK(ring.capacity() == 64);
+  send(48);
+  CHECK(ring.size() == 64);
+  CHECK(ring.tail() == 0u - 10 + 64);
+  receive(3);
+  send(3);
+  receive(64);
+  CHECK(ring.empty());
+  for (int turn = 0; turn < 100; ++turn) {
+    send(33);
+    receive(33);
+  }
+  send(5);
+  ring.grow(128);  // what is left goes with the ring
+}
+
+TEST_CASE("a ring grows under a consumer that runs") {
+  SpscRing<std::uint32_t> ring(2, 0u - 50'000);
+  constexpr std::uint32_t count = 100'000;
+  std::thread consumer([&] {
+    std::uint32_t items[7];
+    for (std::uint32_t next = 0; next < count;)
+      for (std::uint32_t i = 0, n = ring.dequeue(items, 7); i < n; ++i)
+        if (items[i] != next++) std::terminate();
+  });
+  for (std::uint32_t i = 0; i < count;) {
+    if (ring.enqueue(i)) ++i;
+    if (i % 10'000 == 0) ring.grow(2u << (i / 10'000));
+  }
+  consumer.join();
+}

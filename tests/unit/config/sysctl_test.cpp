@@ -52,6 +52,22 @@ TEST_CASE("values are set and read by dotted name") {
   CHECK(get_sysctl(s, "gro.compat").value() == "linux");
 }
 
+TEST_CASE("masks, powers of two, and what is rounded up to one") {
+  Sysctl s;
+  CHECK(s.flow_limit_table_len == 4096);
+  CHECK(s.flow_limit_cpu_bitmap.none());
+  REQUIRE(set_sysctl(s, "net.core.flow_limit_cpu_bitmap", "f,00000001\n"));
+  CHECK(s.flow_limit_cpu_bitmap == *parse_lcore_mask("f,00000001"));
+  CHECK(get_sysctl(s, "net.core.flow_limit_cpu_bitmap").value() == "f,00000001");
+  REQUIRE(set_sysctl(s, "net.core.flow_limit_table_len", "8192"));
+  CHECK(s.flow_limit_table_len == 8192);
+  CHECK(get_sysctl(s, "net.core.rps_sock_flow_entries").value() == "0");
+  REQUIRE(set_sysctl(s, "net.core.rps_sock_flow_entries", "5000"));
+  CHECK(get_sysctl(s, "net.core.rps_sock_flow_entries").value() == "8192");
+  REQUIRE(set_sysctl(s, "net.core.rps_sock_flow_entries", "536870912"));
+  CHECK(get_sysctl(s, "net.core.rps_sock_flow_entries").value() == "536870912");
+}
+
 TEST_CASE("a value that is not allowed changes nothing and says what is") {
   const auto [name, text, valid] = GENERATE(table<std::string, std::string, std::string>({
       {"net.core.netdev_budget", "0", "1..1000000"},
@@ -65,6 +81,12 @@ TEST_CASE("a value that is not allowed changes nothing and says what is") {
       {"net.ipv4.ip_local_port_range", "60000", "2 numbers 1..65535, none below the one before it"},
       {"gro.compat", "lunix", "none or linux"},
       {"gro.compat", "1", "none or linux"},
+      {"net.core.flow_limit_table_len", "3000", "a power of two in 1..1048576"},
+      {"net.core.flow_limit_table_len", "0", "a power of two in 1..1048576"},
+      {"net.core.rps_sock_flow_entries", "536870913", "0..536870912"},
+      {"net.core.rps_sock_flow_entries", "-1", "0..536870912"},
+      {"net.core.flow_limit_cpu_bitmap", "x", "a mask of lcores in hex, such as 3 or 0,000000ff"},
+      {"net.core.flow_limit_cpu_bitmap", "1 2", "a mask of lcores in hex, such as 3 or 0,000000ff"},
   }));
   CAPTURE(name, text);
   Sysctl s;

@@ -111,6 +111,8 @@ TEST_CASE("a TAP device, a virtual device and one that EAL found") {
   CHECK(options.rx_queues == 2);
   CHECK(options.tx_queues == 3);
   CHECK(options.rx_ring == 512);
+  CHECK(options.tso);
+  CHECK_FALSE(ethdev_options({.name = "v", .driver = config::PortDriver::vdev, .device = "net_ring0", .tso = false}, 1).tso);
   options = ethdev_options(
       {.name = "v", .driver = config::PortDriver::vdev, .device = "net_virtio_user0,path=/run/s,queues=1"}, 1);
   CHECK(options.name == "net_virtio_user0");
@@ -127,6 +129,8 @@ TEST_CASE("an in-memory port draws its MAC from the seed, unless it has one") {
   CHECK(end.ifindex == 2);
   CHECK(end.queues == 3);
   CHECK(end.mtu == 1400);
+  CHECK(end.tso);
+  CHECK_FALSE(sim_options({.name = "p0", .tso = false}, 2, 7).tso);
   CHECK((end.mac.bytes[0] & 3) == 2);  // locally administered, unicast
   CHECK(sim_options(port, 2, 7).mac == end.mac);
   CHECK(sim_options(port, 2, 8).mac != end.mac);
@@ -144,7 +148,9 @@ TEST_CASE("RFC 4291 appendix A: an interface gets the link-local address of its 
     void transmit(pkt::Packet packet) override { pkt::consume(std::move(packet)); }
   } output;
   const neighbor::Interface interface =
-      make_interface({.port = "p0", .name = "eth0", .addresses = {*IpPrefix::parse("10.77.0.2/24")}}, 3, info, output);
+      make_interface({.port = "p0", .name = "eth0", .addresses = {*IpPrefix::parse("10.77.0.2/24")}}, 3, {.gso_max_size = 20000, .gso_max_segs = 9}, info, output);
+  CHECK(interface.gso_max_size == 20000);
+  CHECK(interface.gso_max_segs == 9);
   CHECK(interface.ifindex == 3);
   CHECK(interface.name == "eth0");
   CHECK(interface.mac == info.mac);

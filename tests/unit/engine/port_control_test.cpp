@@ -3,6 +3,9 @@
 
 #include "tests/support/catch.hpp"
 #include "tests/support/raw_frame.hpp"
+#include "tests/support/two_engines.hpp"
+#include "tests/unit/engine/steering_world.hpp"
+#include "tests/unit/gro/frame.hpp"
 
 #include <millrace/base/rng.hpp>
 
@@ -13,6 +16,7 @@
 
 using namespace millrace;
 using test::RawFrame;
+using test::SteeringWorld;
 
 namespace {
 
@@ -155,6 +159,301 @@ TEST_CASE("B5: ethtool -C is refused where interrupts are not what drives the po
   CHECK(port.coalesce(0) == config::Coalesce{});
   CHECK(engine->proc_interrupts() == "           CPU0       \n");
   CHECK(engine->proc_softirqs().find("NET_RX") != std::string::npos);
+}
+
+TEST_CASE("E2: ethtool -K gro under traffic: off, ten packets go up; on, one; a stream that sees it switched loses nothing") {
+  auto engine = make_engine(1, {});
+  PortControl port = control(*engine);
+  CHECK(port.gro());
+  for (const bool on : {true, false, true}) {
+    port.set_gro(on);
+    CHECK(port.gro() == on);
+    const std::uint64_t before = engine->stats().total("softnet", "processed");
+    for (std::uint32_t i = 0; i < 10; ++i)
+      engine->inject("net0", test::Frame{.seq = 1000 + 1448 * i, .payload = 1448, .id = static_cast<std::uint16_t>(i)}.bytes());
+    for (int i = 0; i < 5; ++i) engine->run_once();
+    engine->set_clock(engine->now() + std::chrono::milliseconds(1));
+    for (int i = 0; i < 5; ++i) engine->run_once();
+    CHECK(engine->stats().total("softnet", "processed") - before == (on ? 1 : 10));
+  }
+
+  test::TwoEngines hosts;
+  auto switched = hosts.b->port("p0");
+  REQUIRE(switched);
+  const std::string text = test::pattern(1 << 20);
+  std::vector<std::unique_ptr<test::Conversation>> accepted;
+  accept_into(*hosts.b, test::endpoint("10.77.0.2:80"), accepted);
+  test::Conversation client;
+  client.join(**test::TwoEngines::sockets(*hosts.a).connect(test::endpoint("10.77.0.2:80")));
+  std::size_t written = 0;
+  int rounds = 0;
+  REQUIRE(hosts.run_until([&] {
+    if (++rounds % 2 == 0) switched->set_gro(!switched->gro());
+    const std::int64_t taken = client.connected ? client.stream->write(test::bytes(text).subspan(written)) : 0;
+    if (taken > 0) written += static_cast<std::size_t>(taken);
+    return !accepted.empty() && accepted[0]->received.size() == text.size();
+  }));
+  CHECK(accepted[0]->received == text);
+  CHECK(rounds > 6);
+  CHECK(hosts.b->stats().total("gro", "merged") > 0);
+  CHECK(hosts.b->stats().total("gro", "normal") > 0);
+  INFO(hosts.a->stats().to_text() << hosts.b->stats().to_text());
+  CHECK(hosts.a->stats().total("tcp", "RetransSegs") == 0);
+}
+
+TEST_CASE("F4: mask f spreads flows over 4 workers, each flow on one, in order; set and read back while it runs") {
+  SteeringWorld w(4);
+  w.listen();
+  constexpr std::uint16_t flows = 64;
+  std::uint8_t number = 0;
+  const auto send = [&](int rounds) {
+    for (; rounds > 0; --rounds, ++number) {
+      for (std::uint16_t flow = 0; flow < flows; ++flow) w.inject(static_cast<std::uint16_t>(1000 + flow), number);
+      w.engine->run_once(0);
+    }
+  };
+  send(5);
+  w.run();
+  for (const auto& [flow, seen] : w.arrived)
+    for (const auto& datagram : seen) REQUIRE(datagram.lcore == 0);  // off: all stay
+
+  CHECK(w.port().rps_cpus(0).none());
+  REQUIRE(w.port().set_rps_cpus(0, config::LcoreMask(0xf)));
+  CHECK(w.port().rps_cpus(0) == config::LcoreMask(0xf));
+  send(20);
+  w.run();
+  std::array<int, 4> on{};
+  for (std::uint16_t flow = 0; flow < flows; ++flow) {
+    const auto& seen = w.arrived[static_cast<std::uint16_t>(1000 + flow)];
+    REQUIRE(seen.size() == 25);
+    ++on[seen[5].lcore];
+    for (std::size_t i = 0; i < seen.size(); ++i) {
+      REQUIRE(seen[i].number == i);
+      if (i >= 5) REQUIRE(seen[i].lcore == seen[5].lcore);
+    }
+  }
+  CAPTURE(on[0], on[1], on[2], on[3]);
+  for (const int count : on) CHECK(count >= 8);
+
+  CHECK(w.port().set_rps_cpus(0, config::LcoreMask(0x10)).error().message.find("names absent lcores; there are 4") != std::string::npos);
+  CHECK(w.port().set_rps_cpus(1, config::LcoreMask(1)).error().message == "rx queue 1: the port has 1");
+  CHECK(w.port().rps_cpus(0) == config::LcoreMask(0xf));
+}
+
+TEST_CASE("F4, X18: the mask changes while packets wait on worker rings: no flow is reordered") {
+  SteeringWorld w(4);
+  w.listen();
+  Rng rng(3);
+  constexpr int rounds = 250;
+  for (int round = 0; round < rounds; ++round) {
+    for (std::uint16_t flow = 0; flow < 16; ++flow) w.inject(static_cast<std::uint16_t>(1000 + flow), static_cast<std::uint8_t>(round));
+    w.engine->run_once(0);
+    if (rng.below(3) == 0) w.engine->run_once(static_cast<std::uint16_t>(1 + rng.below(3)));
+    REQUIRE(w.port().set_rps_cpus(0, config::LcoreMask(rng.below(16))));
+  }
+  w.run();
+  for (const auto& [flow, seen] : w.arrived) {
+    REQUIRE(seen.size() == rounds);
+    for (std::size_t i = 0; i < seen.size(); ++i) REQUIRE(seen[i].number == i);
+  }
+}
+
+TEST_CASE("F13: 64 packets for one worker in a pass are one wake-up of it: received_rps goes up by 1") {
+  SteeringWorld w(2, [](Config& c) {
+    c.ports[0].rps_cpus = config::LcoreMask(2);
+    c.ports[0].rx_queues = 2;
+    c.ports[0].rx_lcores = {0, 0};
+  });
+  for (std::uint16_t flow = 0; flow < 64; ++flow) w.inject(static_cast<std::uint16_t>(1000 + flow));
+  w.engine->run_once(0);
+  CHECK(w.count("steer", "enqueued") == 64);
+  w.run();
+  CHECK(w.count("softnet", "received_rps", 1) == 1);
+  CHECK(w.count("softnet", "received_rps", 0) == 0);
+  CHECK(w.count("steer", "backlog_head", 1) == 64);
+  w.inject(1000);
+  w.run();
+  CHECK(w.count("softnet", "received_rps", 1) == 2);
+}
+
+TEST_CASE("F20: RPS raises the NET_RX runs of the workers") {
+  SteeringWorld w(4);
+  const auto send = [&] {
+    for (int round = 0; round < 100; ++round) {
+      for (std::uint16_t flow = 0; flow < 32; ++flow) w.inject(static_cast<std::uint16_t>(1000 + flow));
+      w.run(1);
+    }
+  };
+  send();
+  std::array<std::uint64_t, 4> before{};
+  for (std::size_t lcore = 0; lcore < 4; ++lcore) before[lcore] = w.count("softirq", "NET_RX", lcore);
+  CHECK(before[0] >= 100);
+  for (std::size_t lcore = 1; lcore < 4; ++lcore) CHECK(before[lcore] <= 1);
+  REQUIRE(w.port().set_rps_cpus(0, config::LcoreMask(0xf)));
+  send();
+  for (std::size_t lcore = 1; lcore < 4; ++lcore) CHECK(w.count("softirq", "NET_RX", lcore) - before[lcore] >= 100);
+}
+
+TEST_CASE("F17: a port that goes down takes its packets off the worker rings, counted; other ports' stay in order") {
+  SteeringWorld w(2, [](Config& c) {
+    for (auto& port : c.ports) port.rps_cpus = config::LcoreMask(2);
+  }, 2);
+  w.listen();
+  const auto send = [&](const std::string& port, std::uint8_t host, std::uint16_t flow, std::uint8_t number) {
+    w.engine->inject(port, RawFrame{.payload = 8,
+                                    .first_byte = number,
+                                    .source_port = flow,
+                                    .destination_port = SteeringWorld::port_number,
+                                    .destination = SteeringWorld::mac_of(host)}
+                               .bytes());
+  };
+  for (std::uint8_t i = 0; i < 100; ++i) {
+    send("net0", 0, 1000, i);
+    send("net1", 1, 1500, i);
+    w.engine->run_once(0);
+  }
+  CHECK(w.count("steer", "enqueued") == 200);
+  PortControl port = w.port();
+  CHECK(port.is_up());
+  port.set_up(false);
+  port.set_up(false);
+  CHECK_FALSE(port.is_up());
+  CHECK(w.count("drop", "port_down") == 100);
+  CHECK(w.count("steer", "backlog_head", 1) == 200);  // so that the order rule knows that they are gone
+  w.inject(1000, 100);
+  w.run();
+  CHECK(w.arrived[1000].empty());
+  REQUIRE(w.arrived[1500].size() == 100);
+  for (std::uint8_t i = 0; i < 100; ++i) CHECK(w.arrived[1500][i].number == i);
+  REQUIRE(port.set_smp_affinity(0, config::LcoreMask(2)));  // while it is down
+  port.set_up(true);
+  w.run();
+  REQUIRE(w.arrived[1000].size() == 1);  // what the device held meanwhile
+  CHECK(w.arrived[1000][0].number == 100);
+  CHECK(w.count("port", "rx_packets", 1) == 1);
+  CHECK(w.engine->next_deadline() == never);
+}
+
+TEST_CASE("F7, L6: the reader moves to lcore 3: the packets follow within one drain, and so does SO_INCOMING_CPU") {
+  SteeringWorld w(4, [](Config& c) {
+    c.ports[0].rps_cpus = config::LcoreMask(0xf);
+    c.ports[0].rps_flow_cnt = 2048;
+    c.sysctl.rps_sock_flow_entries = 32768;
+  });
+  // A socket for the flow on lcores 1 and 3; the application reads now on the one, now on the other.
+  std::array<UdpSocket*, 4> sockets{};
+  const auto bound = w.engine->on_each_lcore([&](Sockets& here) -> Result<void> {
+    if (here.lcore() != 1 && here.lcore() != 3) return {};
+    sockets[here.lcore()] = *here.bind_udp({IpAddress::v4(10, 77, 0, 2), 2000});
+    CHECK(sockets[here.lcore()]->connect({IpAddress::v4(10, 77, 0, 1), 1000}) == 0);
+    return {};
+  });
+  REQUIRE(bound);
+  std::vector<std::uint8_t> numbers;
+  const auto read_on = [&](std::uint16_t lcore) {
+    std::array<std::uint8_t, 64> bytes;
+    Endpoint from;
+    int count = 0;
+    for (; sockets[lcore]->receive_from(bytes, from) > 0; ++count) numbers.push_back(bytes[0]);
+    return count;
+  };
+  const auto incoming_cpu = [&](std::uint16_t lcore) {
+    std::int64_t cpu = 0;
+    CHECK(sockets[lcore]->get_option(socket::Option::incoming_cpu, cpu) == 0);
+    return cpu;
+  };
+  CHECK(read_on(1) == 0);
+  std::uint8_t number = 0;
+  for (int i = 0; i < 5; ++i) w.inject(1000, number++);
+  w.run();
+  CHECK(read_on(1) == 5);
+  CHECK(incoming_cpu(1) == 1);
+
+  // Lcore 1 stands still with packets in its backlog when the reader moves: nothing may overtake them.
+  for (int i = 0; i < 3; ++i) w.inject(1000, number++);
+  w.engine->run_once(0);
+  CHECK(read_on(3) == 0);
+  for (int i = 0; i < 3; ++i) w.inject(1000, number++);
+  w.engine->run_once(0);
+  w.engine->run_once(3);
+  CHECK(read_on(3) == 0);
+  CHECK(w.count("steer", "rfs_waits") == 3);
+  w.engine->run_once(1);  // drained
+  CHECK(read_on(1) == 6);
+  CHECK(read_on(3) == 0);
+  for (int i = 0; i < 3; ++i) w.inject(1000, number++);
+  w.run();
+  CHECK(read_on(1) == 0);
+  CHECK(read_on(3) == 3);
+  CHECK(incoming_cpu(3) == 3);
+  CHECK(w.count("steer", "rfs_moves") >= 1);
+  std::vector<std::uint8_t> expected(number);
+  for (std::uint8_t i = 0; i < number; ++i) expected[i] = i;
+  CHECK(numbers == expected);
+}
+
+TEST_CASE("F7: rps_flow_cnt is set and read back, rounded up to a power of two; 0 is off") {
+  SteeringWorld w(2);
+  CHECK(w.port().rps_flow_cnt(0) == 0);
+  REQUIRE(w.port().set_rps_flow_cnt(0, 2000));
+  CHECK(w.port().rps_flow_cnt(0) == 2048);
+  REQUIRE(w.port().set_rps_cpus(0, config::LcoreMask(3)));
+  CHECK(w.port().rps_flow_cnt(0) == 2048);
+  REQUIRE(w.port().set_rps_flow_cnt(0, 0));
+  CHECK(w.port().rps_flow_cnt(0) == 0);
+  CHECK(w.port().rps_cpus(0) == config::LcoreMask(3));
+  CHECK(w.port().set_rps_flow_cnt(0, 1 << 21).error().message.find("must be 0..1048576") != std::string::npos);
+  CHECK_FALSE(w.port().set_rps_flow_cnt(1, 1));
+}
+
+TEST_CASE("F19: without steering one lcore has all; RPS spreads; RFS spreads so that each flow comes to the lcore that reads it") {
+  constexpr std::uint16_t flows = 32;
+  struct Seen {
+    std::array<int, 4> by_lcore{};
+    int at_its_reader = 0;
+  };
+  // The application works for flow i on lcore i % 4, and reads there after each round.
+  const auto run = [](unsigned rps_cpus, std::uint32_t rfs) {
+    SteeringWorld w(4, [&](Config& c) {
+      c.ports[0].rps_cpus = config::LcoreMask(rps_cpus);
+      c.ports[0].rps_flow_cnt = rfs;
+      c.sysctl.rps_sock_flow_entries = rfs;
+    });
+    Seen seen;
+    std::array<std::array<UdpSocket*, flows>, 4> sockets{};
+    const auto bound = w.engine->on_each_lcore([&](Sockets& on) -> Result<void> {
+      for (std::uint16_t flow = 0; flow < flows; ++flow) {
+        UdpSocket& socket = **on.bind_udp({IpAddress::v4(10, 77, 0, 2), static_cast<std::uint16_t>(2000 + flow)});
+        socket.on_readable([&seen, flow, lcore = on.lcore()](UdpSocket&) {
+          ++seen.by_lcore[lcore];
+          seen.at_its_reader += lcore == flow % 4;
+        });
+        if (rfs != 0) socket.connect({IpAddress::v4(10, 77, 0, 1), 1000});
+        sockets[on.lcore()][flow] = &socket;
+      }
+      return {};
+    });
+    REQUIRE(bound);
+    for (int round = 0; round < 10; ++round) {
+      for (std::uint16_t flow = 0; flow < flows; ++flow) w.inject(1000, 0, static_cast<std::uint16_t>(2000 + flow));
+      w.run();
+      if (round == 0) seen = {};
+      for (std::uint16_t flow = 0; flow < flows; ++flow) {
+        std::array<std::uint8_t, 64> bytes;
+        Endpoint from;
+        while (sockets[flow % 4][flow]->receive_from(bytes, from) > 0) continue;
+      }
+    }
+    return seen;
+  };
+  constexpr int total = 9 * flows;
+  CHECK(run(0, 0).by_lcore == std::array<int, 4>{total, 0, 0, 0});
+  const Seen rps = run(0xf, 0);
+  for (const int count : rps.by_lcore) CHECK(count >= total / 16);
+  CHECK(rps.at_its_reader < total / 2);
+  const Seen rfs = run(0xf, 256);
+  CHECK(rfs.by_lcore == std::array<int, 4>{total / 4, total / 4, total / 4, total / 4});
+  CHECK(rfs.at_its_reader == total);
 }
 
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// B7 with threads: a queue moves 300 times between three running lcores while frames come in. No frame may be lost, no
-// flow reordered. For ThreadSanitizer.
+// B7, F4 and F12 with threads: a queue moves 300 times between three running lcores while frames come in, rps_cpus changes
+// with it, and the worker rings grow. No frame may be lost, no flow reordered. For ThreadSanitizer.
 #include <millrace/engine/engine.hpp>
 #include <millrace/engine/port_control.hpp>
 
@@ -85,6 +85,8 @@ int main() {
                                               .destination = mac}
                                    .bytes());
     if (!port.set_smp_affinity(0, config::LcoreMask().set(static_cast<std::size_t>(move % lcores)))) fail("a move was refused");
+    if (move % 3 == 1 && !port.set_rps_cpus(0, config::LcoreMask(1u << (move % 3) | 4u))) fail("a mask was refused");
+    if (move % 50 == 25 && !engine->set_sysctl("net.core.netdev_max_backlog", std::to_string(1000 + 20 * move))) fail("a backlog was refused");
     if (move % 10 == 9) wait_for(sent);  // sockets and rings are bounded
   }
   wait_for(sent);

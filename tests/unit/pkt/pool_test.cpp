@@ -47,6 +47,43 @@ TEST_CASE("a reference shares bytes across buffers and outlives its source") {
   pkt::consume(std::move(middle));
 }
 
+TEST_CASE("E19: the front of a chain is split off without copying: whole buffers move, a cut one is shared") {
+  test::TestPool pool(63);
+  for (std::uint32_t n = 1; n <= 12; ++n) {
+    std::vector<std::uint8_t> bytes(12);
+    for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>(i);
+    pkt::Packet chain = pool.packet(std::span(bytes).first(3));
+    chain.chain(pool.packet(std::span(bytes).subspan(3, 5)));
+    chain.chain(pool.packet(std::span(bytes).subspan(8)));
+    const std::uint32_t before = pool->in_use();
+    pkt::Packet front = pool->split_front(chain, n);
+    REQUIRE(front);
+    CHECK(pool->in_use() == before + (n == 3 || n == 8 || n == 12 ? 0 : 1));
+    CHECK(front.length() == n);
+    CHECK(test::bytes_of(front) == std::vector(bytes.begin(), bytes.begin() + n));
+    CHECK(front.segments() == (n <= 3 ? 1 : n <= 8 ? 2 : 3));
+    REQUIRE(static_cast<bool>(chain) == (n < 12));
+    pkt::consume(std::move(front));
+    if (!chain) continue;
+    CHECK(chain.length() == 12 - n);
+    CHECK(chain.segments() == (n < 3 ? 3 : n < 8 ? 2 : 1));
+    CHECK(test::bytes_of(chain) == std::vector(bytes.begin() + n, bytes.end()));
+    pkt::consume(std::move(chain));
+  }
+}
+
+TEST_CASE("E19: a split that finds the pool empty takes nothing") {
+  test::TestPool pool(2);
+  pkt::Packet chain = pool.packet(std::vector<std::uint8_t>{1, 2});
+  chain.chain(pool.packet(std::vector<std::uint8_t>{3, 4}));
+  CHECK_FALSE(pool->split_front(chain, 3));
+  CHECK(test::bytes_of(chain) == std::vector<std::uint8_t>{1, 2, 3, 4});
+  pkt::Packet front = pool->split_front(chain, 2);
+  CHECK(test::bytes_of(front) == std::vector<std::uint8_t>{1, 2});
+  pkt::consume(std::move(front));
+  pkt::consume(std::move(chain));
+}
+
 TEST_CASE("a pool that cannot be made says which and what to change") {
   test::start_eal();
   auto pool = pkt::Pool::create({.name = "too-large", .packets = 4'000'000});

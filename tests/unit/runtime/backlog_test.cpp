@@ -47,3 +47,51 @@ TEST_CASE("F11: sources take turns, so that a full ring does not starve another"
   std::array<pkt::Mbuf*, 16> left;
   CHECK(rings.dequeue(1, 2, left.data(), left.size()) == 0);
 }
+
+TEST_CASE("F14: waiting wake-ups go out before the backlog is worked off") {
+  test::TwoLcores lcores;
+  lcores.a.steer.set_rps(1, 0, *steer::RpsMap::parse("2"));
+  lcores.waker_b.announce();
+  pkt::PacketList up;
+  up.push_back(lcores.a.packet({}));
+  lcores.a.receive.steer(up);
+  CHECK(lcores.a.backlog.poll(lcores.a.lcore.env, 64) == 0);
+  CHECK(lcores.a.lcore.stats.steer[stats::Steer::wakes] == 1);
+  lcores.b.backlog.poll(lcores.b.lcore.env, 64);
+}
+
+TEST_CASE("F8: the head counts a packet when it has been delivered, not when it has left the ring") {
+  test::TwoLcores lcores;
+  lcores.a.steer.set_rps(1, 0, *steer::RpsMap::parse("2"));
+  pkt::PacketList up;
+  for (int n = 0; n < 20; ++n) up.push_back(lcores.a.packet({}));
+  lcores.a.receive.steer(up);
+  CHECK(lcores.rings.queued(0, 1) == runtime::WorkerRings::first_count + 20);
+  std::array<pkt::Mbuf*, 5> taken;
+  REQUIRE(lcores.rings.dequeue(0, 1, taken.data(), 5) == 5);
+  CHECK(lcores.rings.delivered(0, 1) == runtime::WorkerRings::first_count);
+  for (pkt::Mbuf* m : taken) pkt::consume(pkt::Packet::adopt(m));
+  lcores.rings.add_delivered(0, 1, 5);
+  lcores.b.backlog.poll(lcores.b.lcore.env, 10);
+  CHECK(lcores.rings.delivered(0, 1) == runtime::WorkerRings::first_count + 15);
+  lcores.b.backlog.drain(lcores.b.lcore.env, 0);
+  CHECK(lcores.rings.delivered(0, 1) == lcores.rings.queued(0, 1));
+}
+
+TEST_CASE("F17: a flush drops an interface's packets and delivers the others in order; the head counts both") {
+  test::TwoLcores lcores;
+  for (const std::uint16_t ifindex : {1, 2}) lcores.a.steer.set_rps(ifindex, 0, *steer::RpsMap::parse("2"));
+  pkt::PacketList up;
+  for (int n = 0; n < 100; ++n) {
+    up.push_back(lcores.a.packet({}));
+    pkt::Packet other = lcores.a.packet({});
+    other.meta().ifindex = 2;
+    up.push_back(std::move(other));
+  }
+  lcores.a.receive.steer(up);
+  lcores.b.backlog.flush(lcores.b.lcore.env, 2);
+  CHECK(lcores.b.lcore.stats.drop[stats::DropReason::port_down] == 100);
+  CHECK(lcores.b.delivered() == 100);
+  CHECK(lcores.rings.waiting(1) == 0);
+  CHECK(lcores.rings.delivered(0, 1) == lcores.rings.queued(0, 1));
+}

@@ -14,9 +14,11 @@ struct BareLcore {
     lcore.env().wheel = lcore.parts.wheel.get();
     lcore.parts.steer = std::make_unique<steer::Steer>(directory, toeplitz);
     lcore.parts.receive = std::make_unique<runtime::Receive>(
-        lcore.env(), limits, *lcore.parts.steer,
+        lcore.env(), lcore.softnet().limits, *lcore.parts.steer,
         runtime::Receive::Wiring{.rings = rings, .wakers = wakers, .by_ifindex = stacks, .capture = {}});
     lcore.parts.backlog = std::make_unique<runtime::Backlog>(*lcore.parts.receive, rings, 0, 64);
+    lcore.parts.backlog->enable(&lcore.softnet(), 0);
+    lcore.parts.receive->set_backlog(*lcore.parts.backlog);
   }
   std::uint64_t count(stats::Softnet which) const { return lcore.stats().softnet[which]; }
 

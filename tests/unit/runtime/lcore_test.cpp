@@ -2,6 +2,7 @@
 #include <millrace/runtime/lcore.hpp>
 
 #include "tests/support/catch.hpp"
+#include "tests/support/eal.hpp"
 #include "tests/unit/runtime/bare_lcore.hpp"
 
 
@@ -191,4 +192,38 @@ TEST_CASE("C14: application, stack and idle time add up to all of it") {
   CHECK(bare.count(stats::Softnet::time_softirq_ns) == 30'000);
   CHECK(bare.count(stats::Softnet::time_idle_ns) == 50'000);
   CHECK(clock.peek() - start == 100us);
+}
+
+TEST_CASE("F18, M3: netif_rx always goes by the backlog, and is delivered when the application's call ends") {
+  test::TestPool pool;
+  runtime::ManualClock clock;
+  Bare bare(clock);
+  const std::array<std::uint8_t, 60> frame{};
+  bare.lcore.netif_rx(pool.packet(frame));
+  CHECK(bare.lcore.stats().drop[stats::DropReason::no_stack] == 1);  // delivered: there is no stack behind it
+  CHECK(bare.lcore.stats().steer[stats::Steer::backlog_head] == 1);
+  CHECK(bare.count(stats::Softnet::api_exit_runs) == 1);
+  CHECK(bare.count(stats::Softnet::received_rps) == 0);  // nobody else woke it
+  {
+    const runtime::BhSection call(bare.lcore.softirq());
+    bare.lcore.netif_rx(pool.packet(frame));
+    bare.lcore.netif_rx(pool.packet(frame));
+    CHECK(bare.lcore.stats().drop[stats::DropReason::no_stack] == 1);  // not from inside
+  }
+  CHECK(bare.lcore.stats().drop[stats::DropReason::no_stack] == 3);
+  CHECK(bare.count(stats::Softnet::api_exit_runs) == 2);
+  CHECK(bare.count(stats::Softnet::polls) == 2);
+}
+
+TEST_CASE("F12: an lcore's tunables change in the one copy that all its parts read") {
+  runtime::ManualClock clock;
+  Bare bare(clock);
+  runtime::SoftnetLimits limits;
+  limits.dev_weight = 128;
+  limits.netdev_budget = 500;
+  limits.softirq.max_restart = 3;
+  bare.lcore.set_limits(limits);
+  CHECK(bare.lcore.parts.backlog->weight() == 128);
+  CHECK(bare.lcore.softnet().limits.netdev_budget == 500);
+  CHECK(bare.lcore.softirq().limits.max_restart == 3);
 }

@@ -13,7 +13,6 @@
 
 using namespace millrace;
 using runtime::Softnet;
-using runtime::Vector;
 
 namespace {
 

@@ -3,6 +3,7 @@
 
 #include "tests/support/catch.hpp"
 #include "tests/support/lcore_env.hpp"
+#include "tests/unit/gro/frame.hpp"
 
 using namespace millrace;
 using runtime::TxPath;
@@ -28,6 +29,16 @@ class Device final : public port::TxQueue {
 
 pkt::Packet frame(test::LcoreEnv& lcore, int number) {
   return lcore.pool.packet(std::array{static_cast<std::uint8_t>(number)});
+}
+
+// A TCP packet of `count` segments of 10 bytes.
+pkt::Packet many_segments(test::LcoreEnv& lcore, std::uint16_t count) {
+  const test::Frame tcp{.payload = count * 10u};
+  pkt::Packet packet = lcore.pool.packet(tcp.bytes());
+  test::dissect_into_meta(packet);
+  packet.meta().gso_size = 10;
+  packet.meta().gso_segs = count;
+  return packet;
 }
 
 }  // namespace
@@ -63,6 +74,48 @@ TEST_CASE("I4: txqueuelen bounds the queue of a device that takes nothing; the r
     CHECK(lcore.stats.drop[stats::DropReason::tx_ring_full] == 200 - pkt::Burst::capacity);
   }
   CHECK(lcore.stats.drop[stats::DropReason::shutdown] == 1000 + pkt::Burst::capacity);
+}
+
+TEST_CASE("E19: a packet of many segments waits as one and is cut when it leaves the queue, in order with the others") {
+  test::LcoreEnv lcore;
+  runtime::WorkerRings rings(2, 8);
+  runtime::Waker waker;
+  Device device;
+  const auto send = [&](const port::Offloads& offloads) {
+    device.sent.clear();
+    TxPath path(lcore.env, {.queue = &device, .owner = 0, .rings = rings, .owner_waker = waker, .ifindex = 1, .capture = {}, .offloads = offloads});
+    path.transmit(frame(lcore, 1));
+    path.transmit(many_segments(lcore, 100));
+    path.transmit(frame(lcore, 2));
+    device.room = 60;
+    path.flush();
+    CHECK(device.sent.size() == std::min<std::size_t>(60, offloads.tx_segmentation.tcp ? 3 : 102));
+    device.room = 1000;
+    path.flush();
+    CHECK_FALSE(path.has_queued());
+    CHECK(device.sent.front() == 1);
+    CHECK(device.sent.back() == 2);
+    return device.sent.size();
+  };
+  CHECK(send({}) == 102);
+  CHECK(lcore.stats.gso[stats::Gso::software] == 1);
+  CHECK(send({.tx_segmentation = {.tcp = true}}) == 3);
+  CHECK(lcore.stats.gso[stats::Gso::hardware] == 1);
+}
+
+TEST_CASE("E19: segments that the device has not taken end with the path, as shutdown") {
+  test::LcoreEnv lcore;
+  runtime::WorkerRings rings(2, 8);
+  runtime::Waker waker;
+  Device device;
+  device.room = 10;
+  {
+    TxPath path(lcore.env, {.queue = &device, .owner = 0, .rings = rings, .owner_waker = waker, .ifindex = 1, .capture = {}});
+    path.transmit(many_segments(lcore, 100));
+    path.flush();
+    CHECK(path.has_queued());
+  }
+  CHECK(lcore.stats.drop[stats::DropReason::shutdown] == 90);
 }
 
 TEST_CASE("F23: an lcore that does not own the queue hands over by ring and wakes the owner once a burst") {

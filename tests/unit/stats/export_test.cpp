@@ -36,6 +36,8 @@ std::vector<Declared> declared() {
 #include <millrace/stats/softirq_latency.def>
   group = "gro";
 #include <millrace/stats/gro.def>
+  group = "gso";
+#include <millrace/stats/gso.def>
   group = "steer";
 #include <millrace/stats/steer.def>
   group = "neighbor";

@@ -106,7 +106,7 @@ struct World {
   }
   LcoreId choose(const Bytes& l3) { return choose(received(l3)); }
   LcoreId choose(pkt::Packet p) {
-    const LcoreId chosen = steer.choose(env, p);
+    const LcoreId chosen = steer.choose(env, p).lcore;
     pkt::consume(std::move(p));
     return chosen;
   }
@@ -375,7 +375,7 @@ TEST_CASE("an engine of one lcore decides nothing") {
   Steer steer(one, w.toeplitz);
   steer.set_rps(1, 0, rps("3"));
   pkt::Packet p = w.received(ip(there4, here4, 17, udp(1, 2)));
-  CHECK(steer.choose(w.env, p) == 0);
+  CHECK(steer.choose(w.env, p).lcore == 0);
   pkt::consume(std::move(p));
   CHECK(w.counted(stats::Steer::local) == 1);
   CHECK(w.counted(stats::Steer::hash_software) == 0);

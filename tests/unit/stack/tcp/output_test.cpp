@@ -144,3 +144,41 @@ TEST_CASE("a turn is 64 segments; the rest follows in the next pass") {
   e.world.tcp.flush();
   CHECK(e.world.sent.size() == 128);
 }
+
+TEST_CASE("E18: what the windows allow goes to IP as one packet below 64 KiB; the wire sees segments of the MSS") {
+  Established e(Opening{.scale = std::uint8_t{7}});
+  while (e.connection->info().cwnd_bytes < 200'000) {
+    e.writes(100'000);
+    e.peer.skips_all();
+    e.peer.sends(flags("A"));
+  }
+  while (e.peer.skips_all() > 0) e.peer.sends(flags("A"));
+  const std::uint32_t before = e.world.packets_given;
+  const std::uint64_t segments = e.world.counter(stats::Tcp::OutSegs);
+  REQUIRE(e.writes(44 * 1460) == 44 * 1460);  // one more would be 65,536 bytes with its headers
+  CHECK(e.world.packets_given - before == 1);
+  CHECK(e.world.counter(stats::Tcp::OutSegs) - segments == 44);
+  const std::uint32_t first = e.written - 44 * 1460 + 1;
+  for (std::uint32_t i = 0; i < 44; ++i) e.peer.expects(seq(first + i * 1460).data(1460).flags(i == 43 ? "PA" : "A"));
+  e.peer.expects_nothing();
+  e.peer.sends(flags("A"));
+  REQUIRE(e.writes(45 * 1460) == 45 * 1460);
+  CHECK(e.world.packets_given - before == 3);
+}
+
+TEST_CASE("E18: a short tail rides with whole segments, unless Nagle holds it") {
+  Established e;
+  const std::uint32_t before = e.world.packets_given;
+  CHECK(e.writes(3 * 1460 + 10) == 3 * 1460 + 10);
+  CHECK(e.world.packets_given - before == 1);
+  e.peer.expects(seq(1).data(1460));
+  e.peer.expects(seq(1461).data(1460));
+  e.peer.expects(seq(2921).data(1460));
+  e.peer.expects(seq(4381).data(10));
+  CHECK(e.writes(2 * 1460 + 10) == 2 * 1460 + 10);
+  e.peer.expects(seq(4391).data(1460));
+  e.peer.expects(seq(5851).data(1460));
+  e.peer.expects_nothing();
+  e.peer.sends(flags("A"));
+  e.peer.expects(seq(7311).data(10));
+}
