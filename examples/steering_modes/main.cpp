@@ -105,12 +105,12 @@ int main() {
   constexpr Mode modes[] = {{"none", "1 rx queue", 1, 0, 0},
                             {"RSS", "4 rx queues", 4, 0, 0},
                             {"RPS", "1 rx queue, rps_cpus f", 1, 0xf, 0},
-                            {"RFS", "the same, rps_flow_cnt 256", 1, 0xf, 256}};
-  std::printf("%-5s %-27s %29s  %s\n", "mode", "", "packets on lcore 0, 1, 2, 3", "on the lcore that reads");
+                            {"RFS", "the same, rps_flow_cnt 16384", 1, 0xf, 16384}};
+  std::printf("%-5s %-29s %29s  %s\n", "mode", "", "packets on lcore 0, 1, 2, 3", "on the lcore that reads");
   for (const Mode& mode : modes) {
     const Result<Seen> seen = run(mode);
     if (!seen) return std::fprintf(stderr, "%s\n", seen.error().message.c_str()), 1;
-    std::printf("%-5s %-27s", mode.name, mode.how);
+    std::printf("%-5s %-29s", mode.name, mode.how);
     for (const int count : seen->by_lcore) std::printf(" %6d", count);
     std::printf(" %15.0f%%\n", 100.0 * seen->at_its_reader / std::max(1, seen->total));
   }
