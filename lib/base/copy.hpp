@@ -23,8 +23,7 @@ inline constexpr std::size_t copy_kernels = 4;
 /// Copies n bytes; the two do not overlap.
 void copy_bytes(CopyKernel kernel, void* to, const void* from, std::size_t n);
 
-/// What packets' bytes are copied with: memcpy, which none of the others beat by more than it loses elsewhere (`./dev bench
-/// mem`); MILLRACE_COPY=rep_movsb|avx2|avx512 in the environment chooses another that the machine runs. Read once.
+/// What packets' bytes are copied with: memcpy (`./dev bench mem` compares); MILLRACE_COPY=rep_movsb|avx2|avx512 in the environment chooses another that the machine runs. Read once.
 [[nodiscard]] CopyKernel chosen_copy_kernel();
 
 /// Copies with the chosen one.

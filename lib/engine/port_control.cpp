@@ -21,7 +21,10 @@ Result<PortControl> Engine::port(std::string_view name) {
 
 // Has an lcore make `f` between two of its passes, and waits; here, when it has no thread.
 void Engine::Impl::control(std::uint16_t lcore, const std::function<void()>& f) {
-  if (!is_running()) return f();
+  if (!is_running()) {
+    f();
+    return lcores[lcore]->settle();
+  }
   std::promise<void> done;
   while (!lcores.shared(lcore)->post_control([&] {
     f();
@@ -159,8 +162,6 @@ void PortControl::set_gro(bool on) {
     const std::uint16_t lcore = impl.rx_lcores[index_][q];
     impl.control(lcore, [&] {
       impl.lcores[lcore]->poller_of(impl.napi_id(index_, q))->configure_gro(impl.lcores[lcore]->env(), impl.gro_of(index_));
-      // What was held has gone up, and is answered at the end of a pass: one is due.
-      static_cast<void>(impl.lcores[lcore]->post_control([] {}));
     });
   }
 }

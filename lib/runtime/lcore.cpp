@@ -138,6 +138,12 @@ bool Lcore::post_control(std::function<void()> request) {
   return true;
 }
 
+void Lcore::settle() {
+  if (softirq_.is_serving() || is_delivering_) return;
+  end_of_burst();
+  parts.receive->wake_targets();
+}
+
 void Lcore::netif_rx(pkt::Packet packet) {
   const BhSection section(softirq_);
   parts.receive->netif_rx(std::move(packet));

@@ -69,6 +69,9 @@ class Lcore final : public socket::BusyPoller {
   /// Whether a busy poll here would find that NAPI.
   [[nodiscard]] bool owns_napi(std::uint32_t id) { return softnet_.napis.find(id) != nullptr; }
   void busy_poll(std::uint32_t napi_id, const socket::BusyPoll& wanted, bool (*done)(void*), void* context) override;
+  /// For a request that is made of an lcore between its passes: what it delivered is answered and sent, as at the end of a
+  /// burst. Nothing where a burst or a pass will end anyway.
+  void settle();
   /// netif_rx() from a call of the application: delivered at that call's end (receive_path F18, M3).
   void netif_rx(pkt::Packet packet);
   /// The tunables of the receive loop from now on; this lcore's own copy, which all its parts read.
