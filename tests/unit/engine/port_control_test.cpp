@@ -180,7 +180,7 @@ TEST_CASE("E2: ethtool -K gro under traffic: off, ten packets go up; on, one; a 
   test::TwoEngines hosts;
   auto switched = hosts.b->port("p0");
   REQUIRE(switched);
-  const std::string text = test::pattern(1 << 20);
+  const std::string text = test::pattern(1 << 22);
   std::vector<std::unique_ptr<test::Conversation>> accepted;
   accept_into(*hosts.b, test::endpoint("10.77.0.2:80"), accepted);
   test::Conversation client;
