@@ -125,7 +125,10 @@ Result<std::string> get_sysctl(const Sysctl& sysctl, std::string_view name) {
   Sysctl copy = sysctl;
   if (key->kind == Kind::mask) return to_string(*key->mask(copy));
   std::string text;
-  for (const std::int64_t value : key->values(copy)) text += (text.empty() ? "" : "\t") + shown(*key, value);
+  for (const std::int64_t value : key->values(copy)) {
+    if (!text.empty()) text += '\t';
+    text += shown(*key, value);
+  }
   return text;
 }
 
