@@ -82,7 +82,9 @@ Result<Seen> run(const Mode& mode) {
     }
     const Instant until = (*sender)->now() + std::chrono::milliseconds(1);
     while ((*sender)->now() < until) {
-      while ((*sender)->run_once() | (*receiver)->run_once()) {
+      for (bool sent = true, received = true; sent || received;) {
+        sent = (*sender)->run_once();
+        received = (*receiver)->run_once();
       }
       const Instant next = std::max((*sender)->now(), std::min({(*sender)->next_deadline(), (*receiver)->next_deadline(), until}));
       (*sender)->set_clock(next);

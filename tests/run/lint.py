@@ -45,7 +45,7 @@ def quick_lints():
 
 def clang_build():
     say("clang++, warnings are errors")
-    return ["clang++"] if subprocess.run(["ninja", "-C", ROOT / "build/clang", "--quiet"]).returncode else []
+    return ["clang++"] if subprocess.run(["ninja", "-C", ROOT / "build/clang", "--quiet", "-k0"]).returncode else []
 
 
 def translation_units():
