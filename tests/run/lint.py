@@ -9,6 +9,8 @@ Called by ./dev lint and ./dev format, which have configured build/clang.
 """
 
 import concurrent.futures
+import functools
+import hashlib
 import json
 import os
 import subprocess
@@ -49,27 +51,60 @@ def clang_build():
 
 
 def translation_units():
-    database = json.loads((ROOT / "build/clang/compile_commands.json").read_text())
-    files = {os.path.relpath(os.path.join(entry["directory"], entry["file"]), ROOT) for entry in database}
-    return sorted(file for file in files if file.startswith(OURS))
+    """Of each file of ours that clang++ took: the command that compiles it, and what it includes, as the build has found out."""
+    folder = ROOT / "build/clang"
+    listing = subprocess.run(["ninja", "-C", folder, "-t", "deps"], check=True, capture_output=True, text=True).stdout
+    includes, output = {}, None
+    for line in listing.splitlines():
+        if line.startswith(" "):
+            includes[output].append(line.strip())
+        elif line:
+            output = line.split(":")[0]
+            includes[output] = []
+    units = {}
+    for entry in json.loads((folder / "compile_commands.json").read_text()):
+        file = os.path.relpath(os.path.join(entry["directory"], entry["file"]), ROOT)
+        if file.startswith(OURS) and entry["output"] in includes:
+            units[file] = (entry["command"], includes[entry["output"]])
+    return units
 
 
-def tidy(file):
+@functools.cache
+def digest(path):
+    return hashlib.sha256((ROOT / "build/clang" / path).read_bytes()).digest()
+
+
+def stamp_of(command, includes):
+    """Where it is noted that a unit was clean: named after everything that the verdict depends on."""
+    key = hashlib.sha256(command.encode() + digest(ROOT / ".clang-tidy"))
+    for path in sorted(includes):
+        key.update(digest(path))
+    return ROOT / "build/clang/tidy" / key.hexdigest()
+
+
+def tidy(file, stamp):
     command = ["clang-tidy", "-p", "build/clang", "--quiet", file]
-    return file, subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    huge_pages = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}  # a tenth faster
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=os.environ | huge_pages)
+    if result.returncode == 0:
+        stamp.touch()
+    return file, result
 
 
 def clang_tidy(only):
-    units = [file for file in translation_units() if only is None or file in only]
-    say(f"clang-tidy on {len(units)} files")
+    """Judges what has changed since it was last clean: all of it takes an hour."""
+    stamps = {file: stamp_of(*unit) for file, unit in sorted(translation_units().items()) if only is None or file in only}
+    stale = [(file, stamp) for file, stamp in stamps.items() if not stamp.exists()]
+    (ROOT / "build/clang/tidy").mkdir(exist_ok=True)
+    say(f"clang-tidy: {len(stamps) - len(stale)} files are as they were when they were clean, {len(stale)} to judge")
     failed = []
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for done, (file, result) in enumerate(pool.map(tidy, units), 1):
+        for done, (file, result) in enumerate(pool.map(tidy, *zip(*stale)) if stale else (), 1):
             if result.returncode:
                 failed.append(f"clang-tidy {file}")
                 print(result.stdout, flush=True)
             elif done % 20 == 0:
-                say(f"{done} of {len(units)}")
+                say(f"{done} of {len(stale)}")
     return failed
 
 
