@@ -4,7 +4,6 @@
 #include <millrace/gro/header_mask.hpp>
 #include <millrace/gro/words.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -22,16 +21,14 @@
 
 namespace millrace::gro {
 
-// Each variant has two answers. differs(): whether the first `bytes` of two frames differ where the mask looks;
-// both may be read up to HeaderMask::bytes. matches(): a bit for each of the four tags that is equal to `tag`.
+// Each variant has two answers. differs(): whether the first `bytes`, a multiple of 32, of two frames differ where the
+// mask looks; that much of both can be read. matches(): a bit for each of the four tags that is equal to `tag`.
 
 struct CompareScalar {
-  static bool differs(const std::uint8_t* a, const std::uint8_t* b, const HeaderMask& mask, std::size_t bytes) {
+  template <std::size_t bytes>
+  static bool differs(const std::uint8_t* a, const std::uint8_t* b, const HeaderMask& mask) {
     std::uint64_t differ = 0;
-    std::size_t at = 0;
-    for (; at + 8 <= bytes; at += 8) differ |= (load64(a + at) ^ load64(b + at)) & load64(&mask.bits[at]);
-    // A header of Ethernet, IP and TCP ends two bytes behind a multiple of four.
-    for (; at < bytes; at += 2) differ |= static_cast<std::uint64_t>((load16(a + at) ^ load16(b + at)) & load16(&mask.bits[at]));
+    for (std::size_t at = 0; at < bytes; at += 8) differ |= (load64(a + at) ^ load64(b + at)) & load64(&mask.bits[at]);
     return differ != 0;
   }
   static std::uint32_t matches(const std::uint32_t* tags, std::uint32_t tag) {
@@ -48,10 +45,10 @@ struct CompareSse {
   MR_TARGET_SSE static __m128i block(const std::uint8_t* a, const std::uint8_t* b, const HeaderMask& mask, std::size_t at) {
     return _mm_and_si128(_mm_xor_si128(load(a + at), load(b + at)), load(&mask.bits[at]));
   }
-  MR_TARGET_SSE static bool differs(const std::uint8_t* a, const std::uint8_t* b, const HeaderMask& mask, std::size_t bytes) {
-    __m128i differ = _mm_or_si128(_mm_or_si128(block(a, b, mask, 0), block(a, b, mask, 16)), block(a, b, mask, 32));
-    for (std::size_t at = 48; at + 16 <= bytes; at += 16) differ = _mm_or_si128(differ, block(a, b, mask, at));
-    differ = _mm_or_si128(differ, block(a, b, mask, bytes - 16));
+  template <std::size_t bytes>
+  MR_TARGET_SSE static bool differs(const std::uint8_t* a, const std::uint8_t* b, const HeaderMask& mask) {
+    __m128i differ = block(a, b, mask, 0);
+    for (std::size_t at = 16; at < bytes; at += 16) differ = _mm_or_si128(differ, block(a, b, mask, at));
     return _mm_testz_si128(differ, differ) == 0;
   }
   MR_TARGET_SSE static std::uint32_t matches(const std::uint32_t* tags, std::uint32_t tag) {
@@ -66,12 +63,10 @@ struct CompareAvx2 {
   MR_TARGET_AVX2 static __m256i block(const std::uint8_t* a, const std::uint8_t* b, const HeaderMask& mask, std::size_t at) {
     return _mm256_and_si256(_mm256_xor_si256(load(a + at), load(b + at)), load(mask.bits.data() + at));
   }
-  MR_TARGET_AVX2 static bool differs(const std::uint8_t* a, const std::uint8_t* b, const HeaderMask& mask, std::size_t bytes) {
-    // The last blocks overlap, so that none reaches beyond the header.
-    const std::size_t last = bytes - 32;
-    __m256i differ = _mm256_or_si256(block(a, b, mask, 0), block(a, b, mask, std::min<std::size_t>(32, last)));
-    if (bytes > 96) [[unlikely]] differ = _mm256_or_si256(differ, block(a, b, mask, 64));
-    differ = _mm256_or_si256(differ, block(a, b, mask, last));
+  template <std::size_t bytes>
+  MR_TARGET_AVX2 static bool differs(const std::uint8_t* a, const std::uint8_t* b, const HeaderMask& mask) {
+    __m256i differ = block(a, b, mask, 0);
+    for (std::size_t at = 32; at < bytes; at += 32) differ = _mm256_or_si256(differ, block(a, b, mask, at));
     return _mm256_testz_si256(differ, differ) == 0;
   }
   MR_TARGET_AVX2 static std::uint32_t matches(const std::uint32_t* tags, std::uint32_t tag) {
@@ -88,11 +83,10 @@ struct CompareAvx512 {
     constexpr int xor_and = 0x28;
     return _mm256_ternarylogic_epi64(load(a + at), load(b + at), load(&mask.bits[at]), xor_and);
   }
-  MR_TARGET_AVX512 static bool differs(const std::uint8_t* a, const std::uint8_t* b, const HeaderMask& mask, std::size_t bytes) {
-    const std::size_t last = bytes - 32;
-    __m256i differ = _mm256_or_si256(block(a, b, mask, 0), block(a, b, mask, std::min<std::size_t>(32, last)));
-    if (bytes > 96) [[unlikely]] differ = _mm256_or_si256(differ, block(a, b, mask, 64));
-    differ = _mm256_or_si256(differ, block(a, b, mask, last));
+  template <std::size_t bytes>
+  MR_TARGET_AVX512 static bool differs(const std::uint8_t* a, const std::uint8_t* b, const HeaderMask& mask) {
+    __m256i differ = block(a, b, mask, 0);
+    for (std::size_t at = 32; at < bytes; at += 32) differ = _mm256_or_si256(differ, block(a, b, mask, at));
     return _mm256_testz_si256(differ, differ) == 0;
   }
   MR_TARGET_AVX512 static std::uint32_t matches(const std::uint32_t* tags, std::uint32_t tag) { return CompareAvx2::matches(tags, tag); }

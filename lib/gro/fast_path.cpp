@@ -36,7 +36,9 @@ struct V4 {
   static constexpr std::uint8_t family = 4;
   static constexpr std::uint8_t tcp_at = tcp4_at;
   static constexpr std::uint16_t ethertype = wire::ethertype::ipv4;
-  static constexpr const HeaderMask& mask = mask4;
+  static constexpr std::size_t compared = 96;  // the longest header is 94
+  static constexpr HeaderMasks joins = header_masks(join_mask, 4);
+  static constexpr HeaderMasks trains = header_masks(train_mask, 4);
 
   static std::uint64_t hash(const FlowHash& hash, const std::uint8_t* frame, std::uint64_t link) {
     return hash.v4(frame + ip_at + 12, link << 32 | load32(frame + tcp_at));
@@ -60,7 +62,9 @@ struct V6 {
   static constexpr std::uint8_t family = 6;
   static constexpr std::uint8_t tcp_at = tcp6_at;
   static constexpr std::uint16_t ethertype = wire::ethertype::ipv6;
-  static constexpr const HeaderMask& mask = mask6;
+  static constexpr std::size_t compared = HeaderMask::bytes;
+  static constexpr HeaderMasks joins = header_masks(join_mask, 6);
+  static constexpr HeaderMasks trains = header_masks(train_mask, 6);
 
   static std::uint64_t hash(const FlowHash& hash, const std::uint8_t* frame, std::uint64_t link) {
     return hash.v6(frame + ip_at + 8, link << 32 | load32(frame + tcp_at));
@@ -171,7 +175,8 @@ class FastPath::Pass {
     const std::size_t first = table_.first_way(look.hash);
     const std::uint32_t found = matches(table_.tags(first), table_.tag_of(look.hash));
     if (found == 0) return begin<V>(m, look.frame, look.link, look.hash);
-    return join<V>(m, look.frame, look.link, table_.entry(first + static_cast<std::size_t>(std::countr_zero(found))));
+    Held& held = table_.entry(first + static_cast<std::size_t>(std::countr_zero(found)));
+    return follows<V>(m, look, held) || join<V>(m, look.frame, look.link, held);
   }
 
   // What the device's flags did not say at one look.
@@ -244,6 +249,20 @@ class FastPath::Pass {
     meta.gso_fixed_id = false;
   }
 
+  // Most of what joins, by fewer looks than join(): one more segment of a train, as long as the first and not the last.
+  template <class V>
+  bool follows(pkt::Mbuf& m, const Look& look, Held& held) {
+    const std::uint32_t header = V::tcp_at + std::uint32_t{held.layout.l4_header};
+    if (held.link != look.link || m.data_len != header + held.mss) return false;
+    if (Simd::template differs<V::compared>(look.frame, held.frame, V::trains[held.layout.l4_header / 4u])) return false;
+    if (load_be32(look.frame + V::tcp_at + 4) != held.next_seq || device_differs(held.packet.mbuf(), m) != 0) return false;
+    if (V::family == 4 && V::id(look.frame + ip_at) != held.next_id) return false;
+    if (held.length + held.mss >= max_size_) return false;
+    held.next_id = static_cast<std::uint16_t>(held.next_id + held.id_step);
+    append(m, held, header, held.mss);
+    return true;
+  }
+
   // Where the frame is equal to the held one's under the mask, it has its shape too: version, protocol, header lengths
   // and flags need no look of their own.
   template <class V>
@@ -251,13 +270,19 @@ class FastPath::Pass {
     if (held.link != link) return false;
     const std::uint32_t header = V::tcp_at + std::uint32_t{held.layout.l4_header};
     const std::uint32_t payload = m.data_len - header;  // huge when there is none
-    if (Simd::differs(frame, held.frame, V::mask, header)) return false;
+    if (Simd::template differs<V::compared>(frame, held.frame, V::joins[held.layout.l4_header / 4u])) return false;
     if (payload - 1 >= held.mss || load_be32(frame + V::tcp_at + 4) != held.next_seq) return false;
     if (device_differs(held.packet.mbuf(), m) != 0 || !V::is_whole(frame + ip_at, m.data_len - std::uint32_t{ip_at})) return false;
     if (V::family == 4 && V::id(frame + ip_at) != held.next_id && !repeats(held, V::id(frame + ip_at))) return false;
     held.next_id = static_cast<std::uint16_t>(held.next_id + held.id_step);
     if (held.length + payload >= max_size_) return restart<V>(m, frame, link, held);
     const std::uint8_t flags = frame[V::tcp_at + 13];
+    append(m, held, header, payload);
+    if (payload < held.mss || (flags & (psh | fin)) != 0) end(held, flags);
+    return true;
+  }
+
+  void append(pkt::Mbuf& m, Held& held, std::uint32_t header, std::uint32_t payload) const {
     held.active = now_;
     held.next_seq += payload;
     held.length += payload;
@@ -267,8 +292,6 @@ class FastPath::Pass {
     m.data_len = static_cast<std::uint16_t>(payload);
     held.last->next = &m;
     held.last = &m;
-    if (payload < held.mss || (flags & (psh | fin)) != 0) end(held, flags);
-    return true;
   }
 
   // E8: the segment would fit, but for the size of the whole.

@@ -43,7 +43,7 @@ void clear_merge_marks(pkt::Meta& meta) {
 bool takes_burst_path(const pkt::Packet& packet, const Segment& segment) {
   const pkt::Mbuf& m = packet.mbuf();
   return segment.layout.l3_offset == wire::ethernet_header_bytes && m.data_off + HeaderMask::bytes <= m.buf_len &&
-         !segment.is_udp() && (segment.flags & wire::tcp_flag::cwr) == 0;
+         !segment.is_udp() && segment.count == 1 && (segment.flags & wire::tcp_flag::cwr) == 0;
 }
 
 }  // namespace
