@@ -41,7 +41,7 @@ Result<std::string> Engine::sysctl(std::string_view name) const { return config:
 
 Result<void> Engine::set_sysctl(std::string_view name, std::string_view value) {
   Config wanted = impl_->config;
-  if (const Result<void> set = config::set_sysctl(wanted.sysctl, name, value); !set) {
+  if (Result<void> set = config::set_sysctl(wanted.sysctl, name, value); !set) {
     if (set.error().code == ENOENT) return set;
     return failure(set.error().code, std::string(name) + ": " + std::string(value) + ": " + set.error().message);
   }
