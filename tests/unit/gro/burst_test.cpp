@@ -72,8 +72,8 @@ TEST_CASE("E2: with GRO off ten packets of a burst come up as ten, dissected") {
   gro::Config off;
   off.enabled = false;
   TwoWays both(gro::best_variant(), off);
-  std::vector<Bytes> frames;
-  for (int i = 0; i < 10; ++i) frames.push_back(nth(i).bytes());
+  std::vector<Bytes> frames(10);
+  for (int i = 0; i < 10; ++i) frames[static_cast<std::size_t>(i)] = nth(i).bytes();
   both.give(frames);
   both.end(0);
   CHECK(both.difference() == "");

@@ -32,8 +32,8 @@ struct TwoHomes {
 
 TEST_CASE("D18: buffers freed on another lcore go back over its ring, 32 at a time, and the last one back is the next one out") {
   TwoHomes t;
-  std::vector<pkt::Packet> packets;
-  for (int i = 0; i < 40; ++i) packets.push_back(make_packet(t.a.env));
+  std::vector<pkt::Packet> packets(40);
+  for (pkt::Packet& packet : packets) packet = make_packet(t.a.env);
   std::array<const void*, 40> order{};
   for (std::size_t i = 0; i < 31; ++i) {
     order[i] = &packets[i].mbuf();

@@ -52,9 +52,9 @@ TEST_CASE("O4: who meets a free lock is not counted, who waits is, and nothing i
 
   constexpr int each = 2000;
   std::uint64_t sum = 0;
-  std::vector<std::thread> threads;
-  for (int t = 0; t < 16; ++t)
-    threads.emplace_back([&] {
+  std::array<std::thread, 16> threads;
+  for (std::thread& thread : threads)
+    thread = std::thread([&] {
       for (int i = 0; i < each; ++i) {
         const McsLock::Guard guard(lock);
         ++sum;

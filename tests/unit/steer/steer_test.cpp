@@ -246,7 +246,8 @@ TEST_CASE("the port's hash decides when it gave one") {
     pkt::Packet p = w.received(ip(there4, here4, 17, udp(1, 80)));
     p.mbuf().rss_hash = hash;
     p.mbuf().ol_flags |= pkt::flag::rx_rss_hash;
-    CHECK(w.choose(std::move(p)) == expected);
+    const LcoreId chosen = w.choose(std::move(p));
+    CHECK(chosen == expected);
   }
   CHECK(w.counted(stats::Steer::hash_hardware) == 3);
   CHECK(w.counted(stats::Steer::hash_software) == 0);

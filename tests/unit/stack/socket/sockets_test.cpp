@@ -4,6 +4,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/two_engines.hpp"
 
+#include <array>
 #include <cerrno>
 #include <set>
 
@@ -118,8 +119,8 @@ TEST_CASE("on_accept may stop the listening that called it; who still waited is 
     CHECK(*guard == 1);  // the closure outlives its call
     stream.write(bytes("hello"));
   }));
-  std::vector<std::unique_ptr<Conversation>> clients;
-  for (int i = 0; i < 5; ++i) clients.push_back(dial(*world.a, server));
+  std::array<std::unique_ptr<Conversation>, 5> clients;
+  for (auto& client : clients) client = dial(*world.a, server);
   world.run_for(1s);
   CHECK(accepted == 1);
   int served = 0;
@@ -137,8 +138,8 @@ TEST_CASE("on_accept may close or abort what it is given") {
   TwoEngines world;
   int accepted = 0;
   REQUIRE(world.b->listen(server, [&](Stream& stream) { ++accepted % 2 != 0 ? stream.close() : stream.abort(); }));
-  std::vector<std::unique_ptr<Conversation>> clients;
-  for (int i = 0; i < 6; ++i) clients.push_back(dial(*world.a, server));
+  std::array<std::unique_ptr<Conversation>, 6> clients;
+  for (auto& client : clients) client = dial(*world.a, server);
   world.run_for(1s);
   CHECK(accepted == 6);
   int ended = 0;

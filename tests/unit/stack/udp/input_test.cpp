@@ -7,6 +7,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/scripted_host.hpp"
 
+#include <array>
 #include <cerrno>
 #include <functional>
 
@@ -189,8 +190,8 @@ TEST_CASE("rmem_default: the queue holds what its truesize allows") {
 TEST_CASE("RFC 1122 4.1.3.5: a broadcast or multicast datagram reaches every socket that fits") {
   for (const char* to : {"224.0.0.1", "10.77.0.255"}) {
     Host host;
-    std::vector<udp::Socket*> ears;
-    for (int i = 0; i < 3; ++i) ears.push_back(&host.bound({any4, 7}, true));
+    std::array<udp::Socket*, 3> ears{};
+    for (udp::Socket*& ear : ears) ear = &host.bound({any4, 7}, true);
     udp::Socket& elsewhere = host.bound({host4, 7}, true);
     host.datagram(to_port_7(300, peer4, addr(to)), {.first_buffer = 200}, addr(to));
     CHECK(host.ear.readable == 3);
