@@ -41,6 +41,7 @@ inline constexpr Range snaplen{0, 262144};
 inline constexpr Range buffer_bytes{256 << 10, 1 << 30};  // holds at least two merged frames of 64 KiB
 inline constexpr std::size_t interface_name = 15;         // IFNAMSIZ - 1
 inline constexpr std::uint16_t tap_queues = 16;           // RTE_PMD_TAP_MAX_QUEUES
+inline constexpr std::uint16_t sim_rx_queues = 16;        // most_queues of drivers/sim/link.cpp
 }  // namespace limit
 
 /// The words of each enumeration, in the order of its enumerators.

@@ -21,6 +21,9 @@ void check_driver(const Port& port, const std::string& at, Findings& findings) {
                      (port.driver == PortDriver::vdev ? "net_ring0" : "0000:00:05.0"));
   if (!takes_device && !port.device.empty())
     findings.add(at + ".device", port.device, "is for drivers vdev and ethdev, not " + driver);
+  if (port.driver == PortDriver::sim && port.rx_queues > limit::sim_rx_queues)
+    findings.add(at + ".rx_queues", std::to_string(port.rx_queues),
+                 "must be at most " + std::to_string(limit::sim_rx_queues) + " with driver sim");
   if (port.driver != PortDriver::tap) {
     if (!port.iface.empty()) findings.add(at + ".iface", port.iface, "is for driver tap, not " + driver);
     return;

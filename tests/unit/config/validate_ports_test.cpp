@@ -21,6 +21,12 @@ TEST_CASE("ports: each impossible value is the one problem") {
        "must equal rx_queues, which is 2"},
       {"many tap queues", [](Config& c) { c.ports[0].rx_queues = c.ports[0].tx_queues = 17; }, "ports[0].rx_queues",
        "at most 16"},
+      {"many sim queues",
+       [](Config& c) {
+         c.ports[1].rx_queues = 17;
+         c.ports[1].rx_lcores.clear();
+       },
+       "ports[1].rx_queues", "at most 16 with driver sim"},
       {"long iface", [](Config& c) { c.ports[0].iface = "abcdefghijklmnop"; }, "ports[0].iface", "1..15"},
       {"no iface", [](Config& c) { c.ports[0].iface.clear(); }, "ports[0].iface", "1..15"},
       {"stray iface", [](Config& c) { c.ports[1].iface = "mr1"; }, "ports[1].iface", "for driver tap, not sim"},
