@@ -153,6 +153,11 @@ bool Channel::pop(Instant now, Heap& heap, Frame& frame) {
   return true;
 }
 
+int Channel::waiting(std::uint16_t queue) const {
+  const std::lock_guard lock(mutex_);
+  return static_cast<int>(heaps_[queue].size());
+}
+
 Instant Channel::next_arrival() const {
   const std::lock_guard lock(mutex_);
   Instant next = held_ ? held_->until : never;

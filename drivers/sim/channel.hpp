@@ -80,6 +80,8 @@ class Channel {
   bool take(Instant now, std::uint16_t queue, Frame& frame);
   /// The same over all queues, in order of arrival.
   bool take_any(Instant now, Frame& frame);
+  /// Frames that have arrived at `queue` or are on the way there.
+  [[nodiscard]] int waiting(std::uint16_t queue) const;
   /// When the next frame arrives, at whatever queue; may lie in the past; `never` when none is on the way.
   [[nodiscard]] Instant next_arrival() const;
   [[nodiscard]] ChannelStats stats() const;

@@ -30,6 +30,7 @@ class SimRx final : public port::RxQueue {
       : channel_(channel), link_(link), ifindex_(end.ifindex), queue_(queue) {}
 
   std::uint16_t receive(Env& env, pkt::Burst& burst, std::uint16_t budget) override;
+  [[nodiscard]] int waiting() const override { return channel_.waiting(queue_); }
 
  private:
   pkt::Packet packet_of(Env& env) const;

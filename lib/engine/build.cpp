@@ -82,6 +82,8 @@ Result<void> Engine::Impl::make_lcores() {
     env.wheel = lcores[id]->parts.wheel.get();
   }
   make_homes();
+  rcu = std::make_unique<runtime::Rcu>(count);
+  for (std::uint16_t id = 0; id < count; ++id) lcores[id]->set_rcu({*rcu, id});
   directory.emplace(std::move(tables));
   toeplitz.emplace();
   return {};
@@ -162,6 +164,7 @@ void Engine::Impl::wire_lcore(std::uint16_t id) {
   }
   parts.hand_over = std::make_unique<runtime::HandOver>(*worker_rings, id);
   parts.steer = std::make_unique<steer::Steer>(*directory, *toeplitz, parts.hand_over.get());
+  parts.steer->set_sock_flows(sock_flows);
   parts.receive = std::make_unique<runtime::Receive>(
       lcore.env(), lcore.softnet().limits, *parts.steer, runtime::Receive::Wiring{*worker_rings, waker_list, parts.stack_by_ifindex, capture_point(id, capture::Direction::in)});
   parts.backlog = std::make_unique<runtime::Backlog>(*parts.receive, *worker_rings, id, lcore.softnet().limits.dev_weight);
@@ -212,6 +215,7 @@ Result<void> Engine::Impl::make_stack(std::uint16_t id, std::size_t index) {
   options.udp.port_phase = id;
   options.udp.gro_ports = udp_ports.get();
   auto stack = std::make_unique<socket::Stack>(lcores[id]->env(), *flow_tables[id], options);
+  stack->sockets().set_sock_flows(sock_flows, *toeplitz);
   std::map<std::string, neighbor::Interface*> by_name;
   for (const config::StackInterface& wanted_interface : wanted.interfaces) {
     const std::uint16_t ifindex = ifindex_of(config, wanted_interface.port);

@@ -10,6 +10,7 @@
 #include <millrace/pkt/pool.hpp>
 #include <millrace/runtime/lcore.hpp>
 #include <millrace/runtime/per_lcore.hpp>
+#include <millrace/runtime/rcu.hpp>
 #include <millrace/stats/dev_stats.hpp>
 #include <millrace/stats/ledger.hpp>
 #include <millrace/steer/steer.hpp>
@@ -46,7 +47,8 @@ struct Engine::Impl {
   std::vector<std::unique_ptr<steer::FlowTable>> flow_tables;     ///< by lcore
   std::optional<steer::Directory> directory;
   std::optional<steer::Toeplitz> toeplitz;
-  std::unique_ptr<steer::SockFlows> sock_flows;                   ///< null: RFS is off
+  std::unique_ptr<runtime::Rcu> rcu;                              ///< the lcores read what follows
+  RcuPointer<steer::SockFlows> sock_flows;                        ///< null: RFS is off
   std::vector<std::shared_ptr<sim::Link>> sim_links;              ///< kept while their ports are open
   std::map<std::string, std::shared_ptr<sim::Link>> free_links;   ///< of sim ports that the application drives
   std::vector<std::unique_ptr<port::Port>> ports;                 ///< by ifindex - 1
@@ -69,6 +71,12 @@ struct Engine::Impl {
   [[nodiscard]] bool is_manual() const { return config.clock == config::ClockSource::manual; }
   [[nodiscard]] runtime::Clock& clock() { return is_manual() ? static_cast<runtime::Clock&>(manual) : monotonic; }
   [[nodiscard]] bool is_running() const { return !threads.empty(); }
+  /// Has the lcores read `next` from now on, and frees what was there when none of them reads it any more (receive_path O6).
+  template <class T>
+  void replace(RcuPointer<T>& shared, std::unique_ptr<T> next) {
+    const std::unique_ptr<T> old = shared.publish(std::move(next));
+    if (old != nullptr) rcu->synchronize();
+  }
 
   // build.cpp: each fails with the reason and leaves what was made to the destructor.
   Result<void> build(const std::map<std::string, LinkEnd>& links);
@@ -98,6 +106,7 @@ struct Engine::Impl {
   void plant(std::size_t port, std::uint16_t queue, std::unique_ptr<runtime::RxPoller> poller);
   void bring_up(std::size_t port);
   void take_down(std::size_t port);
+  Result<void> respread(std::size_t port, const config::Rss& rss);
   void on_poller(std::size_t port, std::uint16_t queue, const std::function<void(runtime::RxPoller&)>& f);
   [[nodiscard]] bool is_up(std::size_t port) const { return parked[port].empty(); }
   static std::uint32_t napi_id(std::size_t port, std::uint16_t queue) {

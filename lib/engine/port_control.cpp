@@ -22,6 +22,7 @@ Result<PortControl> Engine::port(std::string_view name) {
 // Has an lcore make `f` between two of its passes, and waits; here, when it has no thread.
 void Engine::Impl::control(std::uint16_t lcore, const std::function<void()>& f) {
   if (!is_running()) {
+    lcores[lcore]->env().now = is_manual() ? manual.peek() : monotonic.now();  // it may have stood still since the last pass
     f();
     return lcores[lcore]->settle();
   }
@@ -54,6 +55,27 @@ void Engine::Impl::replant(std::size_t port, std::uint16_t queue, std::uint16_t 
   for (std::uint16_t target = 0; target < lcores.size(); ++target)
     control(target, [&] { lcores[target]->parts.backlog->drain(lcores[target]->env(), from); });
   control(to, [&] { plant(port, queue, std::move(poller)); });
+}
+
+// RSS changes while nobody polls. What waits in the device then is taken before what comes by the new spread, so that no
+// flow overtakes itself (receive_path F22, X18).
+Result<void> Engine::Impl::respread(std::size_t port, const config::Rss& rss) {
+  const auto set = [&] { return ask_rss(*ports[port], rss).and_then([&](const wire::Rss& asked) { return obeyed(*ports[port], asked); }); };
+  if (!is_up(port)) return set();
+  const std::vector<std::uint16_t>& by_queue = rx_lcores[port];
+  std::vector<std::unique_ptr<runtime::RxPoller>> pollers(by_queue.size());
+  std::vector<int> waiting(by_queue.size());
+  for (std::uint16_t q = 0; q < by_queue.size(); ++q) control(by_queue[q], [&] { pollers[q] = lcores[by_queue[q]]->release(napi_id(port, q)); });
+  for (std::uint16_t q = 0; q < by_queue.size(); ++q) waiting[q] = ports[port]->rx_queue(q).waiting();
+  const Result<void> done = set();
+  for (std::uint16_t q = 0; q < by_queue.size(); ++q)
+    control(by_queue[q], [&] { pollers[q]->take_waiting(lcores[by_queue[q]]->env(), waiting[q]); });
+  for (std::uint16_t target = 0; target < lcores.size(); ++target)
+    control(target, [&] {
+      for (std::uint16_t source = 0; source < lcores.size(); ++source) lcores[target]->parts.backlog->drain(lcores[target]->env(), source);
+    });
+  for (std::uint16_t q = 0; q < by_queue.size(); ++q) control(by_queue[q], [&] { plant(port, q, std::move(pollers[q])); });
+  return done;
 }
 
 Result<void> PortControl::check_queue(std::uint16_t queue) const {
@@ -182,8 +204,7 @@ Result<void> PortControl::set_rss(const config::Rss& rss) {
   Config wanted = impl.config;
   wanted.ports[index_].rss = rss;
   if (const auto problems = config::validate(wanted); !problems.empty()) return failure(EINVAL, problems[0].to_string());
-  port::Port& port = *impl.ports[index_];
-  return ask_rss(port, rss).and_then([&](const wire::Rss& asked) { return obeyed(port, asked); });
+  return impl.respread(index_, rss);
 }
 
 config::LcoreMask PortControl::xps_cpus(std::uint16_t queue) const {

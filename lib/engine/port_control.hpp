@@ -52,8 +52,9 @@ class PortControl {
   void set_gro(bool on);
   [[nodiscard]] bool gro() const;
 
-  /// ethtool -X and -N: what `rss` gives of key, fields and shares, under traffic; the rest stays as it is. Flows that go
-  /// to another queue then may be overtaken there, as with any NIC. EINVAL as the configuration would have it;
+  /// ethtool -X and -N: what `rss` gives of key, fields and shares, under traffic; the rest stays as it is. What waits in
+  /// the device's queues is taken first, so that a flow which goes to another queue does not overtake itself there; only
+  /// what the device takes in while it is being told may. EINVAL as the configuration would have it;
   /// EOPNOTSUPP, with what was asked and what the device made of it: it refuses, or agreed and does otherwise.
   [[nodiscard]] Result<void> set_rss(const config::Rss& rss);
   /// ethtool -x and -n: key, fields and RETA, read from the device; null when it spreads nothing.

@@ -55,14 +55,14 @@ Result<void> Engine::set_sysctl(std::string_view name, std::string_view value) {
 Result<void> Engine::Impl::apply_sysctl(const config::Sysctl& wanted) {
   const auto entries = static_cast<std::uint32_t>(wanted.rps_sock_flow_entries);
   std::unique_ptr<steer::SockFlows> flows;
-  const bool keeps_flows = (sock_flows ? sock_flows->entries() : 0) == (entries != 0 ? std::bit_ceil(entries) : 0);
+  const steer::SockFlows* const now = sock_flows.read();
+  const bool keeps_flows = (now != nullptr ? now->entries() : 0) == (entries != 0 ? std::bit_ceil(entries) : 0);
   if (entries != 0 && !keeps_flows) {
     auto made = steer::SockFlows::create(entries);
     if (!made) return failure(made.error().code, "net.core.rps_sock_flow_entries: " + made.error().message);
     flows = std::move(*made);
   }
-  // The old table goes at the end, when every lcore has let go of it.
-  if (!keeps_flows) flows.swap(sock_flows);
+  if (!keeps_flows) replace(sock_flows, std::move(flows));
   const config::Sysctl before = std::exchange(config.sysctl, wanted);
   busy_poll_us.store(wanted.busy_poll, std::memory_order_relaxed);
   busy_read_us.store(wanted.busy_read, std::memory_order_relaxed);
@@ -81,11 +81,7 @@ void Engine::Impl::apply_sysctl_on(std::uint16_t id, const config::Sysctl& befor
     const auto buckets = static_cast<std::uint32_t>(wanted.flow_limit_table_len);
     parts.receive->set_flow_limit(limits_flows ? std::make_unique<steer::FlowLimit>(buckets) : nullptr);
   }
-  parts.steer->set_sock_flows(sock_flows.get());
-  for (auto& stack : parts.stacks) {
-    stack->sockets().set_busy_poller(lcore, static_cast<std::uint32_t>(wanted.busy_read));
-    stack->sockets().set_sock_flows(sock_flows.get(), *toeplitz);
-  }
+  for (auto& stack : parts.stacks) stack->sockets().set_busy_poller(lcore, static_cast<std::uint32_t>(wanted.busy_read));
   for (auto& poller : parts.pollers) {
     const std::size_t index = poller->id() / (1u << 16) - 1;
     const config::Port& port = config.ports[index];

@@ -213,8 +213,10 @@ bool Lcore::has_work() const {
 void Lcore::run(const std::atomic<bool>& stop) {
   std::uint64_t idle_passes = 0;
   Duration step = first_sleep;
+  rcu_.online();
   while (!stop.load(std::memory_order_relaxed)) {
     const bool idle = !run_once();
+    rcu_.quiescent();
     if (idle && ++idle_passes < patience()) continue;
     if (!idle || sleep(step, stop)) {
       idle_passes = 0;
@@ -223,6 +225,7 @@ void Lcore::run(const std::atomic<bool>& stop) {
       step = std::min(step * 2, longest_sleep);
     }
   }
+  rcu_.offline();
 }
 
 void Lcore::remove_source(Source& source) { std::erase(sources_, &source); }

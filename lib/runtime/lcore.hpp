@@ -7,6 +7,7 @@
 #include <millrace/runtime/event_set.hpp>
 #include <millrace/runtime/hand_over.hpp>
 #include <millrace/runtime/inbox.hpp>
+#include <millrace/runtime/rcu.hpp>
 #include <millrace/runtime/receive.hpp>
 #include <millrace/runtime/rx_poller.hpp>
 #include <millrace/runtime/softnet.hpp>
@@ -76,6 +77,8 @@ class Lcore final : public socket::BusyPoller {
   void netif_rx(pkt::Packet packet);
   /// The tunables of the receive loop from now on; this lcore's own copy, which all its parts read.
   void set_limits(const SoftnetLimits& limits);
+  /// Set-up: as whom it tells that it has let go of what it reads of shared maps (receive_path O6), while run() runs.
+  void set_rcu(const RcuReader& reader) { rcu_ = reader; }
   /// Ends every connection and frees every packet that the lcore still holds. Its thread has stopped.
   void shut_down();
 
@@ -121,6 +124,7 @@ class Lcore final : public socket::BusyPoller {
   WorkerRings& tx_rings_;
   Inbox inbox_;
   Inbox control_;
+  RcuReader rcu_;
   Instant accounted_to_{};
   bool worked_ = false;
   bool is_delivering_ = false;  ///< outside a softirq action, inside what could call the application

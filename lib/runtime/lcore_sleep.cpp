@@ -97,7 +97,9 @@ bool Lcore::sleep(Duration at_most, const std::atomic<bool>& stop) {
   if (const Instant deadline = next_deadline(); deadline != never) at_most = std::min<Duration>(at_most, deadline - env_.now);
   if (at_most > 0ns) {
     stats_.softnet.add(stats::Softnet::idle_sleeps);
+    rcu_.offline();
     const int events = events_.wait(at_most, [this](std::uint64_t token) { on_event(token); });
+    rcu_.online();
     if (events > 0) stats_.softnet.add(stats::Softnet::idle_wakeups);
   }
   sleeper.disarm();

@@ -76,6 +76,18 @@ void RxPoller::configure_gro(Env& env, const gro::Config& config) {
   receive_->steer(up_);
 }
 
+void RxPoller::take_waiting(Env& env, int waiting) {
+  constexpr int most_descriptors = 32768;
+  for (int left = waiting >= 0 ? waiting : most_descriptors; left > 0;) {
+    const auto asked = static_cast<std::uint16_t>(std::min<int>(rx_burst, left));
+    const std::uint16_t n = wiring_.queue.receive(env, burst_, asked);
+    left -= take_burst(env);
+    if (n == 0 || (waiting < 0 && n < asked)) break;
+  }
+  gro_.flush_all(env, up_);
+  receive_->steer(up_);
+}
+
 void RxPoller::drain(Env& env) {
   interrupt_.disarm();
   interrupt_.cancel_hold_off();

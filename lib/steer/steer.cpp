@@ -189,7 +189,8 @@ Steer::Decision Steer::follow(Env& env, pkt::Packet& packet, const Flow& flow, Q
     if (is_own) return {local, stats::Steer::local};
     return settle(local, flow, rps_lcore(queue.rps, hash, directory_, local));
   };
-  const auto desired = sock_flows_ != nullptr ? sock_flows_->desired(hash) : std::nullopt;
+  const SockFlows* const flows = sock_flows_ != nullptr ? sock_flows_->read() : nullptr;
+  const auto desired = flows != nullptr ? flows->desired(hash) : std::nullopt;
   const bool is_read = desired && owns(*desired, flow.key);
 
   DevFlow& entry = queue.flows.at(hash);

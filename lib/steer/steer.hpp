@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <millrace/base/rcu_pointer.hpp>
 #include <millrace/env/env.hpp>
 #include <millrace/steer/flow_table.hpp>
 #include <millrace/steer/rfs.hpp>
@@ -80,8 +81,8 @@ class Steer {
   void set_rps(std::uint16_t ifindex, std::uint16_t rx_queue, const RpsMap& map);
   /// rps_flow_cnt of one rx queue, with an empty table: nothing that the queue brought is queued for any lcore now.
   void set_rps_flow_cnt(std::uint16_t ifindex, std::uint16_t rx_queue, std::uint32_t entries);
-  /// rps_sock_flow_entries: the engine's table; null: RFS is off.
-  void set_sock_flows(const SockFlows* flows) { sock_flows_ = flows; }
+  /// Set-up: where the engine's rps_sock_flow_entries are, whenever there is such a table; without one RFS is off.
+  void set_sock_flows(const RcuPointer<SockFlows>& flows) { sock_flows_ = &flows; }
 
   /// For a packet that env.lcore received, dissected, with Meta's offsets, ifindex and rx_queue set. Counts local,
   /// owner, bound, rps or rfs, and the kind of hash when one was needed. Where RFS is on the packet has the hash of its
@@ -120,7 +121,7 @@ class Steer {
   const Directory& directory_;
   const Toeplitz& toeplitz_;
   const HandOver* hand_over_;
-  const SockFlows* sock_flows_ = nullptr;
+  const RcuPointer<SockFlows>* sock_flows_ = nullptr;
   std::vector<Interface> interfaces_;  // by ifindex
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// F22: rps_cpus changes again and again, and rx queues move between lcores, under many TCP connections with data under
+// F22: rps_cpus and RSS change again and again, and rx queues move between lcores, under many TCP connections with data under
 // way: no reset, no segment out of order, every byte in its place. Two engines in one thread, under a virtual clock.
 //
 //   steer_moves --connections N --moves N
@@ -150,6 +150,19 @@ struct World {
     if (const auto set = port.set_rps_cpus(queue, config::LcoreMask(rng.below(16))); !set) fail(set.error().message);
     if (rng.below(4) == 0)
       if (const auto set = port.set_smp_affinity(queue, config::LcoreMask().set(rng.below(4))); !set) fail(set.error().message);
+    if (rng.below(4) == 0) spread_anew(port);
+  }
+  // Another key, or other shares of the queues: flows go to other queues while they send.
+  void spread_anew(PortControl& port) {
+    config::Rss rss;
+    if (rng.below(2) == 0) {
+      rss.key.resize(40);
+      for (std::uint8_t& byte : rss.key) byte = static_cast<std::uint8_t>(rng.next());
+    } else {
+      rss.weights = {rng.below(4), 1 + rng.below(3)};
+    }
+    if (const auto set = port.set_rss(rss); !set) fail(set.error().message);
+    ++spreads;
   }
   void judge() {
     for (const Numbers& client : clients)
@@ -170,6 +183,7 @@ struct World {
   std::vector<Numbers> clients;
   std::vector<Stream*> streams;
   std::size_t connected = 0;
+  int spreads = 0;
   bool over = false;  ///< the engines end, and with them the connections
 };
 
@@ -192,7 +206,7 @@ int main(int argc, char** argv) {
   world.advance(1s);
   world.judge();
   world.over = true;
-  std::printf("steer_moves: %u connections, %d changes of rps_cpus, %llu packets handed over: no reset, nothing out of order (seed %llu)\n", connections, moves,
-              static_cast<unsigned long long>(world.b->stats().total("steer", "enqueued")), static_cast<unsigned long long>(seed()));
+  std::printf("steer_moves: %u connections, %d changes of rps_cpus, %d of RSS, %llu packets handed over: no reset, nothing out of order (seed %llu)\n", connections, moves,
+              world.spreads, static_cast<unsigned long long>(world.b->stats().total("steer", "enqueued")), static_cast<unsigned long long>(seed()));
   return 0;
 }

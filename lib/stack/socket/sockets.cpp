@@ -142,11 +142,12 @@ void Sockets::count_data_ready(bool is_heard) {
 
 // sock_rps_record_flow(). A connected TCP socket has its flow on this lcore whatever is recorded (receive_path F22).
 void Sockets::record_flow(const udp::Socket& socket) const {
-  if (sock_flows_ == nullptr || !socket.is_connected()) return;
+  steer::SockFlows* const flows = sock_flows_ != nullptr ? sock_flows_->read() : nullptr;
+  if (flows == nullptr || !socket.is_connected()) return;
   // Before its first packet, by the hash that a port without one of its own would lead to.
   const FlowKey key{socket.local().address, socket.remote().address, socket.local().port, socket.remote().port, stack_, wire::ip_proto::udp};
   const std::uint32_t hash = socket.flow_hash() != 0 ? socket.flow_hash() : steer::flow_hash(key, *toeplitz_);
-  sock_flows_->record(hash, env_.lcore);
+  flows->record(hash, env_.lcore);
 }
 
 void Sockets::busy_poll(std::uint32_t napi_id, const BusyPoll& wanted, bool (*done)(void*), void* socket) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <millrace/base/rcu_pointer.hpp>
 #include <millrace/base/result.hpp>
 #include <millrace/base/time.hpp>
 #include <millrace/stack/socket/busy_poll.hpp>
@@ -68,9 +69,10 @@ class Sockets {
     busy_read_us_ = busy_read_us;
   }
 
-  /// Where calls on connected UDP sockets record that their flows are read here (receive_path F7); null: nowhere.
-  void set_sock_flows(steer::SockFlows* flows, const wire::Toeplitz& toeplitz) {
-    sock_flows_ = flows;
+  /// Set-up: where calls on connected UDP sockets record that their flows are read here (receive_path F7), whenever there
+  /// is such a table.
+  void set_sock_flows(const RcuPointer<steer::SockFlows>& flows, const wire::Toeplitz& toeplitz) {
+    sock_flows_ = &flows;
     toeplitz_ = &toeplitz;
   }
 
@@ -95,7 +97,7 @@ class Sockets {
   void bury(Stream& stream);
   void bury(UdpSocket& socket);
 
-  steer::SockFlows* sock_flows_ = nullptr;
+  const RcuPointer<steer::SockFlows>* sock_flows_ = nullptr;
   const wire::Toeplitz* toeplitz_ = nullptr;
   BusyPoller* busy_poller_ = nullptr;
   std::uint32_t busy_read_us_ = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// B7, F4 and F12 with threads: a queue moves 300 times between three running lcores while frames come in, rps_cpus changes
-// with it, and the worker rings grow. No frame may be lost, no flow reordered. For ThreadSanitizer.
+// B7, F4, F12 and O6 with threads: a queue moves 300 times between three running lcores while frames come in, rps_cpus changes
+// with it, and the worker rings grow; the RFS table and RSS are replaced (O6). No frame may be lost, no flow reordered. For ThreadSanitizer.
 #include <millrace/engine/engine.hpp>
 #include <millrace/engine/port_control.hpp>
 
@@ -51,7 +51,7 @@ std::unique_ptr<Engine> make_engine() {
   config.seed = 7;
   config.eal.pool_packets = 2047;
   config.lcores.resize(lcores);
-  config.ports.push_back({.name = "net0", .mac = mac, .rps_cpus = config::LcoreMask(7)});
+  config.ports.push_back({.name = "net0", .mac = mac, .rps_cpus = config::LcoreMask(7), .rps_flow_cnt = 64});
   config.stacks.push_back(
       {.name = "host", .interfaces = {{.port = "net0", .name = "eth0", .addresses = {{IpAddress::v4(10, 77, 0, 2), 24}}}}, .routes = {}});
   auto engine = Engine::create(config);
@@ -86,6 +86,8 @@ int main() {
                                    .bytes());
     if (!port.set_smp_affinity(0, config::LcoreMask().set(static_cast<std::size_t>(move % lcores)))) fail("a move was refused");
     if (move % 3 == 1 && !port.set_rps_cpus(0, config::LcoreMask(1u << (move % 3) | 4u))) fail("a mask was refused");
+    if (move % 7 == 3 && !engine->set_sysctl("net.core.rps_sock_flow_entries", std::to_string(move % 3 * 1024))) fail("a table was refused");
+    if (move % 20 == 11 && !port.set_rss({.key = wire::symmetric_rss_key(40)})) fail("a key was refused");
     if (move % 50 == 25 && !engine->set_sysctl("net.core.netdev_max_backlog", std::to_string(1000 + 20 * move))) fail("a backlog was refused");
     if (move % 10 == 9) wait_for(sent);  // sockets and rings are bounded
   }

@@ -223,7 +223,8 @@ struct Readers {
     }
     source.steer.set_rps(1, 0, *steer::RpsMap::parse("f"));
     source.steer.set_rps_flow_cnt(1, 0, rps_flow_cnt);
-    source.steer.set_sock_flows(sock_flows.get());
+    static_cast<void>(sock_flows.publish(*steer::SockFlows::create(1024)));
+    source.steer.set_sock_flows(sock_flows);
   }
   ~Readers() {
     rings.drain([](pkt::Packet packet) { pkt::consume(std::move(packet)); });
@@ -262,7 +263,7 @@ struct Readers {
   std::array<steer::FlowTable, lcores> tables{{{128, 1}, {128, 2}, {128, 3}, {128, 4}}};
   steer::Directory directory{{&tables[0], &tables[1], &tables[2], &tables[3]}};
   steer::Toeplitz toeplitz;
-  std::unique_ptr<steer::SockFlows> sock_flows = *steer::SockFlows::create(1024);
+  RcuPointer<steer::SockFlows> sock_flows;
   test::ReceivingLcore source{0, rings, wakers, directory, toeplitz};
   std::array<std::uint32_t, flow_count> hash{};
   std::array<std::uint32_t, flow_count> sent{};
@@ -273,10 +274,10 @@ struct Readers {
 
 TEST_CASE("F8: a flow whose old lcore is blocked with packets of it does not move until they are delivered") {
   Readers r(256);
-  r.sock_flows->record(r.hash[5], 2);
+  r.sock_flows.read()->record(r.hash[5], 2);
   r.send(5);
   CHECK(r.rings.waiting(0, 2) == 1);
-  r.sock_flows->record(r.hash[5], 3);
+  r.sock_flows.read()->record(r.hash[5], 3);
   r.send(5);
   CHECK(r.rings.waiting(0, 2) == 2);
   r.work(2, 1);
@@ -295,7 +296,7 @@ TEST_CASE("F8: a flow whose old lcore is blocked with packets of it does not mov
   r.send(5);
   CHECK(r.rings.waiting(0, 3) == 1);
   // The way up without a ring is a move as well.
-  r.sock_flows->record(r.hash[5], 0);
+  r.sock_flows.read()->record(r.hash[5], 0);
   CHECK_FALSE(r.send(5));
   CHECK(r.rings.waiting(0, 3) == 2);
   r.work(3, 2);
@@ -304,9 +305,9 @@ TEST_CASE("F8: a flow whose old lcore is blocked with packets of it does not mov
 
 TEST_CASE("F8: where the old lcore has no socket any more nothing is waited for") {
   Readers r(256);
-  r.sock_flows->record(r.hash[5], 2);
+  r.sock_flows.read()->record(r.hash[5], 2);
   r.send(5);
-  r.sock_flows->record(r.hash[5], 3);
+  r.sock_flows.read()->record(r.hash[5], 3);
   REQUIRE(r.tables[2].erase({.local = IpAddress::v4(10, 77, 0, 2), .remote = IpAddress::v4(10, 77, 0, 1), .local_port = 2000,
                              .remote_port = 5, .stack = 0, .proto = 17}));
   r.send(5);
@@ -322,7 +323,7 @@ TEST_CASE("F8: 1,000,000 random moves of readers, the counts wrapping at 2^32: n
     // Every worker could do it all alone: flows gather where packets of theirs wait.
     for (int move = 0; move < 500'000; ++move) {
       const auto flow = static_cast<std::uint16_t>(rng.below(Readers::flow_count));
-      r.sock_flows->record(r.hash[flow], static_cast<steer::LcoreId>(rng.below(Readers::lcores)));
+      r.sock_flows.read()->record(r.hash[flow], static_cast<steer::LcoreId>(rng.below(Readers::lcores)));
       r.send(static_cast<std::uint16_t>(rng.below(4) == 0 ? flow : rng.below(Readers::flow_count)));
       r.work(static_cast<std::uint16_t>(rng.below(Readers::lcores)), rng.below(16));
     }
