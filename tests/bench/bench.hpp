@@ -23,6 +23,7 @@ struct Bench {
 // One for each id; performance figures with the goals of doc/benchmarks.md.
 void run_hash(Bench& bench);  ///< B1
 void run_gro(Bench& bench);   ///< B2
+void run_steer(Bench& bench);  ///< B3
 void run_port(Bench& bench);  ///< B5
 void run_memory(Bench& bench);  ///< mem
 void run_copies_and_locks(Bench& bench);  ///< of mem

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Counts the instructions per packet of the loops of B5.
+"""Counts the instructions per packet of the loops of B3 and B5.
 
     callgrind.py PROGRAM [PACKETS]
 
 Runs PROGRAM --callgrind-child under valgrind and prints, for each loop, its name and its instructions per packet, what
-it calls included. Called by port_cost.cpp. Exits with 77 and a sentence when valgrind is missing.
+it calls included. Called by instructions.cpp. Exits with 77 and a sentence when valgrind is missing.
 """
 
 import re
@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-LOOPS = ["mr_count_bare", "mr_count_port", "mr_count_poll_loop"]
+LOOPS = ["mr_count_bare", "mr_count_port", "mr_count_poll_loop", "mr_count_own", "mr_count_other", "mr_count_lookup"]
 
 
 def inclusive_costs(profile):

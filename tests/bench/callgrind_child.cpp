@@ -1,17 +1,24 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The loops of B5 once each, for callgrind to count. Called by main (--callgrind-child), which callgrind.py starts
+// The loops of B3 and B5 once each, for callgrind to count. Called by main (--callgrind-child), which callgrind.py starts
 // under valgrind; that script knows the functions by these names.
 #include "tests/bench/bare_loop.hpp"
 #include "tests/bench/bench.hpp"
+#include "tests/bench/gro.hpp"
 #include "tests/bench/port_loops.hpp"
+#include "tests/bench/steer_load.hpp"
+#include "tests/bench/steer_peer.hpp"
 
 #include <cstdio>
+#include <vector>
 
 extern "C" {
 // Not static and not inlined, so that they are in the profile under these names.
 [[gnu::noinline]] std::uint64_t mr_count_bare(std::uint16_t port, std::uint64_t packets);
 [[gnu::noinline]] std::uint64_t mr_count_port(millrace::bench::PortRing& ring, std::uint64_t packets);
 [[gnu::noinline]] std::uint64_t mr_count_poll_loop(millrace::bench::PollLoop& loop, std::uint64_t packets);
+[[gnu::noinline]] std::uint64_t mr_count_own(millrace::bench::SteerLoad& load, std::uint64_t packets);
+[[gnu::noinline]] std::uint64_t mr_count_other(millrace::bench::SteerLoad& load, std::uint64_t packets);
+[[gnu::noinline]] std::uint64_t mr_count_lookup(millrace::bench::peer::OwnerLookup& lookup, std::span<millrace::pkt::Mbuf* const> burst, std::uint64_t packets);
 
 std::uint64_t mr_count_bare(std::uint16_t port, std::uint64_t packets) {
   return millrace::bench::peer::bare_loop_avx2(port, packets);
@@ -20,11 +27,39 @@ std::uint64_t mr_count_port(millrace::bench::PortRing& ring, std::uint64_t packe
   return millrace::bench::port_loop(ring, packets);
 }
 std::uint64_t mr_count_poll_loop(millrace::bench::PollLoop& loop, std::uint64_t packets) { return loop.run(packets); }
+std::uint64_t mr_count_own(millrace::bench::SteerLoad& load, std::uint64_t packets) { return load.steer_all(packets); }
+std::uint64_t mr_count_other(millrace::bench::SteerLoad& load, std::uint64_t packets) { return load.steer_all(packets); }
+std::uint64_t mr_count_lookup(millrace::bench::peer::OwnerLookup& lookup, std::span<millrace::pkt::Mbuf* const> burst, std::uint64_t packets) {
+  std::array<std::uint16_t, millrace::bench::peer::OwnerLookup::burst> owners;
+  std::uint64_t done = 0;
+  for (; done < packets; done += owners.size()) lookup.look_up(millrace::bench::rte(const_cast<millrace::pkt::Mbuf**>(burst.data())), owners.data());
+  return done;
+}
 }
 
 namespace millrace::bench {
 
+namespace {
+
+void print(const char* loop, std::uint64_t packets) { std::printf("%s %llu\n", loop, static_cast<unsigned long long>(packets)); }
+
+void count_steering(std::uint64_t packets) {
+  constexpr std::uint32_t flows = 64;
+  {
+    SteerLoad own(flows, 0);
+    print("mr_count_own", mr_count_own(own, packets));
+  }
+  SteerLoad other(flows, 1);
+  print("mr_count_other", mr_count_other(other, packets));
+  peer::OwnerLookup lookup(SteerLoad::table_flows);
+  for (std::uint32_t i = 0; i < flows; ++i) static_cast<void>(lookup.insert(SteerLoad::flow(i), 1));
+  print("mr_count_lookup", mr_count_lookup(lookup, other.packets(), packets));
+}
+
+}  // namespace
+
 void run_under_callgrind(std::uint64_t packets) {
+  count_steering(packets);
   PortRing ring;
   PollLoop loop(ring);
   std::printf("mr_count_bare %llu\n", static_cast<unsigned long long>(mr_count_bare(ring.port_id(), packets)));

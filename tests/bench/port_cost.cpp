@@ -3,16 +3,11 @@
 // main; calls port_loops.cpp, bare_loop.cpp and callgrind.py.
 #include "tests/bench/bare_loop.hpp"
 #include "tests/bench/bench.hpp"
+#include "tests/bench/instructions.hpp"
 #include "tests/bench/port_idle.hpp"
 #include "tests/bench/port_loops.hpp"
 
-#include <array>
-#include <cstdio>
-#include <cstdlib>
 #include <functional>
-#include <map>
-#include <sys/wait.h>
-#include <unistd.h>
 
 namespace millrace::bench {
 namespace {
@@ -47,39 +42,9 @@ void beside_bare(Bench& bench, PortRing& ring, const std::string& name, const Lo
                           result);
 }
 
-struct Counts {
-  std::map<std::string, double> instructions;  ///< per packet, by loop
-  std::string fault;                           ///< why there are none
-};
-
-/// The path of this program, for callgrind to start it again.
-std::string own_path() {
-  std::array<char, 4096> path{};
-  const ssize_t n = readlink("/proc/self/exe", path.data(), path.size() - 1);
-  return n > 0 ? path.data() : "";
-}
-
-Counts count_instructions() {
-  const std::string command = std::string("python3 '") + MR_CALLGRIND_SCRIPT + "' '" + own_path() + "' 2>&1";
-  Counts counts;
-  std::FILE* const pipe = popen(command.c_str(), "r");
-  if (pipe == nullptr) return {.instructions = {}, .fault = "python3 could not be started"};
-  std::array<char, 256> line;
-  std::string last;
-  while (std::fgets(line.data(), line.size(), pipe) != nullptr) {
-    char name[64];
-    double number = 0;
-    last = line.data();
-    if (std::sscanf(line.data(), "%63s %lf", name, &number) == 2) counts.instructions[name] = number;
-  }
-  if (pclose(pipe) != 0 || counts.instructions.size() != 3)
-    counts.fault = "no count of instructions: " + last.substr(0, last.find('\n'));
-  return counts;
-}
-
 void instructions(Bench& bench) {
-  Counts counts = count_instructions();
-  const double bare = counts.instructions["mr_count_bare"];
+  Instructions counts = count_instructions();
+  const double bare = counts.by_loop["mr_count_bare"];
   bench.report.note("");
   for (const auto& [layer, loop] : {std::pair{"port", "mr_count_port"}, std::pair{"poll_loop", "mr_count_poll_loop"}}) {
     Figure figure{.id = "B5",
@@ -89,7 +54,7 @@ void instructions(Bench& bench) {
                   .goal = Goal::added_at_most(most_instructions),
                   .skip = counts.fault};
     if (counts.fault.empty()) {
-      figure.ours = counts.instructions[loop];
+      figure.ours = counts.by_loop[loop];
       figure.peer = bare;
       figure.ratio = figure.peer / figure.ours;
       figure.added = figure.ours - figure.peer;

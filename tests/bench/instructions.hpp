@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <map>
+#include <string>
+
+namespace millrace::bench {
+
+/// What callgrind counted.
+struct Instructions {
+  std::map<std::string, double> by_loop{};  ///< per packet, by the names of callgrind.py
+  std::string fault{};                      ///< why there are none
+};
+
+/// Runs this program under callgrind, once for all who ask.
+[[nodiscard]] const Instructions& count_instructions();
+
+}  // namespace millrace::bench
