@@ -110,6 +110,8 @@ Result<void> Engine::Impl::open_ports(const std::map<std::string, LinkEnd>& link
     steering.emplace_back(ports[i]->info().rx_queues, QueueSteering{config.ports[i].rps_cpus, config.ports[i].rps_flow_cnt});
     parked.emplace_back();
     for (std::uint16_t q = 0; q < ports[i]->info().rx_queues; ++q) placed.push_back(queue_lcore(config.ports[i], q, lcores.size()));
+    placements.push_back(std::make_unique<steer::RxPlacementPointer>());
+    place(i);
   }
   return {};
 }
@@ -222,6 +224,7 @@ Result<void> Engine::Impl::make_stack(std::uint16_t id, std::size_t index) {
     Result<neighbor::Interface*> interface = stack->add_interface(
         make_interface(wanted_interface, ifindex, config.ports[ifindex - 1u], ports[ifindex - 1u]->info(), *parts.tx_paths[ifindex]));
     if (!interface) return tl::unexpected(interface.error());
+    (*interface)->rx_placement = placements[ifindex - 1u].get();
     by_name[(*interface)->name] = *interface;
     parts.stack_by_ifindex[ifindex] = stack.get();
     parts.steer->set_stack(ifindex, options.id);

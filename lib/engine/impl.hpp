@@ -13,6 +13,7 @@
 #include <millrace/runtime/rcu.hpp>
 #include <millrace/stats/dev_stats.hpp>
 #include <millrace/stats/ledger.hpp>
+#include <millrace/steer/rx_placement.hpp>
 #include <millrace/steer/steer.hpp>
 #include <millrace/wire/toeplitz.hpp>
 
@@ -49,6 +50,7 @@ struct Engine::Impl {
   std::optional<steer::Toeplitz> toeplitz;
   std::unique_ptr<runtime::Rcu> rcu;                              ///< the lcores read what follows
   RcuPointer<steer::SockFlows> sock_flows;                        ///< null: RFS is off
+  std::vector<std::unique_ptr<steer::RxPlacementPointer>> placements;  ///< by ifindex - 1
   std::vector<std::shared_ptr<sim::Link>> sim_links;              ///< kept while their ports are open
   std::map<std::string, std::shared_ptr<sim::Link>> free_links;   ///< of sim ports that the application drives
   std::vector<std::unique_ptr<port::Port>> ports;                 ///< by ifindex - 1
@@ -106,6 +108,7 @@ struct Engine::Impl {
   void plant(std::size_t port, std::uint16_t queue, std::unique_ptr<runtime::RxPoller> poller);
   void bring_up(std::size_t port);
   void take_down(std::size_t port);
+  void place(std::size_t port);
   Result<void> respread(std::size_t port, const config::Rss& rss);
   void on_poller(std::size_t port, std::uint16_t queue, const std::function<void(runtime::RxPoller&)>& f);
   [[nodiscard]] bool is_up(std::size_t port) const { return parked[port].empty(); }

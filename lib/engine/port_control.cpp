@@ -7,6 +7,7 @@
 #include <millrace/engine/options.hpp>
 #include <millrace/engine/rss.hpp>
 
+#include <algorithm>
 #include <bit>
 #include <cerrno>
 #include <utility>
@@ -49,6 +50,7 @@ void Engine::Impl::plant(std::size_t port, std::uint16_t queue, std::unique_ptr<
 // delivered before anything that comes later is steered (receive_path F8, X18).
 void Engine::Impl::replant(std::size_t port, std::uint16_t queue, std::uint16_t to) {
   const std::uint16_t from = std::exchange(rx_lcores[port][queue], to);
+  if (from != to) place(port);
   if (!is_up(port)) return;
   std::unique_ptr<runtime::RxPoller> poller;
   control(from, [&] { poller = lcores[from]->release(napi_id(port, queue)); });
@@ -57,10 +59,23 @@ void Engine::Impl::replant(std::size_t port, std::uint16_t queue, std::uint16_t 
   control(to, [&] { plant(port, queue, std::move(poller)); });
 }
 
+// Tells the lcores where the port's RSS brings its flows by now.
+void Engine::Impl::place(std::size_t port) {
+  const std::vector<std::uint16_t>& by_queue = rx_lcores[port];
+  const std::optional<wire::Rss> rss = ports[port]->rss();
+  const bool is_told = rss && std::has_single_bit(rss->reta.size()) &&
+                       std::all_of(rss->reta.begin(), rss->reta.end(), [&](std::uint16_t queue) { return queue < by_queue.size(); });
+  replace(*placements[port], is_told ? std::make_unique<const steer::RxPlacement>(*rss, by_queue) : nullptr);
+}
+
 // RSS changes while nobody polls. What waits in the device then is taken before what comes by the new spread, so that no
 // flow overtakes itself (receive_path F22, X18).
 Result<void> Engine::Impl::respread(std::size_t port, const config::Rss& rss) {
-  const auto set = [&] { return ask_rss(*ports[port], rss).and_then([&](const wire::Rss& asked) { return obeyed(*ports[port], asked); }); };
+  const auto set = [&] {
+    Result<void> done = ask_rss(*ports[port], rss).and_then([&](const wire::Rss& asked) { return obeyed(*ports[port], asked); });
+    place(port);
+    return done;
+  };
   if (!is_up(port)) return set();
   const std::vector<std::uint16_t>& by_queue = rx_lcores[port];
   std::vector<std::unique_ptr<runtime::RxPoller>> pollers(by_queue.size());

@@ -28,6 +28,9 @@ class Output {
   /// Largest IP packet towards `destination`, bytes, IP header included (path MTU where one is known).
   [[nodiscard]] virtual std::uint32_t mtu_for(const IpAddress& destination) const = 0;
   [[nodiscard]] virtual GsoLimits gso_limits_for(const IpAddress&) const { return {}; }
+  /// Where the packets of a flow will be received, as far as RSS is known (receive_path F22): by this lcore, or another.
+  enum class Leads : std::uint8_t { unknown, here, elsewhere };
+  [[nodiscard]] virtual Leads leads(const FlowKey&) const { return Leads::unknown; }
   /// True when `address` is one of this stack's own.
   [[nodiscard]] virtual bool is_local(const IpAddress& address) const = 0;
   /// True for the IPv4 broadcast addresses of this stack's links.

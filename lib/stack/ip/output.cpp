@@ -70,6 +70,14 @@ std::optional<IpAddress> Stack::source_for(const IpAddress& destination) const {
   return neighbor::own_address_towards(*hop->interface, seen);
 }
 
+Output::Leads Stack::leads(const FlowKey& flow) const {
+  const auto hop = route_to(flow.remote, flow.local);
+  if (!hop || hop->interface->rx_placement == nullptr) return Leads::unknown;
+  const steer::RxPlacement* const placement = hop->interface->rx_placement->read();
+  if (placement == nullptr) return Leads::unknown;
+  return placement->lcore_of(flow) == env_.lcore ? Leads::here : Leads::elsewhere;
+}
+
 std::uint32_t Stack::mtu_for(const IpAddress& destination) const {
   const auto hop = route_to(destination, IpAddress{});
   if (!hop) return destination.is_v4() ? 576 : static_cast<std::uint32_t>(wire::ipv6_min_mtu);

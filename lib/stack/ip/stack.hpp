@@ -43,6 +43,7 @@ class Stack final : public Output, private neighbor::Unreachable {
   [[nodiscard]] std::optional<IpAddress> source_for(const IpAddress& destination) const override;
   [[nodiscard]] std::uint32_t mtu_for(const IpAddress& destination) const override;
   [[nodiscard]] GsoLimits gso_limits_for(const IpAddress& destination) const override;
+  [[nodiscard]] Leads leads(const FlowKey& flow) const override;
   [[nodiscard]] bool is_local(const IpAddress& address) const override;
   [[nodiscard]] bool is_broadcast(const IpAddress& address) const override;
   void send_port_unreachable(const pkt::Packet& datagram, const Delivery& delivery) override;

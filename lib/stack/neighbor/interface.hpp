@@ -2,6 +2,7 @@
 #pragma once
 
 #include <millrace/pkt/packet.hpp>
+#include <millrace/steer/rx_placement.hpp>
 #include <millrace/wire/address.hpp>
 
 #include <cstdint>
@@ -29,6 +30,7 @@ struct Interface {
   std::uint16_t gso_max_segs = 65535;
   std::vector<IpPrefix> addresses;  ///< IPv6 link-local included
   LinkOutput* output = nullptr;
+  const steer::RxPlacementPointer* rx_placement = nullptr;  ///< where its port's RSS brings flows; null: not told
 
   [[nodiscard]] bool has_address(const IpAddress& address) const {
     for (const IpPrefix& own : addresses)

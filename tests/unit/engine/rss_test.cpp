@@ -7,6 +7,7 @@
 
 #include "tests/support/catch.hpp"
 #include "tests/support/raw_frame.hpp"
+#include "tests/support/two_engines.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -151,4 +152,55 @@ TEST_CASE("F1: a live wish that the configuration would refuse is refused the sa
   CHECK(refused.error().message.find("ports[0].rss.weights") != std::string::npos);
   CHECK_FALSE(world.port().set_rss({.key = std::vector<std::uint8_t>(16)}));
   CHECK(world.port().rss() == before);
+}
+
+namespace {
+
+/// Host a has 4 lcores with a queue each and no rps_cpus; host b listens.
+struct Openers {
+  Openers() : hosts({.lcores_a = 4, .adjust_a = [](Config& config) {
+                       config.ports[0].rx_queues = config.ports[0].tx_queues = 4;
+                       config.ports[0].rps_cpus = {};
+                     }}) {
+    REQUIRE(hosts.b->listen(test::endpoint("10.77.0.2:80"), [](Stream&) {}));
+    // The first asks for the neighbour, whose answer goes to every lcore.
+    REQUIRE(test::TwoEngines::sockets(*hosts.a).connect(test::endpoint("10.77.0.2:80")));
+    hosts.run_for(10ms);
+  }
+  /// Opens 50 connections from that lcore; returns how many of their packets other lcores received and handed over.
+  std::uint64_t open_50(std::uint16_t lcore) {
+    const auto before = hosts.a->stats().total("steer", "owner");
+    int connected = 0;
+    for (int i = 0; i < 50; ++i) {
+      auto stream = test::TwoEngines::sockets(*hosts.a, lcore).connect(test::endpoint("10.77.0.2:80"));
+      REQUIRE(stream);
+      (*stream)->on_connected([&connected](Stream& s) {
+        ++connected;
+        s.close();
+      });
+    }
+    REQUIRE(hosts.run_until([&] { return connected == 50; }));
+    hosts.settle();
+    return hosts.a->stats().total("steer", "owner") - before;
+  }
+  PortControl port() { return *hosts.a->port("p0"); }
+  test::TwoEngines hosts;
+};
+
+}  // namespace
+
+TEST_CASE("F22: an active open picks a source port whose hash lands on its own lcore: 200 connections, nothing is handed over") {
+  Openers world;
+  for (std::uint16_t lcore = 0; lcore < 4; ++lcore) CHECK(world.open_50(lcore) == 0);
+}
+
+TEST_CASE("F22: what an active open picks follows RSS and the queues as they change; where no port leads here any will do") {
+  Openers world;
+  CHECK(world.open_50(0) == 0);
+  REQUIRE(world.port().set_rss({.key = wire::symmetric_rss_key(40), .weights = {1, 1, 0, 0}}));
+  CHECK(world.open_50(0) == 0);
+  CHECK(world.open_50(1) == 0);
+  CHECK(world.open_50(2) > 50);  // nothing comes to lcore 2: SYN-ACK and FIN of each are handed over
+  REQUIRE(world.port().set_smp_affinity(1, config::LcoreMask().set(2)));
+  CHECK(world.open_50(2) == 0);
 }
