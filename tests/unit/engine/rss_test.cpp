@@ -8,6 +8,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/raw_frame.hpp"
 #include "tests/support/two_engines.hpp"
+#include "tests/unit/engine/steering_world.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -203,4 +204,25 @@ TEST_CASE("F22: what an active open picks follows RSS and the queues as they cha
   CHECK(world.open_50(2) > 50);  // nothing comes to lcore 2: SYN-ACK and FIN of each are handed over
   REQUIRE(world.port().set_smp_affinity(1, config::LcoreMask().set(2)));
   CHECK(world.open_50(2) == 0);
+}
+
+TEST_CASE("F22: RSS changes while frames wait in the device and nobody polls: they go up before what comes by the new spread") {
+  test::SteeringWorld w(2, [](Config& c) { c.ports[0].rx_queues = 2; });
+  w.listen();
+  constexpr std::uint16_t flows = 16;
+  constexpr std::uint8_t rounds = 100;
+  for (std::uint8_t round = 0; round < rounds; ++round) {
+    // All flows go to the other queue, whose lcore alone runs: what waits in the old queue nobody would have taken.
+    const auto lcore = static_cast<std::uint16_t>(round % 2);
+    REQUIRE(w.port().set_rss({.weights = lcore == 0 ? std::vector<std::uint32_t>{1, 0} : std::vector<std::uint32_t>{0, 1}}));
+    for (std::uint16_t flow = 0; flow < flows; ++flow) w.inject(static_cast<std::uint16_t>(1000 + flow), round);
+    if (round % 3 != 0) w.engine->run_once(lcore);
+    for (std::uint16_t flow = 0; flow < flows; ++flow) w.inject(static_cast<std::uint16_t>(1000 + flow), static_cast<std::uint8_t>(100 + round));
+  }
+  w.run();
+  REQUIRE(w.arrived.size() == flows);
+  for (const auto& [flow, seen] : w.arrived) {
+    REQUIRE(seen.size() == 2u * rounds);
+    for (std::size_t i = 0; i < seen.size(); ++i) REQUIRE(seen[i].number == (i % 2 == 0 ? i / 2 : 100 + i / 2));
+  }
 }
