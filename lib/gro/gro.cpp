@@ -39,11 +39,15 @@ void clear_merge_marks(pkt::Meta& meta) {
   meta.gso_fixed_id = false;
 }
 
+bool has_extensions(const Segment& segment) {
+  return segment.family == 6 && segment.layout.l4_offset > segment.layout.l3_offset + wire::ipv6_header_bytes;
+}
+
 // What FastPath takes for granted of a held packet.
 bool takes_burst_path(const pkt::Packet& packet, const Segment& segment) {
   const pkt::Mbuf& m = packet.mbuf();
   return segment.layout.l3_offset == wire::ethernet_header_bytes && m.data_off + HeaderMask::bytes <= m.buf_len &&
-         !segment.is_udp() && segment.count == 1 && (segment.flags & wire::tcp_flag::cwr) == 0;
+         !segment.is_udp() && segment.count == 1 && (segment.flags & wire::tcp_flag::cwr) == 0 && !is_unseen(m);
 }
 
 }  // namespace
@@ -67,8 +71,9 @@ Verdict Gro::receive(Env& env, pkt::Packet packet, pkt::PacketList& up) {
   // A socket that no longer wants them may have left some here.
   if (!wanted && udp_held_ == 0) return pass_alone(std::move(packet), up);
   const std::uint64_t hash = flow_hash(segment, env.secret);
-  const bool is_candidate = kind == Kind::candidate && wanted && checksum_allows(packet, segment);
-  if (Held* held = table_.find(hash, segment)) {
+  Held* const held = table_.find(hash, segment);
+  const bool is_candidate = kind == Kind::candidate && wanted && checksum_allows(packet, segment, held);
+  if (held != nullptr) {
     if (is_candidate && may_join(*held, segment, packet.mbuf(), config_.max_size)) {
       return join(env, *held, std::move(packet), segment, up);
     }
@@ -85,14 +90,17 @@ bool Gro::wants(const Segment& segment) const {
 
 // E10. Behind extension headers a wrong sum may be ours: a routing header names another final destination than the
 // one we summed (RFC 8200 section 8.1). Then TCP judges.
-bool Gro::checksum_allows(pkt::Packet& packet, const Segment& segment) {
+bool Gro::checksum_allows(pkt::Packet& packet, const Segment& segment, const Held* held) {
   pkt::ChecksumVerdict& verdict = packet.meta().checksum;
   if (verdict == pkt::ChecksumVerdict::unknown) {
+    if (may_stay_unseen(packet, segment, held)) {
+      count(Counter::checksum_deferred);
+      return true;
+    }
     count(Counter::checksum_computed);
-    const bool has_extensions = segment.layout.l4_offset > segment.layout.l3_offset + wire::ipv6_header_bytes;
     if (checksum_is_right(packet, segment)) {
       verdict = pkt::ChecksumVerdict::good;
-    } else if (segment.family == 6 && has_extensions) {
+    } else if (has_extensions(segment)) {
       return false;
     } else {
       verdict = pkt::ChecksumVerdict::bad;
@@ -101,6 +109,14 @@ bool Gro::checksum_allows(pkt::Packet& packet, const Segment& segment) {
   if (verdict != pkt::ChecksumVerdict::bad) return true;
   count(Counter::checksum_bad);
   return false;
+}
+
+// X21: of a payload that another lcore reads every line would move twice if it were summed here. What is held of the flow
+// decided; verify() wants each header in front of its payload, and sums as we do.
+bool Gro::may_stay_unseen(const pkt::Packet& packet, const Segment& segment, const Held* held) const {
+  if (config_.destination == nullptr || segment.count != 1 || has_extensions(segment)) return false;
+  if (packet.data().size() <= segment.layout.payload_offset()) return false;
+  return held != nullptr ? is_unseen(held->packet.mbuf()) : config_.destination->is_elsewhere(packet);
 }
 
 Verdict Gro::begin(Env& env, pkt::Packet packet, const Segment& segment, std::uint64_t hash, pkt::PacketList& up) {
@@ -139,9 +155,11 @@ Verdict Gro::join(Env& env, Held& held, pkt::Packet packet, const Segment& segme
   held.next_id = static_cast<std::uint16_t>(segment.id + held.id_step * segment.count);
   held.count = static_cast<std::uint16_t>(held.count + segment.count);
   const bool last = is_last(segment, held.mss) || is_full(held);
+  const bool unseen = is_unseen(packet.mbuf());
+  if (unseen) held.packet.meta().checksum = pkt::ChecksumVerdict::by_segment;
   // FIN and PSH of the last segment are the whole packet's (E9). Only then: a byte stored here stalls the comparison
   // of the next segment, which loads it as part of a word.
-  if (last && !segment.is_udp()) held.packet.data()[held.layout.l4_offset + 13u] |= segment.flags & (wire::tcp_flag::fin | wire::tcp_flag::psh);
+  if (last && !segment.is_udp() && !unseen) held.packet.data()[held.layout.l4_offset + 13u] |= segment.flags & (wire::tcp_flag::fin | wire::tcp_flag::psh);
   const std::uint16_t buffers = packet.segments();
   packet.trim_front(segment.layout.payload_offset());
   const bool freed = packet.segments() != buffers;

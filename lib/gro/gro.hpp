@@ -3,6 +3,7 @@
 
 #include <millrace/env/env.hpp>
 #include <millrace/gro/arrival.hpp>
+#include <millrace/gro/destination.hpp>
 #include <millrace/gro/held.hpp>
 #include <millrace/gro/simd.hpp>
 #include <millrace/gro/udp_ports.hpp>
@@ -24,6 +25,7 @@ struct Config {
   Duration poll_hold = 10us;         ///< how long complete() keeps an active flow's packet; 0: not at all, as Linux
   Table table = Table::sets64x4;
   const UdpPorts* udp_ports = nullptr;  ///< for which local ports datagrams are merged (E16); null: none; outlives Gro
+  const Destination* destination = nullptr;  ///< whom to ask before a payload is summed (X21); null: sum; outlives Gro
   Variant variant = best_variant();  ///< of the burst path; must be supported here
   bool operator==(const Config&) const = default;
 };
@@ -40,8 +42,10 @@ enum class Verdict : std::uint8_t { normal, held, merged, merged_free };
 ///
 /// A merged packet carries Meta::{gso_size, gso_segs, gso_fixed_id}. Its lengths and IPv4 header checksum are right;
 /// its layer-4 checksum field holds the sum of the pseudo-header only, which is what a port that is asked for
-/// ChecksumRequest::tcp or udp expects to find. Its verdict is `good`, for every segment's was. Segments are chained, never
-/// copied; up to the limits of size and time named in Config they keep their buffers out of the pool.
+/// ChecksumRequest::tcp or udp expects to find. Its verdict is `good`, for every segment's was; or `by_segment`, and its
+/// headers still those of its first segment, when it was merged unseen and goes to another lcore (X21): verify()
+/// finishes it there. Segments are chained, never copied; up to the limits of size and time named in Config they keep
+/// their buffers out of the pool.
 class Gro {
  public:
   explicit Gro(const Config& config = {});
@@ -89,7 +93,8 @@ class Gro {
   [[nodiscard]] bool wants(const Segment& segment) const;
   void close_unread(Segment segment, pkt::PacketList& up);
   Verdict pass_alone(pkt::Packet packet, pkt::PacketList& up);
-  bool checksum_allows(pkt::Packet& packet, const Segment& segment);
+  bool checksum_allows(pkt::Packet& packet, const Segment& segment, const Held* held);
+  [[nodiscard]] bool may_stay_unseen(const pkt::Packet& packet, const Segment& segment, const Held* held) const;
   Verdict begin(Env& env, pkt::Packet packet, const Segment& segment, std::uint64_t hash, pkt::PacketList& up);
   Verdict join(Env& env, Held& held, pkt::Packet packet, const Segment& segment, pkt::PacketList& up);
   void close(Held& held, stats::Gro why, pkt::PacketList& up);

@@ -75,6 +75,7 @@ bool may_join(const Held& h, const Segment& s, const pkt::Mbuf& mbuf, std::uint3
   // Nothing is compared before this, so that every offset below lies in both headers.
   if (h.layout != s.layout) return false;
   std::uint64_t differs = link_differs(h.frame, s.frame, s.layout.l3_offset) | device_differs(h.packet.mbuf(), mbuf);
+  differs |= is_unseen(h.packet.mbuf()) != is_unseen(mbuf) ? 1 : 0;  // X21: each packet is of one kind
   if (!s.is_udp()) differs |= tcp_differs(h, s);
   differs |= h.family == 4 ? ipv4_differs(h.ip(), s.ip()) : ipv6_differs(h, h.ip(), s.ip());
   // CWR ends the batch on either side: on one by the fourth word, on both here (E8; so does Linux 6.18).
@@ -93,10 +94,9 @@ bool may_begin(const Segment& s) { return !is_last(s, 1); }
 
 // The sum of the pseudo-header, in the order of the machine: byte order does not matter to a sum of one's complement
 // (RFC 1071 section 2).
-static std::uint16_t pseudo_sum(const Held& h, std::uint8_t proto, std::uint32_t l4_length) {
-  const std::uint8_t* a = h.addresses();
+static std::uint16_t pseudo_sum(const std::uint8_t* a, std::uint8_t family, std::uint8_t proto, std::uint32_t l4_length) {
   std::uint64_t sum = std::uint64_t{load32(a)} + load32(a + 4);
-  if (h.family == 6) {
+  if (family == 6) {
     for (int i = 8; i < 32; i += 4) sum += load32(a + i);
   }
   std::uint8_t tail[8] = {};
@@ -109,27 +109,32 @@ static std::uint16_t pseudo_sum(const Held& h, std::uint8_t proto, std::uint32_t
   return static_cast<std::uint16_t>(sum + (sum >> 16));
 }
 
+void write_merged_headers(std::uint8_t* frame, const Layout& layout, std::uint8_t family, bool is_udp, std::uint32_t length) {
+  std::uint8_t* ip = frame + layout.l3_offset;
+  if (family == 4) {
+    wire::set_ipv4_total_length(ip, static_cast<std::uint16_t>(length));
+  } else {
+    wire::set_ipv6_payload_length(ip, static_cast<std::uint16_t>(length - wire::ipv6_header_bytes));
+  }
+  std::uint8_t* l4 = frame + layout.l4_offset;
+  const std::uint32_t l4_length = length - (layout.l4_offset - layout.l3_offset);
+  if (is_udp) store_be16(l4 + 4, static_cast<std::uint16_t>(l4_length));
+  const std::uint8_t* addresses = ip + (family == 4 ? 12 : 8);
+  const std::uint16_t sum = pseudo_sum(addresses, family, is_udp ? wire::ip_proto::udp : wire::ip_proto::tcp, l4_length);
+  std::memcpy(l4 + (is_udp ? 6 : 16), &sum, sizeof sum);
+}
+
 void finish(Held& h) {
   if (h.count == 1) return;
   pkt::Mbuf& m = h.packet.mbuf();
   m.nb_segs = h.buffers;
   m.pkt_len = h.layout.l3_offset + h.length;
-  std::uint8_t* ip = m.data() + h.layout.l3_offset;
-  if (h.family == 4) {
-    wire::set_ipv4_total_length(ip, static_cast<std::uint16_t>(h.length));
-  } else {
-    wire::set_ipv6_payload_length(ip, static_cast<std::uint16_t>(h.length - wire::ipv6_header_bytes));
-  }
-  const bool is_udp = (h.link & udp_link) != 0;
-  std::uint8_t* l4 = m.data() + h.layout.l4_offset;
-  const std::uint32_t l4_length = h.length - (h.layout.l4_offset - h.layout.l3_offset);
-  if (is_udp) store_be16(l4 + 4, static_cast<std::uint16_t>(l4_length));
-  const std::uint16_t sum = pseudo_sum(h, is_udp ? wire::ip_proto::udp : wire::ip_proto::tcp, l4_length);
-  std::memcpy(l4 + (is_udp ? 6 : 16), &sum, sizeof sum);
-  m.meta.checksum = pkt::ChecksumVerdict::good;
   m.meta.gso_size = h.mss;
   m.meta.gso_segs = h.count;
   m.meta.gso_fixed_id = h.id_step == 0;
+  if (m.meta.checksum == pkt::ChecksumVerdict::by_segment) return;
+  write_merged_headers(m.data(), h.layout, h.family, (h.link & udp_link) != 0, h.length);
+  m.meta.checksum = pkt::ChecksumVerdict::good;
 }
 
 }  // namespace millrace::gro

@@ -40,7 +40,18 @@ inline constexpr std::uint16_t udp_most_segments = 64;
 /// must see at once.
 [[nodiscard]] bool may_begin(const Segment& segment);
 
-/// Makes the headers and Meta of a merged packet fit its contents (E13); leaves a packet of one segment untouched.
+/// Whether nobody has looked at the packet's payload: what is held so was merged on headers alone (X21).
+[[nodiscard]] inline bool is_unseen(const pkt::Mbuf& packet) {
+  const auto verdict = packet.meta.checksum;
+  return verdict == pkt::ChecksumVerdict::unknown || verdict == pkt::ChecksumVerdict::by_segment;
+}
+
+/// Makes the headers and Meta of a merged packet fit its contents (E13); leaves a packet of one segment untouched, and of
+/// one that was merged unseen the headers, which verify() finishes.
 void finish(Held& held);
+
+/// The headers of a merged packet: lengths, the IPv4 header checksum, the sum of the pseudo-header in the place of the
+/// layer-4 checksum. `length`: bytes from the IP header on.
+void write_merged_headers(std::uint8_t* frame, const Layout& layout, std::uint8_t family, bool is_udp, std::uint32_t length);
 
 }  // namespace millrace::gro

@@ -26,6 +26,7 @@ enum class ChecksumVerdict : std::uint8_t {
   good,     ///< verified
   bad,      ///< verified wrong
   partial,  ///< the sum in the packet is not final, the data is intact (virtio NEEDS_CSUM, LRO)
+  by_segment,  ///< merged unseen: each segment has its own header, unverified, before its payload (receive_path X21)
 };
 
 /// What a packet on its way out still needs of its layer-4 checksum; finished by the port or in software.

@@ -3,6 +3,7 @@
 // handed over); calls steer::Steer and socket::Stack::receive. get_rps_cpu, enqueue_to_backlog of net/core/dev.c.
 #include <millrace/runtime/receive.hpp>
 
+#include <millrace/gro/verify.hpp>
 #include <millrace/wire/icmp6.hpp>
 #include <millrace/wire/protocol.hpp>
 
@@ -99,7 +100,14 @@ void Receive::copy_to_other_lcores(const pkt::Packet& packet) {
   }
 }
 
+void Receive::receive_unseen(pkt::Packet packet) {
+  pkt::PacketList verified;
+  gro::verify(env_, std::move(packet), verified);
+  while (pkt::Packet part = verified.pop_front()) netif_receive(std::move(part));
+}
+
 void Receive::netif_receive(pkt::Packet packet) {
+  if (packet.meta().checksum == pkt::ChecksumVerdict::by_segment) return receive_unseen(std::move(packet));
   // net_timestamp_check(): the port has stamped the packet; without prequeue the stamp is that of this lcore (X6).
   if (!limits_.netdev_tstamp_prequeue) packet.meta().rx_time = env_.now;
   env_.stats->softnet.add(stats::Softnet::processed);

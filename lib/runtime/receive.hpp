@@ -38,7 +38,9 @@ class Receive {
   /// netif_rx(): one packet, dissected and with Meta set as a port's poll would, always by way of a backlog: that of the
   /// lcore which owns the packet's flow or which rps_cpus of its rx queue choose, else this lcore's (receive_path F18).
   void netif_rx(pkt::Packet packet);
-  /// __netif_receive_skb_core(): one packet, for this lcore's stack.
+  /// Whether the packet, TCP or UDP, is likely to go to another lcore: see Steer::leads_elsewhere().
+  [[nodiscard]] bool leads_elsewhere(const pkt::Packet& packet) const { return steer_.leads_elsewhere(env_, packet); }
+  /// __netif_receive_skb_core(): one packet, for this lcore's stack. Verifies first what GRO merged unseen (receive_path X21).
   void netif_receive(pkt::Packet packet);
   /// net_rps_action_and_irq_enable(): wakes the sleeping lcores that were given packets since the last call.
   void wake_targets();
@@ -52,6 +54,7 @@ class Receive {
   [[nodiscard]] bool has_flow_limit() const { return flow_limit_ != nullptr; }
 
  private:
+  void receive_unseen(pkt::Packet packet);
   void enqueue_to_backlog(const steer::Steer::Choice& to, pkt::Packet packet);
   void refuse(pkt::Packet packet, stats::DropReason reason);
   [[nodiscard]] bool is_over_flow_limit(const pkt::Packet& packet, std::uint32_t waiting);

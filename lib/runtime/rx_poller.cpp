@@ -72,7 +72,7 @@ void RxPoller::flush_held(Env& env, bool old_only) {
 }
 
 void RxPoller::configure_gro(Env& env, const gro::Config& config) {
-  gro_.configure(env, config, up_);
+  gro_.configure(env, with_destination(config), up_);
   receive_->steer(up_);
 }
 

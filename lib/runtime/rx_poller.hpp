@@ -12,7 +12,7 @@ namespace millrace::runtime {
 /// The NAPI of one rx queue: harvest, GRO, then Receive. In interrupt mode a poll below its weight completes and unmasks
 /// the interrupt; in the other modes the lcore schedules it again at its next pass (receive_path X19), unless the
 /// completion deferred that (D12).
-class RxPoller final : public poll::Napi {
+class RxPoller final : public poll::Napi, private gro::Destination {
  public:
   struct Wiring {
     port::RxQueue& queue;
@@ -23,7 +23,7 @@ class RxPoller final : public poll::Napi {
     std::size_t lcores = 1;  ///< how many there are, for the counts of interrupts
   };
   RxPoller(const Wiring& wiring, const gro::Config& gro)
-      : wiring_(wiring), receive_(&wiring.receive), interrupt_(wiring.queue, wiring.mode, wiring.coalesce, wiring.lcores), gro_(gro) {
+      : wiring_(wiring), receive_(&wiring.receive), interrupt_(wiring.queue, wiring.mode, wiring.coalesce, wiring.lcores), gro_(with_destination(gro)) {
     set_id(wiring.arrival.napi_id);
   }
 
@@ -52,6 +52,11 @@ class RxPoller final : public poll::Napi {
 
  private:
   struct Unmasking;
+  [[nodiscard]] gro::Config with_destination(gro::Config gro) const {
+    gro.destination = this;
+    return gro;
+  }
+  bool is_elsewhere(const pkt::Packet& packet) const override { return receive_->leads_elsewhere(packet); }
   int take_burst(Env& env);
   void finish(Env& env, int work);
 

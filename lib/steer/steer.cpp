@@ -144,7 +144,7 @@ Steer::Queue& Steer::queue(std::uint16_t ifindex, std::uint16_t rx_queue) {
   return queues[rx_queue];
 }
 
-Steer::Queue* Steer::find_queue(const pkt::Meta& meta) {
+const Steer::Queue* Steer::find_queue(const pkt::Meta& meta) const {
   if (meta.ifindex >= interfaces_.size() || meta.rx_queue >= interfaces_[meta.ifindex].queues.size()) return nullptr;
   return &interfaces_[meta.ifindex].queues[meta.rx_queue];
 }
@@ -217,7 +217,7 @@ Steer::Choice Steer::choose(Env& env, pkt::Packet& packet) {
   Decision decision{local, stats::Steer::local};
   if (directory_.size() > 1) {
     const pkt::Meta& meta = packet.meta();
-    const std::optional<Flow> flow = read_flow(packet, meta.ifindex < interfaces_.size() ? interfaces_[meta.ifindex].stack : 0);
+    const std::optional<Flow> flow = read_flow(packet, stack_of(meta));
     Queue* const queue = find_queue(meta);
     if (!flow || !flow->is_exact) {
       decision = {suggest(env, packet, flow, queue), stats::Steer::rps};
@@ -229,6 +229,16 @@ Steer::Choice Steer::choose(Env& env, pkt::Packet& packet) {
   }
   env.stats->steer.add(decision.lcore == local ? stats::Steer::local : decision.why);
   return {decision.lcore, decision.flow};
+}
+
+bool Steer::leads_elsewhere(const Env& env, const pkt::Packet& packet) const {
+  if (directory_.size() == 1) return false;
+  const std::optional<Flow> flow = read_flow(packet, stack_of(packet.meta()));
+  if (!flow || owns(env.lcore, flow->key)) return false;
+  const Queue* const queue = find_queue(packet.meta());
+  const std::uint32_t hash = queue != nullptr && queue->rps.lcores().size() > 1 ? hash_of(packet) : 0;
+  const LcoreId suggested = queue != nullptr ? rps_lcore(queue->rps, hash, directory_, env.lcore) : env.lcore;
+  return settle(env.lcore, *flow, suggested).lcore != env.lcore;
 }
 
 }  // namespace millrace::steer

@@ -89,6 +89,10 @@ class Steer {
   /// flow afterwards, as if the port had given it.
   [[nodiscard]] Choice choose(Env& env, pkt::Packet& packet);
 
+  /// Whether the packet, TCP or UDP, would be another lcore's by its owner, a bound socket or rps_cpus. Counts nothing,
+  /// moves nothing: it is asked before choose(), and RFS may yet decide otherwise.
+  [[nodiscard]] bool leads_elsewhere(const Env& env, const pkt::Packet& packet) const;
+
   /// The hash by which flows are told apart here, for the flow limit; 0 when not IP.
   [[nodiscard]] std::uint32_t hash_of(const pkt::Packet& packet) const { return flow_hash(packet, toeplitz_); }
 
@@ -109,7 +113,9 @@ class Steer {
   };
   Interface& interface(std::uint16_t ifindex);
   Queue& queue(std::uint16_t ifindex, std::uint16_t rx_queue);
-  [[nodiscard]] Queue* find_queue(const pkt::Meta& meta);
+  [[nodiscard]] const Queue* find_queue(const pkt::Meta& meta) const;
+  [[nodiscard]] Queue* find_queue(const pkt::Meta& meta) { return const_cast<Queue*>(std::as_const(*this).find_queue(meta)); }
+  [[nodiscard]] std::uint16_t stack_of(const pkt::Meta& meta) const { return meta.ifindex < interfaces_.size() ? interfaces_[meta.ifindex].stack : std::uint16_t{0}; }
   [[nodiscard]] std::uint32_t count_hash(Env& env, const pkt::Packet& packet, const Flow& flow) const;
   [[nodiscard]] LcoreId suggest(Env& env, const pkt::Packet& packet, const std::optional<Flow>& flow, const Queue* queue) const;
   [[nodiscard]] Decision settle(LcoreId local, const Flow& flow, LcoreId suggested) const;

@@ -62,3 +62,32 @@ TEST_CASE("E18: gso_max_segs and gso_max_size bound what TCP makes one packet of
   CHECK(small.segments <= 10 * small.packets);  // 10 of 1448 bytes and headers
   CHECK(small.packets > 60);
 }
+
+TEST_CASE("X21, E10: on a line that corrupts, what the other lcore owns is summed there alone, and TCP counts and refuses what is bad") {
+  TwoEngines hosts({.lcores_b = 2, .there = {.corrupt = 0.02}, .adjust_b = [](Config& c) {
+                      c.ports[0].rps_cpus.reset();
+                      c.ports[0].rps_cpus.set(1);  // lcore 0 has the only queue
+                    }});
+  const std::string text = pattern(1 << 20);
+  std::vector<std::unique_ptr<Conversation>> accepted;
+  accept_into(*hosts.b, endpoint("10.77.0.2:80"), accepted);
+  Conversation client;
+  client.join(**TwoEngines::sockets(*hosts.a).connect(endpoint("10.77.0.2:80")));
+  std::size_t written = 0;
+  REQUIRE(hosts.run_until([&] {
+    if (client.connected && written < text.size()) {
+      const std::int64_t taken = client.stream->write(bytes(text).subspan(written));
+      if (taken > 0) written += static_cast<std::size_t>(taken);
+    }
+    return !accepted.empty() && accepted[0]->received.size() == text.size();
+  }));
+  CHECK(accepted[0]->received == text);
+  const Stats b = hosts.b->stats();
+  const auto by_lcore = [&](std::string_view name) { return b.find("gro", name)->by_lcore; };
+  CHECK(by_lcore("checksum_computed")[0] <= 2);  // SYN and ACK of the handshake, which bear nothing
+  CHECK(by_lcore("checksum_deferred")[0] > 700);
+  CHECK(by_lcore("checksum_computed")[1] > 400);
+  CHECK(by_lcore("checksum_bad")[1] > 0);
+  CHECK(b.total("tcp", "InCsumErrors") >= by_lcore("checksum_bad")[1]);
+  CHECK(b.total("gro", "merged") > 200);
+}

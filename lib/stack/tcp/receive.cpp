@@ -18,6 +18,7 @@ bool checksum_holds(const pkt::Packet& datagram, const ip::Delivery& delivery) {
     case pkt::ChecksumVerdict::good:
     case pkt::ChecksumVerdict::partial: return true;
     case pkt::ChecksumVerdict::bad: return false;
+    case pkt::ChecksumVerdict::by_segment:  // none comes so far
     case pkt::ChecksumVerdict::unknown: break;
   }
   wire::Sum sum = wire::pseudo_header(delivery.source, delivery.destination, wire::ip_proto::tcp, datagram.length());

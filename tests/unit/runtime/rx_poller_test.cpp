@@ -77,3 +77,48 @@ TEST_CASE("a frame too short for its Ethernet header is dropped by name") {
   rig.poller.poll(rig.env, 64);
   CHECK(rig.env.stats->drop[stats::DropReason::bad_frame] == 1);
 }
+
+TEST_CASE("X21: what another lcore owns or rps_cpus gives it is not summed by the receiving one, and verified before anybody sees it") {
+  const RawFrame frame{.proto = 17, .payload = 1000};
+  for (const bool by_rps : {false, true}) {
+    Rig rig;
+    rig.lcores.a.steer.set_rps(1, 0, *steer::RpsMap::parse(by_rps ? "2" : "1"));
+    int owned = 0;
+    const FlowKey key{.local = IpAddress::v4(10, 77, 0, 2), .remote = IpAddress::v4(10, 77, 0, 1), .local_port = frame.destination_port,
+                      .remote_port = frame.source_port, .stack = 0, .proto = 17};
+    if (!by_rps) REQUIRE(rig.lcores.flows_b.insert(key, &owned));
+    const auto ports = std::make_unique<gro::UdpPorts>();
+    ports->add(frame.destination_port);
+    rig.poller.configure_gro(rig.env, {.poll_hold = Duration::zero(), .udp_ports = ports.get()});
+    for (int i = 0; i < 10; ++i) rig.queue.frames.push_back(frame.bytes());
+    rig.queue.frames[4][500] ^= 1;
+    rig.poller.poll(rig.env, 64);
+    rig.poller.drain(rig.env);
+    CHECK(rig.lcores.rings.waiting(1) == 1);
+    auto& b = rig.lcores.b;
+    b.backlog.poll(b.lcore.env, 64);
+    CHECK(b.delivered() == 3);
+    CHECK(rig.env.stats->gro[stats::Gro::checksum_computed] == 0);
+    CHECK(rig.env.stats->gro[stats::Gro::checksum_deferred] == 10);
+    CHECK(b.lcore.stats.gro[stats::Gro::checksum_computed] == 10);
+    CHECK(b.lcore.stats.gro[stats::Gro::checksum_bad] == 1);
+  }
+}
+
+TEST_CASE("X21: what the receiving lcore owns is summed there") {
+  const RawFrame frame{.proto = 17, .payload = 1000};
+  Rig rig;
+  rig.lcores.a.steer.set_rps(1, 0, *steer::RpsMap::parse("2"));
+  int owned = 0;
+  REQUIRE(rig.lcores.flows_a.insert({.local = IpAddress::v4(10, 77, 0, 2), .remote = IpAddress::v4(10, 77, 0, 1), .local_port = frame.destination_port,
+                                     .remote_port = frame.source_port, .stack = 0, .proto = 17}, &owned));
+  const auto ports = std::make_unique<gro::UdpPorts>();
+  ports->add(frame.destination_port);
+  rig.poller.configure_gro(rig.env, {.udp_ports = ports.get()});
+  for (int i = 0; i < 10; ++i) rig.queue.frames.push_back(frame.bytes());
+  rig.poller.poll(rig.env, 64);
+  rig.poller.drain(rig.env);
+  CHECK(rig.lcores.a.delivered() == 1);
+  CHECK(rig.env.stats->gro[stats::Gro::checksum_computed] == 10);
+  CHECK(rig.env.stats->gro[stats::Gro::checksum_deferred] == 0);
+}

@@ -296,6 +296,24 @@ TEST_CASE("F22: the owner goes before rps_cpus, wherever it is") {
   }
 }
 
+TEST_CASE("X21: whether a packet leads elsewhere is what choose() then does, and is asked without a trace") {
+  for (const char* mask : {"0", "1", "2", "b"}) {
+    for (const LcoreId owner : {0, 1, 3, 9}) {
+      for (const bool is_bound : {false, true}) {
+        World w;
+        w.steer.set_rps(1, 0, rps(mask));
+        if (owner != 9) w.tables[owner]->insert(is_bound ? bound_key({here4, 80}, 17, 0) : flow(here4, 80, there4, 5000), &w.object);
+        INFO("mask " << mask << " owner " << owner << " bound " << is_bound);
+        pkt::Packet packet = w.received(ip(there4, here4, 17, udp(5000, 80)));
+        const bool elsewhere = w.steer.leads_elsewhere(w.env, packet);
+        for (const auto counter : {stats::Steer::local, stats::Steer::owner, stats::Steer::bound, stats::Steer::rps, stats::Steer::hash_software})
+          CHECK(w.counted(counter) == 0);
+        CHECK(elsewhere == (w.choose(std::move(packet)) != 0));
+      }
+    }
+  }
+}
+
 TEST_CASE("F22: changing rps_cpus moves no flow that has an owner") {
   World w;
   w.tables[3]->insert(flow(here4, 80, there4, 5000), &w.object);
