@@ -8,7 +8,7 @@
 
 namespace millrace::httpd {
 
-/// Fills `into` with the bytes of an endless pseudo-random file, from `offset` on. Any part can be made on its own, so
+/// Fills `into` with the bytes of an endless pseudo-random text, from `offset` on. Any part can be made on its own, so
 /// a download of any size and any range needs no file.
 void fill(std::uint64_t offset, std::span<std::uint8_t> into);
 

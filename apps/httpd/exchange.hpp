@@ -15,7 +15,7 @@ namespace millrace::httpd {
 
 /// One HTTP/1.1 connection (RFC 9112): requests one after the other, each answered before the next is read, so the
 /// receive window holds back a client that pipelines. On the stream's lcore.
-///   GET, HEAD /             a greeting            GET, HEAD /bytes/N      N pseudo-random bytes, with ranges
+///   GET, HEAD /             a greeting            GET, HEAD /bytes/N      N pseudo-random letters, with ranges
 ///   GET, HEAD /stats        counters, as JSON     GET /sha256/N           the SHA-256 of /bytes/N
 ///   PUT, POST /sink         the SHA-256 of the body
 class Exchange : public std::enable_shared_from_this<Exchange> {
