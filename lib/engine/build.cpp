@@ -167,8 +167,13 @@ void Engine::Impl::wire_lcore(std::uint16_t id) {
   parts.hand_over = std::make_unique<runtime::HandOver>(*worker_rings, id);
   parts.steer = std::make_unique<steer::Steer>(*directory, *toeplitz, parts.hand_over.get());
   parts.steer->set_sock_flows(sock_flows);
-  parts.receive = std::make_unique<runtime::Receive>(
-      lcore.env(), lcore.softnet().limits, *parts.steer, runtime::Receive::Wiring{*worker_rings, waker_list, parts.stack_by_ifindex, capture_point(id, capture::Direction::in)});
+  parts.receive = std::make_unique<runtime::Receive>(lcore.env(), lcore.softnet().limits, *parts.steer,
+                                                     runtime::Receive::Wiring{.rings = *worker_rings,
+                                                                              .wakers = waker_list,
+                                                                              .by_ifindex = parts.stack_by_ifindex,
+                                                                              .hand_over = *parts.hand_over,
+                                                                              .capture = capture_point(id, capture::Direction::in),
+                                                                              .stages = &lcore.softnet().stages});
   parts.backlog = std::make_unique<runtime::Backlog>(*parts.receive, *worker_rings, id, lcore.softnet().limits.dev_weight);
   parts.backlog->enable(&lcore.softnet(), id);
   parts.receive->set_backlog(*parts.backlog);

@@ -7,6 +7,7 @@
 #include <millrace/engine/link.hpp>
 #include <millrace/engine/stats.hpp>
 #include <millrace/engine/thread_queue.hpp>
+#include <millrace/engine/top.hpp>
 #include <millrace/engine/wait_set.hpp>
 #include <millrace/stack/socket/sockets.hpp>
 

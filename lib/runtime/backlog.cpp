@@ -9,6 +9,7 @@
 namespace millrace::runtime {
 
 int Backlog::poll(Env& env, int weight) {
+  receive_.enter(Stage::proto);
   receive_.wake_targets();  // others need not wait until this one has worked its queue off
   constexpr std::uint32_t turn = 16;  // packets from one source before the next has its turn
   std::array<pkt::Mbuf*, turn> batch;

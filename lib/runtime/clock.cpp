@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The one place that reads a real clock. Called by Lcore.
+// The one place that reads a real clock. Called by Lcore and StageClock.
 #include <millrace/runtime/clock.hpp>
 
+#include <rte_cycles.h>
 #include <time.h>
 
 namespace millrace::runtime {
@@ -11,5 +12,9 @@ Instant MonotonicClock::now() {
   clock_gettime(CLOCK_MONOTONIC, &t);
   return Instant(std::chrono::seconds(t.tv_sec) + Duration(t.tv_nsec));
 }
+
+std::uint64_t MonotonicClock::ticks() { return rte_rdtsc(); }
+
+double MonotonicClock::ns_per_tick() const { return 1e9 / static_cast<double>(rte_get_tsc_hz()); }
 
 }  // namespace millrace::runtime

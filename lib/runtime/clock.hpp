@@ -3,6 +3,8 @@
 
 #include <millrace/base/time.hpp>
 
+#include <cstdint>
+
 namespace millrace::runtime {
 
 /// Where an lcore's time comes from. The runtime alone reads it, before each poll and each batch of timers.
@@ -10,12 +12,17 @@ class Clock {
  public:
   virtual ~Clock() = default;
   [[nodiscard]] virtual Instant now() = 0;
+  /// A count for the lengths of what happens within a pass: cheaper to read than now(), and with no meaning beyond that.
+  [[nodiscard]] virtual std::uint64_t ticks() = 0;
+  [[nodiscard]] virtual double ns_per_tick() const = 0;
 };
 
-/// CLOCK_MONOTONIC, read from the vDSO.
+/// CLOCK_MONOTONIC, read from the vDSO; ticks are the TSC's, whose rate EAL knows once it has started.
 class MonotonicClock final : public Clock {
  public:
   [[nodiscard]] Instant now() override;
+  [[nodiscard]] std::uint64_t ticks() override;
+  [[nodiscard]] double ns_per_tick() const override;
 };
 
 /// Moves only when it is told to, or by a fixed cost for each reading, so that a run under it can meet the time
@@ -26,15 +33,23 @@ class ManualClock final : public Clock {
     now_ += cost_;
     return now_;
   }
+  [[nodiscard]] std::uint64_t ticks() override {
+    now_ += tick_cost_;
+    return static_cast<std::uint64_t>(now_.time_since_epoch().count());
+  }
+  [[nodiscard]] double ns_per_tick() const override { return 1; }
   [[nodiscard]] Instant peek() const { return now_; }
   void set(Instant now) { now_ = now; }
   void advance(Duration by) { now_ += by; }
   /// Each reading, one of which precedes each poll, moves the clock by `cost`.
   void charge(Duration cost) { cost_ = cost; }
+  /// The same for readings of ticks(), each of which ends a stage of a pass.
+  void charge_stage(Duration cost) { tick_cost_ = cost; }
 
  private:
   Instant now_{};
   Duration cost_{0};
+  Duration tick_cost_{0};
 };
 
 }  // namespace millrace::runtime

@@ -58,6 +58,7 @@ bool Lcore::run_once() {
   const OnLcore here(env_.lcore);
   env_.now = clock_.now();
   account(stats::Softnet::time_idle_ns);  // since the last pass: asleep, or out of this thread
+  softnet_.stages.discard();
   if (env_.home != nullptr) env_.home->collect();
   const std::uint64_t received = stats_.softnet[stats::Softnet::processed] + stats_.gro[stats::Gro::packets];
   worked_ = run_application();
@@ -77,9 +78,9 @@ bool Lcore::run_application() {
     softirq_.bh_leave();  // nothing was called: what is pending is deferred mode's or an event's
     return false;
   }
-  softirq_.bh_enable();
   env_.now = clock_.now();
   account(stats::Softnet::time_app_ns);
+  softirq_.bh_enable();
   return true;
 }
 
@@ -124,6 +125,7 @@ void Lcore::end_of_pass() {
   const std::uint64_t contended = inbox_.contended() + control_.contended();
   stats_.softnet.add(stats::Softnet::lock_contended, contended - stats_.softnet[stats::Softnet::lock_contended]);
   account(worked_ ? stats::Softnet::time_softirq_ns : stats::Softnet::time_idle_ns);
+  if (worked_) softnet_.stages.book(clock_, stats_);
 }
 
 // The time since the last account was spent on `stage`.

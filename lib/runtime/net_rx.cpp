@@ -89,6 +89,7 @@ void net_rx_action(Softnet& softnet, Env& env, Clock& clock, void (*after_poll)(
   poll::NapiList repoll;
   env.stats->softnet.add(stats::Softnet::passes);
   softnet.in_net_rx_action = true;
+  softnet.stages.start(clock);
   list.splice_back(softnet.poll_list);
 
   bool squeezed = false;
@@ -96,7 +97,10 @@ void net_rx_action(Softnet& softnet, Env& env, Clock& clock, void (*after_poll)(
     if (list.empty() && repoll.empty()) list.splice_back(softnet.poll_list);
     poll::Napi* napi = list.front();
     if (napi == nullptr) break;
-    budget -= napi_poll(softnet, *napi, env, repoll);
+    softnet.stages.enter(Stage::rx);
+    const int work = napi_poll(softnet, *napi, env, repoll);
+    budget -= work;
+    if (work != 0) softnet.stages.enter(Stage::proto);
     after_poll(context);
     env.now = clock.now();
     if (budget <= 0 || env.now >= time_limit) {
@@ -106,6 +110,7 @@ void net_rx_action(Softnet& softnet, Env& env, Clock& clock, void (*after_poll)(
     }
   }
   softnet.in_net_rx_action = false;
+  softnet.stages.stop();
 
   // What is left goes first, then what was scheduled meanwhile, then what used its weight (D9).
   list.splice_back(softnet.poll_list);

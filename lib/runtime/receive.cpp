@@ -29,21 +29,38 @@ Receive::Receive(Env& env, const SoftnetLimits& limits, steer::Steer& steer, con
 
 void Receive::steer(pkt::PacketList& up) {
   if (up.empty()) return;
+  enter(Stage::steer);
   for (std::uint16_t target = 0; target < waiting_.size(); ++target) waiting_[target] = wiring_.rings.waiting(target);
   while (pkt::Packet packet = up.pop_front()) {
     if (is_neighbor_message(packet)) {
       copy_to_other_lcores(packet);
-      netif_receive(std::move(packet));
+      hold({env_.lcore}, std::move(packet));
       continue;
     }
     const steer::Steer::Choice to = steer_.choose(env_, packet);
     // What this lcore has queued for itself goes first, or the packet could overtake one of its flow (receive_path F8).
     if (to.lcore == env_.lcore && own_queue_is_drained()) {
-      netif_receive(std::move(packet));
+      hold(to, std::move(packet));
     } else {
       enqueue_to_backlog(to, std::move(packet));
     }
   }
+  deliver_held();
+}
+
+// What stays here goes up when all of the burst is steered, so that each of the two is timed by the burst (receive_path
+// C14). A flow that has a packet here is not moved by RFS meanwhile (F8).
+void Receive::hold(const steer::Steer::Choice& to, pkt::Packet packet) {
+  held_.push_back(std::move(packet));
+  wiring_.hand_over.hold();
+  if (to.flow != nullptr) to.flow->last_qtail = wiring_.hand_over.queued(env_.lcore);
+}
+
+void Receive::deliver_held() {
+  if (held_.empty()) return;
+  enter(Stage::proto);
+  while (pkt::Packet packet = held_.pop_front()) netif_receive(std::move(packet));
+  wiring_.hand_over.release();
 }
 
 void Receive::netif_rx(pkt::Packet packet) {
@@ -65,7 +82,7 @@ void Receive::enqueue_to_backlog(const steer::Steer::Choice& to, pkt::Packet pac
   packet = wiring_.rings.enqueue(env_.lcore, to.lcore, std::move(packet));
   if (packet) return refuse(std::move(packet), stats::DropReason::backlog_full);
   ++waiting_[to.lcore];
-  if (to.flow != nullptr) to.flow->last_qtail = wiring_.rings.queued(env_.lcore, to.lcore);
+  if (to.flow != nullptr) to.flow->last_qtail = wiring_.hand_over.queued(to.lcore);
   env_.stats->steer.add(stats::Steer::enqueued);
   if (to.lcore != env_.lcore) {
     to_wake_[to.lcore] = true;

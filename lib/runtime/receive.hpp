@@ -4,6 +4,7 @@
 #include <millrace/env/env.hpp>
 #include <millrace/pkt/packet.hpp>
 #include <millrace/runtime/capture_point.hpp>
+#include <millrace/runtime/hand_over.hpp>
 #include <millrace/runtime/softnet.hpp>
 #include <millrace/runtime/waker.hpp>
 #include <millrace/runtime/worker_rings.hpp>
@@ -26,7 +27,9 @@ class Receive {
     WorkerRings& rings;
     std::span<Waker* const> wakers;             ///< by lcore
     std::span<socket::Stack* const> by_ifindex; ///< this lcore's stack behind each interface; null where none
+    HandOver& hand_over;                        ///< this lcore's, by which `steer` goes
     CapturePoint capture;
+    StageClock* stages = nullptr;               ///< null: nobody asks
   };
   /// `limits`: this lcore's own, as they are at each moment.
   Receive(Env& env, const SoftnetLimits& limits, steer::Steer& steer, const Wiring& wiring);
@@ -44,6 +47,10 @@ class Receive {
   void netif_receive(pkt::Packet packet);
   /// net_rps_action_and_irq_enable(): wakes the sleeping lcores that were given packets since the last call.
   void wake_targets();
+  /// The pass goes on with that stage.
+  void enter(Stage stage) {
+    if (wiring_.stages != nullptr) wiring_.stages->enter(stage);
+  }
   /// What this lcore dropped for a port before its stack had it.
   [[nodiscard]] const stats::DevCoreStats& core_stats(std::uint16_t ifindex) const { return core_stats_[ifindex]; }
 
@@ -55,6 +62,8 @@ class Receive {
 
  private:
   void receive_unseen(pkt::Packet packet);
+  void hold(const steer::Steer::Choice& to, pkt::Packet packet);
+  void deliver_held();
   void enqueue_to_backlog(const steer::Steer::Choice& to, pkt::Packet packet);
   void refuse(pkt::Packet packet, stats::DropReason reason);
   [[nodiscard]] bool is_over_flow_limit(const pkt::Packet& packet, std::uint32_t waiting);
@@ -70,6 +79,7 @@ class Receive {
   Wiring wiring_;
   poll::Napi* backlog_ = nullptr;
   std::unique_ptr<steer::FlowLimit> flow_limit_;
+  pkt::PacketList held_;                // for this lcore, while the rest of the burst is steered
   std::vector<std::uint32_t> waiting_;  // per target: its backlog as last seen, plus what we added since
   std::vector<bool> to_wake_;
   std::vector<stats::DevCoreStats> core_stats_;  // by ifindex

@@ -28,7 +28,9 @@ struct RxPoller::Unmasking {
 
 int RxPoller::take_burst(Env& env) {
   const int count = burst_.size();
-  if (count != 0) gro_.receive(env, burst_, wiring_.arrival, up_);
+  if (count == 0) return 0;
+  receive_->enter(Stage::gro);
+  gro_.receive(env, burst_, wiring_.arrival, up_);
   return count;
 }
 
@@ -36,6 +38,7 @@ int RxPoller::poll(Env& env, int weight) {
   int done = take_burst(env);
   while (done < weight) {
     const auto asked = static_cast<std::uint16_t>(std::min<int>(rx_burst, weight - done));
+    receive_->enter(Stage::rx);
     const std::uint16_t n = wiring_.queue.receive(env, burst_, asked);
     done += take_burst(env);
     if (n < asked) break;
@@ -48,6 +51,7 @@ int RxPoller::poll(Env& env, int weight) {
 
 // Completion, and the interrupt after it: unmasked unless it is deferred (D12) or held off (B5).
 void RxPoller::finish(Env& env, int work) {
+  if (work != 0) receive_->enter(Stage::gro);
   unmasked_ = complete_done(env, work);
   const std::uint32_t taken = std::exchange(taken_, 0);  // polls that used their weight included
   if (!unmasked_ || !interrupt_.is_driven()) return;
@@ -57,6 +61,7 @@ void RxPoller::finish(Env& env, int work) {
 }
 
 void RxPoller::weight_used(Env& env) {
+  receive_->enter(Stage::gro);
   gro_.flush_old(env, up_);
   receive_->steer(up_);
 }

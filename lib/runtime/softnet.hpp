@@ -6,6 +6,7 @@
 #include <millrace/poll/napi_hash.hpp>
 #include <millrace/runtime/clock.hpp>
 #include <millrace/runtime/softirq.hpp>
+#include <millrace/runtime/stage_clock.hpp>
 
 #include <cstdint>
 
@@ -32,6 +33,7 @@ struct alignas(64) Softnet final : poll::NapiHost {
   poll::NapiList poll_list;
   poll::NapiHash napis;             ///< by id, what busy polling may find
   bool in_net_rx_action = false;
+  StageClock stages;
 
   /// napi_schedule(): links the NAPI; while net_rx_action runs it looks at the list itself, so no raise is needed.
   void schedule(poll::Napi& napi) override {

@@ -194,6 +194,24 @@ TEST_CASE("C14: application, stack and idle time add up to all of it") {
   CHECK(clock.peek() - start == 100us);
 }
 
+TEST_CASE("C14: what a call of the application has raised is the stack's time, though it runs at the call's end") {
+  runtime::ManualClock clock;
+  Bare bare(clock);
+  Flood flood;
+  flood.on_poll = [&] {
+    clock.advance(30us);
+    flood.disable();
+  };
+  bare.lcore.inbox().post([&] {
+    clock.advance(20us);
+    bare.lcore.softnet().schedule(flood);
+  });
+  bare.lcore.run_once();
+  CHECK(bare.count(stats::Softnet::api_exit_runs) == 1);
+  CHECK(bare.count(stats::Softnet::time_app_ns) == 20'000);
+  CHECK(bare.count(stats::Softnet::time_softirq_ns) == 30'000);
+}
+
 TEST_CASE("F18, M3: netif_rx always goes by the backlog, and is delivered when the application's call ends") {
   test::TestPool pool;
   runtime::ManualClock clock;

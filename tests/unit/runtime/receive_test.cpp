@@ -58,6 +58,23 @@ TEST_CASE("F22: the owner of a flow gets its packets, whatever rps_cpus says") {
   CHECK(lcores.b.delivered() == 1);
 }
 
+TEST_CASE("F8: what an lcore holds for itself while it steers a burst is queued and not delivered") {
+  runtime::WorkerRings rings(2, 16);
+  runtime::HandOver hand_over(rings, 0);
+  const std::uint32_t before = hand_over.queued(0);
+  steer::DevFlow flow{.hash = 1, .last_qtail = before, .lcore = 0};
+  CHECK(flow.is_drained(hand_over));
+  hand_over.hold();
+  flow.last_qtail = hand_over.queued(0);
+  hand_over.hold();  // another flow's
+  CHECK(hand_over.queued(0) == before + 2);
+  CHECK_FALSE(flow.is_drained(hand_over));
+  CHECK(hand_over.queued(1) == hand_over.delivered(1));
+  hand_over.release();
+  CHECK(flow.is_drained(hand_over));
+  CHECK(hand_over.queued(0) == hand_over.delivered(0));
+}
+
 TEST_CASE("F11, X13: a stopped worker with netdev_max_backlog 1000 gets 1001 packets, the rest is dropped and counted twice") {
   test::TwoLcores lcores;
   lcores.a.steer.set_rps(1, 0, *steer::RpsMap::parse("2"));
