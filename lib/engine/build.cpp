@@ -162,7 +162,8 @@ void Engine::Impl::wire_lcore(std::uint16_t id) {
                                              .owner_waker = *wakers[place.owner],
                                              .ifindex = static_cast<std::uint16_t>(i + 1),
                                              .capture = capture_point(id, capture::Direction::out),
-                                             .offloads = ports[i]->info().offloads});
+                                             .offloads = ports[i]->info().offloads,
+                                             .protocols = &packet_offloads});
   }
   parts.hand_over = std::make_unique<runtime::HandOver>(*worker_rings, id);
   parts.steer = std::make_unique<steer::Steer>(*directory, *toeplitz, parts.hand_over.get());
@@ -182,6 +183,7 @@ void Engine::Impl::wire_lcore(std::uint16_t id) {
 gro::Config Engine::Impl::gro_of(std::size_t port) const {
   gro::Config gro = gro_config(config.sysctl, config.ports[port]);
   gro.udp_ports = udp_ports.get();
+  gro.offloads = &packet_offloads;
   return gro;
 }
 

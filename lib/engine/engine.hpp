@@ -10,6 +10,7 @@
 #include <millrace/engine/top.hpp>
 #include <millrace/engine/wait_set.hpp>
 #include <millrace/stack/socket/sockets.hpp>
+#include <millrace/wire/packet_offload.hpp>
 
 #include <cstdint>
 #include <functional>
@@ -25,6 +26,7 @@ namespace millrace {
 using socket::Sockets;
 using socket::Stream;
 using socket::UdpSocket;
+using wire::PacketOffload;
 
 class PortControl;
 
@@ -69,6 +71,10 @@ class Engine {
 
   /// A queue of sockets for one thread outside the lcores, with one eventfd for its epoll. Before the engine ends, it must.
   [[nodiscard]] Result<std::unique_ptr<ThreadQueue>> attach_thread(std::size_t stack = 0);
+
+  /// dev_add_offload(), inet_add_offload(): has GRO merge, and GSO cut, packets of a protocol of the application's own, from
+  /// now on, on every lcore; for the engine's life (wire/packet_offload.hpp). EINVAL: the message says what would be valid.
+  [[nodiscard]] Result<void> register_offload(PacketOffload offload);
 
   /// A port's knobs while it runs (port_control.hpp). ENODEV: no port has that name.
   [[nodiscard]] Result<PortControl> port(std::string_view name);

@@ -50,6 +50,7 @@ struct Engine::Impl {
   std::optional<steer::Toeplitz> toeplitz;
   std::unique_ptr<runtime::Rcu> rcu;                              ///< the lcores read what follows
   RcuPointer<steer::SockFlows> sock_flows;                        ///< null: RFS is off
+  RcuPointer<const wire::PacketOffloads> packet_offloads;         ///< of applications' protocols; null: none
   std::vector<std::unique_ptr<steer::RxPlacementPointer>> placements;  ///< by ifindex - 1
   std::vector<std::shared_ptr<sim::Link>> sim_links;              ///< kept while their ports are open
   std::map<std::string, std::shared_ptr<sim::Link>> free_links;   ///< of sim ports that the application drives

@@ -18,8 +18,6 @@ using Counter = stats::Gro;
 
 namespace {
 
-constexpr std::uint32_t largest_size = 65536;  // what a 16-bit length cannot reach
-
 Config bounded(Config config) {
   config.normal_batch = std::max<std::uint32_t>(config.normal_batch, 1);
   config.max_size = std::min(config.max_size, largest_size);
@@ -61,7 +59,7 @@ Verdict Gro::receive(Env& env, pkt::Packet packet, pkt::PacketList& up) {
 
   Segment segment;
   const Kind kind = read(packet, segment);
-  if (kind == Kind::other) return pass_alone(std::move(packet), up);
+  if (kind == Kind::other) return config_.offloads == nullptr ? pass_alone(std::move(packet), up) : receive_user(env, std::move(packet), up);
   if (kind == Kind::unreadable) {
     close_unread(segment, up);
     return pass_alone(std::move(packet), up);
@@ -184,6 +182,7 @@ void Gro::close(Held& held, Counter why, pkt::PacketList& up) {
 void Gro::close_unread(Segment segment, pkt::PacketList& up) {
   if (!segment.is_udp() || udp_held_ > 0) close_addresses(segment, up);
   if (!segment.hides_protocol) return;
+  if (!users_.empty()) close_users_between(segment, up);
   segment.link |= udp_link;
   close_addresses(segment, up);
 }
@@ -197,6 +196,7 @@ void Gro::close_addresses(const Segment& segment, pkt::PacketList& up) {
 }
 
 void Gro::close_old(std::uint16_t tick, pkt::PacketList& up) {
+  if (!users_.empty()) close_old_users(tick, up);
   while (Held* held = table_.oldest()) {
     if (held->tick == tick) break;
     close(*held, Counter::closed_old, up);
@@ -204,7 +204,7 @@ void Gro::close_old(std::uint16_t tick, pkt::PacketList& up) {
 }
 
 void Gro::close_idle(Instant now, pkt::PacketList& up) {
-  if (now < idle_check_) return;
+  if (table_.empty() || now < idle_check_) return;
   Instant earliest = never;
   for (Held* held = table_.oldest(); held != nullptr;) {
     Held* next = table_.next(*held);
@@ -221,7 +221,8 @@ void Gro::close_idle(Instant now, pkt::PacketList& up) {
 
 // All go up now, so none needs to wait for its batch.
 void Gro::close_all(pkt::PacketList& up) {
-  if (!holds()) return;
+  if (!users_.empty()) close_all_users(up);
+  if (table_.empty()) return;
   tally(Counter::closed_poll, table_.size());
   tally(Counter::packets_out, table_.size());
   up.splice_back(normal_);
@@ -239,6 +240,7 @@ void Gro::complete(Env& env, pkt::PacketList& up) {
   } else if (holds()) {
     close_old(tick_at(env.now), up);
     close_idle(env.now, up);
+    if (!users_.empty()) close_idle_users(env.now, up);
   }
   end_poll(env, up);
 }

@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <millrace/base/rcu_pointer.hpp>
 #include <millrace/env/env.hpp>
 #include <millrace/gro/arrival.hpp>
 #include <millrace/gro/destination.hpp>
 #include <millrace/gro/held.hpp>
 #include <millrace/gro/simd.hpp>
 #include <millrace/gro/udp_ports.hpp>
+#include <millrace/gro/user_train.hpp>
 #include <millrace/pkt/burst.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <vector>
 
 namespace millrace::gro {
+
+inline constexpr std::uint32_t largest_size = 65536;  ///< what a 16-bit length cannot reach
 
 /// How held packets are kept: 64 sets of 4, or Linux's 8 buckets of 8 (receive_path E11).
 enum class Table : std::uint8_t { sets64x4, linux8x8 };
@@ -25,16 +31,19 @@ struct Config {
   Duration poll_hold = 10us;         ///< how long complete() keeps an active flow's packet; 0: not at all, as Linux
   Table table = Table::sets64x4;
   const UdpPorts* udp_ports = nullptr;  ///< for which local ports datagrams are merged (E16); null: none; outlives Gro
+  const RcuPointer<const wire::PacketOffloads>* offloads = nullptr;  ///< of applications' protocols (E15); null: none; outlives Gro
   const Destination* destination = nullptr;  ///< whom to ask before a payload is summed (X21); null: sum; outlives Gro
   Variant variant = best_variant();  ///< of the burst path; must be supported here
   bool operator==(const Config&) const = default;
 };
 
-/// What became of a packet given to GRO (receive_path E3). CONSUMED, Linux's fifth, needs protocols of users (E15).
-enum class Verdict : std::uint8_t { normal, held, merged, merged_free };
+/// What became of a packet given to GRO (receive_path E3). Consumed are those that a protocol of the application's wanted
+/// no further (E15).
+enum class Verdict : std::uint8_t { normal, held, merged, merged_free, consumed };
 
 /// Generic receive offload: joins TCP segments of one flow, in order, into packets of up to 64 KiB, so that the stack
-/// handles one header instead of many; UDP datagrams of equal size too, up to 64, where a socket asked for it (E16). One per NAPI; used by the lcore that polls it.
+/// handles one header instead of many; UDP datagrams of equal size too, up to 64, where a socket asked for it (E16);
+/// packets of applications' protocols as these say (E15). One per NAPI; used by the lcore that polls it.
 ///
 /// Order (receive_path X18): packets of one flow, which is what the socket lookup sees of them, come out as they
 /// came in, whatever GRO does with each. A packet of which no flow can be read is ordered among all flows between
@@ -74,11 +83,14 @@ class Gro {
   void configure(Env& env, const Config& config, pkt::PacketList& up);
 
   /// Whether packets are held; those must not wait for the next arrival.
-  [[nodiscard]] bool holds() const { return !table_.empty(); }
-  [[nodiscard]] std::uint32_t held() const { return table_.size(); }
+  [[nodiscard]] bool holds() const { return !table_.empty() || !users_.empty(); }
+  [[nodiscard]] std::uint32_t held() const { return static_cast<std::uint32_t>(table_.size() + users_.size()); }
   /// No held packet need go up before this moment, unless its flow brings something: when complete() is worth calling
   /// again. `never` when nothing is held. It may be earlier than the first deadline, and moves on when called for.
-  [[nodiscard]] Instant next_flush() const { return holds() ? idle_check_ : never; }
+  [[nodiscard]] Instant next_flush() const {
+    const Instant first = table_.empty() ? never : idle_check_;
+    return users_.empty() ? first : std::min(first, next_user_flush());
+  }
 
   /// This queue's counters, as of the end of its last poll; the lcore's are in Env::stats.
   [[nodiscard]] const stats::CounterBlock<stats::Gro>& counters() const { return counters_; }
@@ -105,11 +117,29 @@ class Gro {
   void end_poll(Env& env, pkt::PacketList& up);
   std::uint16_t tick_at(Instant now);
 
+  // user.cpp: what is neither TCP nor UDP.
+  struct UserPacket;
+  static UserPacket read_user(const wire::PacketOffloads& offloads, const pkt::Packet& packet);
+  Verdict receive_user(Env& env, pkt::Packet packet, pkt::PacketList& up);
+  UserTrain* find_user(const UserPacket& user, const pkt::Packet& packet, std::uint64_t flow);
+  [[nodiscard]] bool may_join_user(UserTrain& train, const UserPacket& user, const pkt::Packet& packet, std::uint16_t header) const;
+  Verdict begin_user(Env& env, const UserPacket& user, pkt::Packet packet, const wire::GroReceived& seen, pkt::PacketList& up);
+  Verdict join_user(Env& env, UserTrain& train, const UserPacket& user, pkt::Packet packet, const wire::GroReceived& seen, pkt::PacketList& up);
+  void close_user(UserTrain& train, stats::Gro why, pkt::PacketList& up);
+  template <class Which>
+  void close_users(pkt::PacketList& up, stats::Gro why, Which which);
+  void close_users_between(const Segment& segment, pkt::PacketList& up);
+  void close_old_users(std::uint16_t tick, pkt::PacketList& up);
+  void close_idle_users(Instant now, pkt::PacketList& up);
+  void close_all_users(pkt::PacketList& up);
+  [[nodiscard]] Instant next_user_flush() const;
+
   Config config_;
   HeldTable table_;
   pkt::PacketList normal_;             ///< what waits for its batch (E14)
   std::uint32_t normal_segments_ = 0;
   std::uint32_t udp_held_ = 0;
+  std::vector<UserTrain> users_;       ///< in the order of beginning
   Instant idle_check_{};               ///< no flow is idle for poll_hold before this
   Instant tick_end_ = Instant::min();
   std::uint16_t tick_ = 0;

@@ -46,7 +46,7 @@ pkt::Packet TxPath::next_frame() {
   while (segments_.empty() && !queue_.empty()) {
     pkt::Packet frame = queue_.pop_front();
     if (frame.meta().gso_size == 0) return frame;
-    gso::validate_xmit(env_, std::move(frame), wiring_.offloads, segments_);
+    gso::validate_xmit(env_, std::move(frame), wiring_.offloads, segments_, wiring_.protocols != nullptr ? wiring_.protocols->read() : nullptr);
   }
   return segments_.pop_front();
 }

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <millrace/base/rcu_pointer.hpp>
 #include <millrace/port/port.hpp>
 #include <millrace/runtime/capture_point.hpp>
 #include <millrace/runtime/waker.hpp>
 #include <millrace/runtime/worker_rings.hpp>
 #include <millrace/stack/neighbor/interface.hpp>
+#include <millrace/wire/packet_offload.hpp>
 
 namespace millrace::runtime {
 
@@ -24,6 +26,7 @@ class TxPath final : public neighbor::LinkOutput {
     std::uint16_t ifindex;
     CapturePoint capture;
     port::Offloads offloads{};
+    const RcuPointer<const wire::PacketOffloads>* protocols = nullptr;  ///< of applications, which GSO cuts too
   };
   TxPath(Env& env, const Wiring& wiring) : env_(env), wiring_(wiring) {}
   ~TxPath() override;
