@@ -8,6 +8,7 @@
 #include <millrace/engine/stats.hpp>
 #include <millrace/engine/thread_queue.hpp>
 #include <millrace/engine/top.hpp>
+#include <millrace/engine/trace.hpp>
 #include <millrace/engine/wait_set.hpp>
 #include <millrace/stack/socket/sockets.hpp>
 #include <millrace/wire/packet_offload.hpp>
@@ -115,6 +116,8 @@ class Engine {
 
   /// Every counter; from any thread, at any time.
   [[nodiscard]] Stats stats() const;
+  /// What the trace rings hold: those of lcores that trace are copied on their lcores, between two passes.
+  [[nodiscard]] Trace trace() const;
   /// Packet buffers not in their pools at this moment.
   [[nodiscard]] std::uint32_t packets_in_use() const;
   [[nodiscard]] std::uint64_t seed() const;

@@ -99,6 +99,7 @@ struct Engine::Impl {
   // sysctl.cpp
   Result<void> apply_sysctl(const config::Sysctl& wanted);
   void apply_sysctl_on(std::uint16_t lcore, const config::Sysctl& before);
+  void apply_tracing(std::uint16_t lcore);
   [[nodiscard]] stats::PacketBalance packet_balance() const;        // stats.cpp
   void close_books() const;                                         // engine.cpp
   [[nodiscard]] stats::DevStats dev_stats(std::size_t port) const;  // dev_stats.cpp

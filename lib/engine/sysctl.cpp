@@ -18,6 +18,8 @@ constexpr std::array live_keys = std::to_array<std::string_view>({
     "net.core.dev_weight",
     "net.core.netdev_max_backlog",
     "net.core.netdev_tstamp_prequeue",
+    "trace.tracing_on",
+    "trace.buffer_events",
     "net.core.flow_limit_cpu_bitmap",
     "net.core.flow_limit_table_len",
     "net.core.rps_sock_flow_entries",
@@ -66,8 +68,20 @@ Result<void> Engine::Impl::apply_sysctl(const config::Sysctl& wanted) {
   const config::Sysctl before = std::exchange(config.sysctl, wanted);
   busy_poll_us.store(wanted.busy_poll, std::memory_order_relaxed);
   busy_read_us.store(wanted.busy_read, std::memory_order_relaxed);
-  for (std::uint16_t id = 0; id < lcores.size(); ++id) control(id, [&] { apply_sysctl_on(id, before); });
+  for (std::uint16_t id = 0; id < lcores.size(); ++id) {
+    control(id, [&] { apply_sysctl_on(id, before); });
+    apply_tracing(id);
+  }
   return {};
+}
+
+// The ring is made and freed here, on the control thread.
+void Engine::Impl::apply_tracing(std::uint16_t id) {
+  const bool wanted = config.sysctl.trace_tracing_on != 0;
+  if (wanted == lcores.shared(id)->is_traced()) return;
+  std::unique_ptr<runtime::TraceRing> ring;
+  if (wanted) ring = std::make_unique<runtime::TraceRing>(static_cast<std::uint32_t>(config.sysctl.trace_buffer_events));
+  control(id, [&] { ring = lcores[id]->set_trace(std::move(ring)); });
 }
 
 void Engine::Impl::apply_sysctl_on(std::uint16_t id, const config::Sysctl& before) {

@@ -158,6 +158,11 @@ void Lcore::set_limits(const SoftnetLimits& limits) {
   parts.receive->limits_changed();
 }
 
+std::unique_ptr<TraceRing> Lcore::set_trace(std::unique_ptr<TraceRing> ring) {
+  softirq_.trace = ring.get();
+  return ring != nullptr ? std::exchange(trace_, std::move(ring)) : nullptr;
+}
+
 void Lcore::run_timers() {
   env_.now = clock_.now();
   worked_ |= parts.wheel->advance(env_.now) != 0;

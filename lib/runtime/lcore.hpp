@@ -79,6 +79,12 @@ class Lcore final : public socket::BusyPoller {
   void set_limits(const SoftnetLimits& limits);
   /// Set-up: as whom it tells that it has let go of what it reads of shared maps (receive_path O6), while run() runs.
   void set_rcu(const RcuReader& reader) { rcu_ = reader; }
+  /// Records its softirqs in that ring from now on, and gives the one before back; null: no more, and the ring that it has
+  /// stays readable (receive_path C12).
+  std::unique_ptr<TraceRing> set_trace(std::unique_ptr<TraceRing> ring);
+  [[nodiscard]] bool is_traced() const { return softirq_.trace != nullptr; }
+  /// Null: it was never traced.
+  [[nodiscard]] const TraceRing* trace() const { return trace_.get(); }
   /// Ends every connection and frees every packet that the lcore still holds. Its thread has stopped.
   void shut_down();
 
@@ -125,6 +131,7 @@ class Lcore final : public socket::BusyPoller {
   Inbox inbox_;
   Inbox control_;
   RcuReader rcu_;
+  std::unique_ptr<TraceRing> trace_;
   Instant accounted_to_{};
   bool worked_ = false;
   bool is_delivering_ = false;  ///< outside a softirq action, inside what could call the application

@@ -54,6 +54,7 @@ Result<void> open_softirq(Vector v, SoftirqAction action) {
 }
 
 void Softirq::raise(Vector v) {
+  record(TracePoint::softirq_raise, v);
   env_.stats->softirq_raised.add(counter_of(v));
   if ((pending_ & bit(v)) != 0) return;
   pending_ |= bit(v);
@@ -121,7 +122,9 @@ void Softirq::run_action(Vector v) {
   env_.stats->softirq.add(counter_of(v));
   env_.stats->softirq_latency.add(bucket_of(env_.now - raised_at_[static_cast<std::size_t>(v)]));
   const int depth_before = depth_;
+  record(TracePoint::softirq_entry, v);
   action(*lcore_);
+  record(TracePoint::softirq_exit, v);
   if (depth_ == depth_before) return;
   env_.stats->softnet.add(stats::Softnet::bh_leaks);
   log(LogLevel::error, "huh, entered softirq " + std::string(name_of(v)) + " with bottom-half depth " +

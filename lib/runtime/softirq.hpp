@@ -4,6 +4,7 @@
 #include <millrace/base/result.hpp>
 #include <millrace/env/env.hpp>
 #include <millrace/runtime/clock.hpp>
+#include <millrace/runtime/trace_ring.hpp>
 #include <millrace/runtime/waker.hpp>
 
 #include <array>
@@ -79,12 +80,17 @@ class Softirq {
   SoftirqLimits limits;
   /// need_resched(): whether the application waits for its turn on this lcore. Null: never.
   bool (*need_resched)(const Lcore&) = nullptr;
+  /// Where raises, entries and exits are recorded. Null: nowhere, and no clock is read for them.
+  TraceRing* trace = nullptr;
 
  private:
   static constexpr std::uint32_t bit(Vector v) { return 1u << static_cast<unsigned>(v); }
   void take_remote();
   void run(std::uint32_t allowed);
   void run_action(Vector v);
+  void record(TracePoint point, Vector v) {
+    if (trace != nullptr) trace->record({clock_.now(), point, static_cast<std::uint8_t>(v)});
+  }
 
   Env& env_;
   Clock& clock_;

@@ -228,3 +228,38 @@ TEST_CASE("C12: a stall of 5 ms between raise and entry shows in its bucket") {
   rig.bare.lcore.run_once();
   CHECK(latency[stats::SoftirqLatency::below_1us] == 1);
 }
+
+TEST_CASE("C12: raise, entry and exit are traced while a ring is there; a stall of 5 ms lies between raise and entry") {
+  Rig rig;
+  rig.action = [&](Vector) { rig.clock.advance(2us); };
+  const Instant start = rig.clock.peek();
+  rig.bare.lcore.set_trace(std::make_unique<runtime::TraceRing>(8));
+  rig.softirq.raise(Vector::hi);
+  rig.softirq.raise(Vector::hi);  // pending already: Linux traces it all the same
+  rig.bare.lcore.inbox().post([&] { rig.clock.advance(5ms); });
+  rig.bare.lcore.run_once();
+  rig.bare.lcore.set_trace(nullptr);
+  rig.softirq.raise(Vector::hi);
+  rig.bare.lcore.run_once();
+  std::string seen;
+  for (const runtime::TraceRecord& r : rig.bare.lcore.trace()->newest()) {
+    CHECK(r.vec == 0);
+    seen += std::to_string(static_cast<int>(r.point)) + "@" + std::to_string((r.when - start) / 1us) + " ";
+  }
+  CHECK(seen == "0@0 0@0 1@5000 2@5002 ");
+  CHECK(rig.bare.lcore.stats().softirq_latency[stats::SoftirqLatency::below_8ms] == 1);
+}
+
+TEST_CASE("C12: tracing that is off reads no clock; on, it reads one for each event") {
+  const auto cost = [](bool traced) {
+    Rig rig;
+    if (traced) rig.bare.lcore.set_trace(std::make_unique<runtime::TraceRing>(1024));
+    rig.softirq.raise(Vector::hi);
+    rig.clock.charge(1us);
+    const Instant before = rig.clock.peek();
+    rig.softirq.invoke(Site::event);
+    return rig.clock.peek() - before;
+  };
+  CHECK(cost(false) == 0us);
+  CHECK(cost(true) == 2us);
+}
