@@ -7,7 +7,7 @@
 #include <millrace/wire/icmp6.hpp>
 #include <millrace/wire/protocol.hpp>
 
-#include <algorithm>
+#include <array>
 
 namespace millrace::runtime {
 namespace {
@@ -31,21 +31,31 @@ void Receive::steer(pkt::PacketList& up) {
   if (up.empty()) return;
   enter(Stage::steer);
   for (std::uint16_t target = 0; target < waiting_.size(); ++target) waiting_[target] = wiring_.rings.waiting(target);
-  while (pkt::Packet packet = up.pop_front()) {
-    if (is_neighbor_message(packet)) {
-      copy_to_other_lcores(packet);
-      hold({env_.lcore}, std::move(packet));
-      continue;
-    }
-    const steer::Steer::Choice to = steer_.choose(env_, packet);
-    // What this lcore has queued for itself goes first, or the packet could overtake one of its flow (receive_path F8).
-    if (to.lcore == env_.lcore && own_queue_is_drained()) {
-      hold(to, std::move(packet));
-    } else {
-      enqueue_to_backlog(to, std::move(packet));
-    }
+  while (!up.empty()) {
+    std::array<pkt::Mbuf*, steer::Steer::most_packets> packets;
+    std::array<steer::Steer::Choice, steer::Steer::most_packets> choices;
+    std::size_t n = 0;
+    while (n < packets.size() && !up.empty()) packets[n++] = up.pop_front().release();
+    steer_.choose(env_, {packets.data(), n}, choices.data());
+    for (std::size_t i = 0; i < n; ++i) bring(pkt::Packet::adopt(packets[i]), choices[i]);
   }
   deliver_held();
+}
+
+void Receive::bring(pkt::Packet packet, steer::Steer::Choice to) {
+  if (to.lcore == steer::Steer::undecided) {
+    if (is_neighbor_message(packet)) {
+      copy_to_other_lcores(packet);
+      return hold({env_.lcore}, std::move(packet));
+    }
+    to = steer_.choose(env_, packet);
+  }
+  // What this lcore has queued for itself goes first, or the packet could overtake one of its flow (receive_path F8).
+  if (to.lcore == env_.lcore && own_queue_is_drained()) {
+    hold(to, std::move(packet));
+  } else {
+    enqueue_to_backlog(to, std::move(packet));
+  }
 }
 
 // What stays here goes up when all of the burst is steered, so that each of the two is timed by the burst (receive_path

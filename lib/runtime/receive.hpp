@@ -64,6 +64,7 @@ class Receive {
   void receive_unseen(pkt::Packet packet);
   void hold(const steer::Steer::Choice& to, pkt::Packet packet);
   void deliver_held();
+  void bring(pkt::Packet packet, steer::Steer::Choice to);
   void enqueue_to_backlog(const steer::Steer::Choice& to, pkt::Packet packet);
   void refuse(pkt::Packet packet, stats::DropReason reason);
   [[nodiscard]] bool is_over_flow_limit(const pkt::Packet& packet, std::uint32_t waiting);

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <span>
 
 namespace millrace::steer {
 
@@ -15,6 +16,38 @@ namespace millrace::steer {
 [[nodiscard]] inline FlowKey bound_key(const Endpoint& local, std::uint8_t proto, std::uint16_t stack) {
   return {.local = local.address, .remote = {}, .local_port = local.port, .stack = stack, .proto = proto, .bound = 1};
 }
+
+/// A FlowKey as the words that tables compare.
+using FlowWords = std::array<std::uint64_t, sizeof(FlowKey) / sizeof(std::uint64_t)>;
+
+/// A flow with the hash under which every table of one seed keeps it.
+struct alignas(64) FlowProbe {
+  FlowWords words;
+  std::uint64_t hash;
+};
+
+/// The keyed hash of owner tables.
+class OwnerHash {
+ public:
+  explicit OwnerHash(std::uint64_t seed);
+
+  [[nodiscard]] std::uint64_t operator()(const FlowWords& words) const {
+    // Every word meets a secret of its own before it is multiplied (as in the NH family of UMAC, RFC 4418), so which
+    // keys collide depends on the seed.
+    const auto& k = keys_;
+    const std::uint64_t sum = fold(words[0] + k[0], words[1] + k[1]) + fold(words[2] + k[2], words[3] + k[3]) + fold(words[4] + k[4], k[5]);
+    return fold(sum ^ k[6], k[7] | 1);
+  }
+  bool operator==(const OwnerHash&) const = default;
+
+ private:
+  static std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
+    __extension__ using Wide = unsigned __int128;
+    const Wide product = static_cast<Wide>(a) * b;
+    return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+  }
+  std::array<std::uint64_t, 8> keys_;
+};
 
 /// The exact-match table of the flows that one lcore owns (receive_path F22): that lcore's connection lookup, and at
 /// the same time what other lcores ask before they steer a packet by hash. The owner alone writes; any thread may
@@ -38,8 +71,11 @@ class FlowTable {
   /// Any thread: true if the flow was there during the whole call, false if it was not there at any moment of it,
   /// either when it came or went meanwhile.
   [[nodiscard]] bool contains(const FlowKey& key) const;
-  /// Any thread: begins to load the bucket in which a lookup of `key` will start.
-  void prefetch(const FlowKey& key) const;
+  /// Any thread: contains() of the flows whose bits are set in `which`, as bits; `probes` made with hash(). What one lookup
+  /// waits for overlaps with what the others do.
+  [[nodiscard]] std::uint32_t contains(std::span<const FlowProbe> probes, std::uint32_t which) const;
+  static constexpr std::size_t most_probes = 32;
+  [[nodiscard]] const OwnerHash& hash() const { return hash_; }
 
   /// Any thread.
   [[nodiscard]] std::uint32_t size() const { return size_.load(std::memory_order_relaxed); }
@@ -48,17 +84,17 @@ class FlowTable {
  private:
   struct Entry;
   struct Bucket;
-  /// A key as the table stores and compares it, with its hash.
-  struct Probe;
   struct Found {
     std::uint32_t bucket;
     std::uint32_t slot;
     Entry* entry;  ///< null when the flow is not there
   };
-  [[nodiscard]] Probe probe(const FlowKey& key) const;
-  [[nodiscard]] Found locate(const Probe& p) const;
+  [[nodiscard]] FlowProbe probe(const FlowKey& key) const;
+  [[nodiscard]] std::uint32_t first_bucket(const FlowProbe& probe) const { return static_cast<std::uint32_t>(probe.hash) & bucket_mask_; }
+  [[nodiscard]] const Entry* candidate(const Bucket& bucket, std::uint32_t tag) const;
+  [[nodiscard]] Found locate(const FlowProbe& p) const;
 
-  std::array<std::uint64_t, 8> hash_keys_;
+  const OwnerHash hash_;
   const std::uint32_t capacity_;
   const std::uint32_t bucket_mask_;
   std::unique_ptr<Bucket[]> buckets_;

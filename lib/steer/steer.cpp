@@ -3,6 +3,7 @@
 // tables and Toeplitz. receive_path F4-F6, F22; get_rps_cpu() of net/core/dev.c.
 #include <millrace/steer/steer.hpp>
 
+#include <millrace/base/assert.hpp>
 #include <millrace/wire/dissect.hpp>
 #include <millrace/wire/icmp4.hpp>
 #include <millrace/wire/icmp6.hpp>
@@ -55,9 +56,6 @@ bool has_port_hash(const pkt::Packet& packet, const Flow& flow) {
   return (packet.mbuf().ol_flags & pkt::flag::rx_rss_hash) != 0 && flow.is_exact && !flow.is_quoted;
 }
 
-/// 0 says "no hash", so a hash that happens to be 0 is 1.
-std::uint32_t not_zero(std::uint32_t hash) { return hash != 0 ? hash : 1; }
-
 }  // namespace
 
 std::optional<Flow> read_flow(const pkt::Packet& packet, std::uint16_t stack) {
@@ -104,12 +102,16 @@ std::uint32_t flow_hash(const pkt::Packet& packet, const Toeplitz& toeplitz) {
   return has_port_hash(packet, *flow) ? not_zero(packet.mbuf().rss_hash) : flow_hash(flow->key, toeplitz);
 }
 
-LcoreId rps_lcore(const RpsMap& map, std::uint32_t hash, const Directory& directory, LcoreId local) {
-  const auto lcores = map.lcores();
-  if (lcores.empty()) return local;
-  if (lcores.size() > 1 && hash == 0) return local;
-  const LcoreId chosen = lcores[(std::uint64_t{hash} * lcores.size()) >> 32];
+LcoreId rps_lcore(std::span<const LcoreId> map, std::uint32_t hash, const Directory& directory, LcoreId local) {
+  if (map.empty() || (map.size() > 1 && hash == 0)) return local;
+  const LcoreId chosen = map[rps_place(map.size(), hash)];
   return directory.is_online(chosen) ? chosen : local;
+}
+
+Directory::Directory(std::vector<FlowTable*> tables) : tables_(std::move(tables)), hash_(0) {
+  const auto table = std::find_if(tables_.begin(), tables_.end(), [](const FlowTable* t) { return t != nullptr; });
+  if (table != tables_.end()) hash_ = (*table)->hash();
+  for (const FlowTable* other : tables_) MR_ASSERT(other == nullptr || other->hash() == hash_);
 }
 
 std::optional<LcoreId> Directory::other_owner(const FlowKey& key, LcoreId self, LcoreId first) const {
@@ -165,15 +167,18 @@ std::uint32_t Steer::count_hash(Env& env, const pkt::Packet& packet, const Flow&
 LcoreId Steer::suggest(Env& env, const pkt::Packet& packet, const std::optional<Flow>& flow, const Queue* queue) const {
   if (queue == nullptr) return env.lcore;
   const std::uint32_t hash = queue->rps.lcores().size() > 1 && flow ? count_hash(env, packet, *flow) : 0;
-  return rps_lcore(queue->rps, hash, directory_, env.lcore);
+  return rps_lcore(queue->rps.lcores(), hash, directory_, env.lcore);
 }
 
 // Who has a socket for the flow, which is not local's own: the suggested lcore if it is one of several.
 Steer::Decision Steer::settle(LcoreId local, const Flow& flow, LcoreId suggested) const {
   if (const auto owner = directory_.other_owner(flow.key, local, suggested)) return {*owner, stats::Steer::owner};
-  if (flow.is_quoted) return {suggested, stats::Steer::rps};
-  // Where nobody listens the packet would be answered by RST or port unreachable, though another lcore has the socket.
-  const LcoreId bound = directory_.bound(flow.key, suggested).value_or(suggested);
+  return flow.is_quoted ? Decision{suggested, stats::Steer::rps} : without_owner(flow.key, suggested);
+}
+
+// Where nobody listens the packet would be answered by RST or port unreachable, though another lcore has the socket.
+Steer::Decision Steer::without_owner(const FlowKey& key, LcoreId suggested) const {
+  const LcoreId bound = directory_.bound(key, suggested).value_or(suggested);
   return {bound, bound == suggested ? stats::Steer::rps : stats::Steer::bound};
 }
 
@@ -187,7 +192,7 @@ Steer::Decision Steer::follow(Env& env, pkt::Packet& packet, const Flow& flow, Q
   const bool is_own = owns(local, flow.key);
   const auto plain = [&]() -> Decision {
     if (is_own) return {local, stats::Steer::local};
-    return settle(local, flow, rps_lcore(queue.rps, hash, directory_, local));
+    return settle(local, flow, rps_lcore(queue.rps.lcores(), hash, directory_, local));
   };
   const SockFlows* const flows = sock_flows_ != nullptr ? sock_flows_->read() : nullptr;
   const auto desired = flows != nullptr ? flows->desired(hash) : std::nullopt;
@@ -223,8 +228,10 @@ Steer::Choice Steer::choose(Env& env, pkt::Packet& packet) {
       decision = {suggest(env, packet, flow, queue), stats::Steer::rps};
     } else if (queue != nullptr && queue->flows.is_on() && hand_over_ != nullptr && flow->key.proto == wire::ip_proto::udp && !flow->is_quoted) {
       decision = follow(env, packet, *flow, *queue);
-    } else if (!directory_.is_online(local) || directory_.table(local)->find(flow->key) == nullptr) {
-      decision = settle(local, *flow, suggest(env, packet, flow, queue));
+    } else {
+      const LcoreId suggested = suggest(env, packet, flow, queue);
+      if (suggested != local && owns(suggested, flow->key)) decision = {suggested, stats::Steer::owner};
+      else if (!owns(local, flow->key)) decision = settle(local, *flow, suggested);
     }
   }
   env.stats->steer.add(decision.lcore == local ? stats::Steer::local : decision.why);
@@ -237,7 +244,7 @@ bool Steer::leads_elsewhere(const Env& env, const pkt::Packet& packet) const {
   if (!flow || owns(env.lcore, flow->key)) return false;
   const Queue* const queue = find_queue(packet.meta());
   const std::uint32_t hash = queue != nullptr && queue->rps.lcores().size() > 1 ? hash_of(packet) : 0;
-  const LcoreId suggested = queue != nullptr ? rps_lcore(queue->rps, hash, directory_, env.lcore) : env.lcore;
+  const LcoreId suggested = queue != nullptr ? rps_lcore(queue->rps.lcores(), hash, directory_, env.lcore) : env.lcore;
   return settle(env.lcore, *flow, suggested).lcore != env.lcore;
 }
 

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -22,14 +23,16 @@ using wire::symmetric_key;
 using wire::Toeplitz;
 using wire::ToeplitzKey;
 
-/// The owner tables of an engine by lcore; null: that lcore is offline. Filled before the lcores start.
+/// The owner tables of an engine by lcore, made with one seed; null: that lcore is offline. Filled before the lcores start.
 class Directory {
  public:
-  explicit Directory(std::vector<FlowTable*> tables) : tables_(std::move(tables)) {}
+  explicit Directory(std::vector<FlowTable*> tables);
 
   [[nodiscard]] LcoreId size() const { return static_cast<LcoreId>(tables_.size()); }
   [[nodiscard]] bool is_online(LcoreId lcore) const { return lcore < tables_.size() && tables_[lcore] != nullptr; }
   [[nodiscard]] const FlowTable* table(LcoreId lcore) const { return tables_[lcore]; }
+  /// Of all its tables: a flow's hash is the same in each.
+  [[nodiscard]] const OwnerHash& hash() const { return hash_; }
   /// Any thread: the lcore other than `self` that owns the flow, asking `first` first (which may be `self` or offline).
   [[nodiscard]] std::optional<LcoreId> other_owner(const FlowKey& key, LcoreId self, LcoreId first) const;
   /// Any thread: an lcore on which a socket is bound (bound_key) to the flow's local endpoint; `first` if it has one,
@@ -38,6 +41,7 @@ class Directory {
 
  private:
   std::vector<FlowTable*> tables_;
+  OwnerHash hash_;
 };
 
 /// A received packet's flow. For an ICMP error it is the flow that the error quotes, seen from here.
@@ -49,6 +53,9 @@ struct Flow {
 /// Reads the addresses and ports that Meta's offsets point at; null when the packet is not IP.
 [[nodiscard]] std::optional<Flow> read_flow(const pkt::Packet& packet, std::uint16_t stack = 0);
 
+/// 0 says "no hash", so a hash that happens to be 0 is 1.
+[[nodiscard]] inline std::uint32_t not_zero(std::uint32_t hash) { return hash != 0 ? hash : 1; }
+
 /// The Toeplitz hash of a flow's packets on their way in (remote is the source); never 0.
 [[nodiscard]] std::uint32_t flow_hash(const FlowKey& key, const Toeplitz& toeplitz);
 /// F6: the port's hash when it gave one and layer 4 is readable, else Toeplitz over the 4-tuple, over the addresses
@@ -56,7 +63,9 @@ struct Flow {
 [[nodiscard]] std::uint32_t flow_hash(const pkt::Packet& packet, const Toeplitz& toeplitz);
 
 /// F5, get_rps_cpu() of net/core/dev.c: the lcore that rps_cpus chooses, `local` when it chooses none.
-[[nodiscard]] LcoreId rps_lcore(const RpsMap& map, std::uint32_t hash, const Directory& directory, LcoreId local);
+[[nodiscard]] LcoreId rps_lcore(std::span<const LcoreId> map, std::uint32_t hash, const Directory& directory, LcoreId local);
+/// Which of `lcores` lcores a hash chooses: reciprocal_scale().
+[[nodiscard]] inline std::size_t rps_place(std::size_t lcores, std::uint32_t hash) { return (std::uint64_t{hash} * lcores) >> 32; }
 
 /// Decides which lcore processes a packet (F22): the owner of its flow; else whom RPS says, or the receiving one, unless
 /// only other lcores have a socket bound to its local endpoint. Where several lcores have a UDP socket for its flow, RFS
@@ -88,6 +97,12 @@ class Steer {
   /// owner, bound, rps or rfs, and the kind of hash when one was needed. Where RFS is on the packet has the hash of its
   /// flow afterwards, as if the port had given it.
   [[nodiscard]] Choice choose(Env& env, pkt::Packet& packet);
+  /// The same for up to most_packets packets at once, several times as fast; get_rps_cpu() of a list before any of it is
+  /// delivered, as Linux does. Where the lcore is `undecided` the packet has to be chosen for by itself, at its turn:
+  /// the choice waits for what is queued before it, or is of no common shape.
+  void choose(Env& env, std::span<pkt::Mbuf* const> packets, Choice* choices);
+  static constexpr std::size_t most_packets = FlowTable::most_probes;
+  static constexpr LcoreId undecided = max_lcores;
 
   /// Whether the packet, TCP or UDP, would be another lcore's by its owner, a bound socket or rps_cpus. Counts nothing,
   /// moves nothing: it is asked before choose(), and RFS may yet decide otherwise.
@@ -105,6 +120,7 @@ class Steer {
     std::uint16_t stack = 0;
     std::vector<Queue> queues;  ///< by rx queue
   };
+  class Pass;
   /// Where to, and the counter that says why.
   struct Decision {
     LcoreId lcore;
@@ -119,6 +135,7 @@ class Steer {
   [[nodiscard]] std::uint32_t count_hash(Env& env, const pkt::Packet& packet, const Flow& flow) const;
   [[nodiscard]] LcoreId suggest(Env& env, const pkt::Packet& packet, const std::optional<Flow>& flow, const Queue* queue) const;
   [[nodiscard]] Decision settle(LcoreId local, const Flow& flow, LcoreId suggested) const;
+  [[nodiscard]] Decision without_owner(const FlowKey& key, LcoreId suggested) const;
   [[nodiscard]] Decision follow(Env& env, pkt::Packet& packet, const Flow& flow, Queue& queue);
   [[nodiscard]] bool owns(LcoreId lcore, const FlowKey& key) const {
     return directory_.is_online(lcore) && directory_.table(lcore)->contains(key);

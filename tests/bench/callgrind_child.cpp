@@ -52,7 +52,7 @@ void count_steering(std::uint64_t packets) {
   SteerLoad other(flows, 1);
   print("mr_count_other", mr_count_other(other, packets));
   peer::OwnerLookup lookup(SteerLoad::table_flows);
-  for (std::uint32_t i = 0; i < flows; ++i) static_cast<void>(lookup.insert(SteerLoad::flow(i), 1));
+  for (const FlowKey& flow : other.flows()) static_cast<void>(lookup.insert(flow, 1));
   print("mr_count_lookup", mr_count_lookup(lookup, other.packets(), packets));
 }
 

@@ -35,8 +35,8 @@ void run_case(Bench& bench, const Case& c) {
   bench.load.look();
   SteerLoad ours(c.flows, c.owner);
   peer::OwnerLookup lookup(SteerLoad::table_flows);
-  for (std::uint32_t i = 0; i < c.flows; ++i)
-    if (!lookup.insert(SteerLoad::flow(i), c.owner)) return bench.report.failure("B3", c.name(), "rte_hash is full");
+  for (const FlowKey& flow : ours.flows())
+    if (!lookup.insert(flow, c.owner)) return bench.report.failure("B3", c.name(), "rte_hash is full");
   std::vector<std::uint16_t> our_owners(c.flows, 0xfffe);
   std::vector<std::uint16_t> peer_owners(c.flows, 0xfffe);
   const auto packets = ours.packets();

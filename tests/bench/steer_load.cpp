@@ -16,13 +16,17 @@ constexpr gro::Arrival arrival{.mac = {{2, 0, 0, 0, 0, 2}}, .napi_id = 1, .ifind
 
 }  // namespace
 
-FlowKey SteerLoad::flow(std::uint32_t i) {
+void SteerLoad::choose_flows(std::uint32_t count, steer::LcoreId owner) {
   const test::RawFrame frame;
-  return {.local = IpAddress::v4(10, 77, 0, frame.destination_host),
-          .remote = IpAddress::v4(10, 77, 0, static_cast<std::uint8_t>(3 + i / 50000)),
-          .local_port = frame.destination_port,
-          .remote_port = static_cast<std::uint16_t>(1024 + i % 50000),
-          .proto = 17};
+  const steer::RpsMap both = steer::RpsMap::parse("3").value();
+  for (std::uint32_t i = 0; flows_.size() < count; ++i) {
+    const FlowKey key{.local = IpAddress::v4(10, 77, 0, frame.destination_host),
+                      .remote = IpAddress::v4(10, 77, 0, static_cast<std::uint8_t>(3 + i / 50000)),
+                      .local_port = frame.destination_port,
+                      .remote_port = static_cast<std::uint16_t>(1024 + i % 50000),
+                      .proto = 17};
+    if (steer::rps_lcore(both.lcores(), steer::flow_hash(key, toeplitz_), directory_, here) == owner) flows_.push_back(key);
+  }
 }
 
 SteerLoad::SteerLoad(std::uint32_t flows, steer::LcoreId owner) {
@@ -32,8 +36,8 @@ SteerLoad::SteerLoad(std::uint32_t flows, steer::LcoreId owner) {
   env_.stats = &stats_;
   env_.lcore = here;
   steer_.set_rps(1, 0, steer::RpsMap::parse("3").value());
-  for (std::uint32_t i = 0; i < flows; ++i) {
-    const FlowKey key = flow(i);
+  choose_flows(flows, owner);
+  for (const FlowKey& key : flows_) {
     const auto bytes = test::RawFrame{.payload = 22, .source_port = key.remote_port, .source_host = key.remote.bytes[15]}.bytes();
     pkt::Packet packet = pool_->allocate();
     if (!packet) throw std::runtime_error("the pool of B3 is empty");
@@ -53,11 +57,9 @@ void SteerLoad::steer(steer::LcoreId* owners) {
   for (std::size_t at = 0; at < packets_.size(); at += burst) {
     const auto part = std::span(packets_).subspan(at, burst);
     for (pkt::Mbuf* m : part) static_cast<void>(gro::arrive(*m, arrival));
-    for (pkt::Mbuf* m : part) {
-      pkt::Packet packet = pkt::Packet::adopt(m);
-      *owners++ = steer_.choose(env_, packet).lcore;
-      static_cast<void>(packet.release());
-    }
+    std::array<steer::Steer::Choice, burst> choices;
+    steer_.choose(env_, part, choices.data());
+    for (const steer::Steer::Choice& choice : choices) *owners++ = choice.lcore;
   }
 }
 

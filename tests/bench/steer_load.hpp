@@ -13,7 +13,7 @@
 namespace millrace::bench {
 
 /// UDP packets of 64 bytes, one of each flow, and the steering of the lcore that receives them, as the engine makes it:
-/// two lcores, rps_cpus names both, one of them owns all flows.
+/// two lcores, rps_cpus names both, one of them owns all flows: those that rps_cpus brings it.
 class SteerLoad {
  public:
   static constexpr std::uint16_t burst = 32;
@@ -26,7 +26,7 @@ class SteerLoad {
   SteerLoad(const SteerLoad&) = delete;
   SteerLoad& operator=(const SteerLoad&) = delete;
 
-  [[nodiscard]] static FlowKey flow(std::uint32_t i);
+  [[nodiscard]] std::span<const FlowKey> flows() const { return flows_; }
   [[nodiscard]] std::span<pkt::Mbuf* const> packets() const { return packets_; }
   /// Parses and steers each packet; writes whither.
   void steer(steer::LcoreId* owners);
@@ -34,7 +34,10 @@ class SteerLoad {
   std::uint64_t steer_all(std::uint64_t packets);
 
  private:
+  void choose_flows(std::uint32_t count, steer::LcoreId owner);
+
   std::unique_ptr<pkt::Pool> pool_;
+  std::vector<FlowKey> flows_;
   std::vector<pkt::Mbuf*> packets_;
   steer::FlowTable tables_[2]{{table_flows, 1}, {table_flows, 1}};
   steer::Directory directory_{{&tables_[0], &tables_[1]}};

@@ -277,7 +277,7 @@ struct Readers {
   runtime::WorkerRings rings{lcores, 1024};
   runtime::Waker waker;
   std::array<runtime::Waker*, lcores> wakers{&waker, &waker, &waker, &waker};
-  std::array<steer::FlowTable, lcores> tables{{{128, 1}, {128, 2}, {128, 3}, {128, 4}}};
+  std::array<steer::FlowTable, lcores> tables{{{128, 1}, {128, 1}, {128, 1}, {128, 1}}};
   steer::Directory directory{{&tables[0], &tables[1], &tables[2], &tables[3]}};
   steer::Toeplitz toeplitz;
   RcuPointer<steer::SockFlows> sock_flows;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <millrace/wire/dissect.hpp>
+#include <millrace/wire/plain.hpp>
 
 #include "tests/support/catch.hpp"
 #include "tests/support/seed.hpp"
@@ -184,5 +185,29 @@ TEST_CASE("frames with random damage stay inside") {
     const Layers l = dissect(exact.span());
     REQUIRE(is_inside(l, exact.span().size()));
     (void)flow_key(exact.span(), l);
+  }
+}
+
+TEST_CASE("the shortcut for the common shape says what dissect() says, or nothing") {
+  const auto agrees = [](const test::Bytes& bytes) {
+    const PlainLayers plain = dissect_plain(bytes);
+    if (plain.payload_offset == 0) return false;
+    const Layers l = dissect(bytes);
+    CHECK(l.l3_offset == 14);
+    CHECK_FALSE(l.is_fragment);
+    CHECK(std::tuple(plain.ethertype, plain.l4_offset, plain.payload_offset, plain.l4_proto) ==
+          std::tuple(l.ethertype, l.l4_offset, l.payload_offset, l.l4_proto));
+    return true;
+  };
+  for (const test::Bytes* bytes : {&frame::ipv4_tcp_syn, &frame::ipv4_tcp_data, &frame::ipv4_udp_padded, &frame::ipv6_tcp_data, &frame::ipv6_udp})
+    CHECK(agrees(*bytes));
+  for (const Row& row : rows) {
+    INFO(row.name);
+    const bool has_shape = row.l3 == 14 && row.payload != 0 && row.l4 == (row.ethertype == 0x0800 ? 34 : 54);
+    CHECK(agrees(row.bytes) == has_shape);
+    // Every length, and every header bit turned over.
+    for (std::size_t n = 0; n <= row.bytes.size(); ++n) static_cast<void>(agrees({row.bytes.begin(), row.bytes.begin() + static_cast<std::ptrdiff_t>(n)}));
+    for (std::size_t at = 12; at < std::min<std::size_t>(row.bytes.size(), 80); ++at)
+      for (int bit = 0; bit < 8; ++bit) static_cast<void>(agrees(changed(row.bytes, at, static_cast<std::uint8_t>(row.bytes[at] ^ 1 << bit))));
   }
 }
