@@ -35,6 +35,7 @@ void clear_merge_marks(pkt::Meta& meta) {
   meta.gso_segs = 1;
   meta.gso_size = 0;
   meta.gso_fixed_id = false;
+  meta.gso_accecn = false;
 }
 
 bool has_extensions(const Segment& segment) {

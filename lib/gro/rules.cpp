@@ -78,8 +78,6 @@ bool may_join(const Held& h, const Segment& s, const pkt::Mbuf& mbuf, std::uint3
   differs |= is_unseen(h.packet.mbuf()) != is_unseen(mbuf) ? 1 : 0;  // X21: each packet is of one kind
   if (!s.is_udp()) differs |= tcp_differs(h, s);
   differs |= h.family == 4 ? ipv4_differs(h.ip(), s.ip()) : ipv6_differs(h, h.ip(), s.ip());
-  // CWR ends the batch on either side: on one by the fourth word, on both here (E8; so does Linux 6.18).
-  differs |= s.flags & cwr;
   return differs == 0 && size_fits(h, s, max_size) && (h.family == 6 || ipv4_id_follows(h, s));
 }
 
@@ -132,6 +130,8 @@ void finish(Held& h) {
   m.meta.gso_size = h.mss;
   m.meta.gso_segs = h.count;
   m.meta.gso_fixed_id = h.id_step == 0;
+  // E8: in AccECN CWR is a digit of a counter; all segments have it, or none.
+  m.meta.gso_accecn = (h.link & udp_link) == 0 && (h.l4()[13] & cwr) != 0;
   if (m.meta.checksum == pkt::ChecksumVerdict::by_segment) return;
   write_merged_headers(m.data(), h.layout, h.family, (h.link & udp_link) != 0, h.length);
   m.meta.checksum = pkt::ChecksumVerdict::good;

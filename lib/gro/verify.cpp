@@ -84,6 +84,7 @@ pkt::Packet take(Env& env, pkt::Packet& packet, const Shape& shape, std::uint16_
   if (segments > 1) return front;
   meta.gso_size = 0;
   meta.gso_fixed_id = false;
+  meta.gso_accecn = false;
   return front;
 }
 

@@ -81,10 +81,8 @@ void compare_v6(Reasons& why, const GroOracle::Held& held, const Reading& r) {
 /// E8, the header. E13 wants the segments back bit by bit, so the urgent pointer has to be equal too.
 void compare_tcp(Reasons& why, const GroOracle::Held& held, const Reading& r) {
   const auto differ = static_cast<std::uint16_t>(held.head.offset_flags ^ r.offset_flags);
-  if ((r.offset_flags & tcp_flag::cwr) != 0)
-    why.emplace_back((differ & tcp_flag::cwr) == 0 ? "E8 CWR on both" : "E8 CWR on the new");
-  else if ((differ & tcp_flag::cwr) != 0)
-    why.emplace_back("E8 CWR on the held");
+  if ((differ & tcp_flag::cwr) != 0)
+    why.emplace_back((r.offset_flags & tcp_flag::cwr) != 0 ? "E8 CWR on the new" : "E8 CWR on the held");
   if ((differ & 0xf000) != 0)
     why.emplace_back("E8 header length");
   else if (held.head.options != r.options)
@@ -251,6 +249,8 @@ void GroOracle::close(std::size_t index) {
   out.gso_size = held.count > 1 ? static_cast<std::uint16_t>(held.mss) : std::uint16_t{0};
   out.is_merged = held.count > 1;
   out.fixed_id = held.fixed_id;
+  out.accecn = (held.head.offset_flags & tcp_flag::cwr) != 0;
+  if (out.is_merged && out.accecn) coverage_.met("E8 CWR on both");
   if (out.is_merged) {
     const std::size_t l3 = held.head.l3, l4 = held.head.l4;
     out.bytes.insert(out.bytes.end(), held.more.begin(), held.more.end());

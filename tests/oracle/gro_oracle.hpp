@@ -24,6 +24,7 @@ struct Passed {
   std::uint16_t gso_size = 0;
   std::uint16_t gso_segs = 1;
   bool fixed_id = false;
+  bool accecn = false;                ///< every segment has CWR
   bool is_merged = false;             ///< GRO wrote its headers: its TCP checksum field holds the pseudo header's sum
   std::size_t sum_at = 0;             ///< where that field is
   std::vector<std::uint64_t> frames;  ///< numbers of the frames in it

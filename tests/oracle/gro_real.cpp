@@ -149,6 +149,7 @@ std::optional<std::string> compare(Passed expected, const pkt::Packet& packet) {
     return numbers(expected) + ": passed with gso_size " + std::to_string(meta.gso_size) + ", gso_segs " +
            std::to_string(meta.gso_segs);
   if (expected.is_merged && meta.gso_fixed_id != expected.fixed_id) return numbers(expected) + ": gso_fixed_id differs";
+  if (expected.is_merged && meta.gso_accecn != expected.accecn) return numbers(expected) + ": gso_accecn differs";
   if (expected.is_merged && meta.checksum != pkt::ChecksumVerdict::good)
     return numbers(expected) + ": its verdict is not good";
   return std::nullopt;

@@ -4,6 +4,7 @@
 
 #include "tests/support/catch.hpp"
 #include "tests/unit/gro/lane.hpp"
+#include "tests/unit/gso/plain_segmenter.hpp"
 
 using namespace millrace;
 using namespace millrace::test;
@@ -207,11 +208,28 @@ TEST_CASE("E8 other ports are another flow, and end nothing") {
   CHECK(merged({nth(0), nth(0, elsewhere), nth(1), nth(1, elsewhere)}) == Sizes{200, 200});
 }
 
-TEST_CASE("E8 CWR on the new segment ends the batch, on the held one too") {
+TEST_CASE("E8 CWR on the new segment alone ends the batch, on the held one alone too") {
   const auto with_cwr = [](Frame& f) { f.flags |= cwr; };
   CHECK(merged({nth(0), nth(1, with_cwr), nth(2)}) == Sizes{100, 100, 100});
   CHECK(merged({nth(0, with_cwr), nth(1), nth(2)}) == apart);
-  CHECK(merged({nth(0, with_cwr), nth(1, with_cwr)}) == Sizes{100, 100});
+}
+
+TEST_CASE("E8 CWR on every segment, as AccECN has it, is merged and marked, and comes back on every segment") {
+  for (const bool v6 : {false, true}) {
+    for (const std::uint8_t ace : {std::uint8_t{cwr}, std::uint8_t{cwr | ece}, std::uint8_t{ece}, std::uint8_t{0}}) {
+      Lane lane;
+      std::vector<Bytes> given;
+      for (int n = 0; n < 4; ++n) {
+        const auto with_ace = [ace](Frame& f) { f.flags |= ace; };
+        given.push_back((v6 ? nth6(n, with_ace) : nth(n, with_ace)).bytes());
+        lane.give(given.back());
+      }
+      CHECK(lane.sizes() == Sizes{400});
+      const Output& out = lane.out[0];
+      CHECK(out.meta.gso_accecn == ((ace & cwr) != 0));
+      CHECK(PlainSegmenter(out.meta).split(out.bytes) == given);
+    }
+  }
 }
 
 TEST_CASE("E8 ECE and the reserved bits are part of the fourth word") {
