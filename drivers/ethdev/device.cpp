@@ -107,6 +107,8 @@ Result<void> Device::negotiate() {
   constexpr std::uint64_t needed_by_tso = RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
   if (options_.tso && (tx_offloads_ & needed_by_tso) == needed_by_tso)
     tx_offloads_ |= device.tx_offload_capa & RTE_ETH_TX_OFFLOAD_TCP_TSO;
+  if (options_.lro)
+    if (auto possible = negotiate_lro(device.rx_offload_capa, device.max_lro_pkt_size); !possible) return possible;
   const bool hashes = (device.rx_offload_capa & RTE_ETH_RX_OFFLOAD_RSS_HASH) != 0;
   if (hashes || info_.rx_queues > 1)
     rss_types_ = device.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP);
@@ -138,10 +140,21 @@ Result<void> Device::negotiate() {
   return {};
 }
 
+// Linux's ethtool -K lro on is refused by a device without it, too.
+Result<void> Device::negotiate_lro(std::uint64_t rx_offload_capa, std::uint32_t max_lro_bytes) {
+  if ((rx_offload_capa & RTE_ETH_RX_OFFLOAD_TCP_LRO) == 0)
+    return failure(EOPNOTSUPP, "port '" + options_.name + "' (" + info_.driver + "): lro: the device merges no received segments; leave lro off, gro merges them here");
+  rx_offloads_ |= RTE_ETH_RX_OFFLOAD_TCP_LRO | (rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER);
+  max_lro_bytes_ = max_lro_bytes;
+  info_.offloads.rx_lro = true;
+  return {};
+}
+
 Result<void> Device::configure() {
   rte_eth_conf conf{};
   conf.rxmode.mtu = configured_mtu_;
   conf.rxmode.offloads = rx_offloads_;
+  conf.rxmode.max_lro_pkt_size = max_lro_bytes_;
   conf.txmode.offloads = tx_offloads_;
   conf.intr_conf.rxq = wants_interrupts_ ? 1 : 0;
   if (rss_types_ != 0) {

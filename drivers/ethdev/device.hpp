@@ -29,6 +29,7 @@ class Device {
  private:
   Result<void> attach();
   Result<void> negotiate();
+  Result<void> negotiate_lro(std::uint64_t rx_offload_capa, std::uint32_t max_lro_bytes);
   Result<void> configure();
   Result<void> set_up_queues();
   Result<void> set_mtu();
@@ -45,6 +46,7 @@ class Device {
   std::uint64_t rx_offloads_ = 0;
   std::uint64_t tx_offloads_ = 0;
   std::uint64_t rss_types_ = 0;
+  std::uint32_t max_lro_bytes_ = 0;  ///< of a frame that the device merged; 0: not limited, or not asked for
   bool wants_interrupts_ = false;
   std::vector<int> event_fds_;
   bool made_here_ = false;

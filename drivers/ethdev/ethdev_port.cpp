@@ -16,7 +16,7 @@ class EthdevPort final : public port::Port {
   EthdevPort(std::unique_ptr<Device> device, std::uint16_t ifindex) : device_(std::move(device)) {
     const std::uint16_t id = device_->port_id();
     for (std::uint16_t q = 0; q < info().rx_queues; ++q)
-      rx_.push_back(std::make_unique<EthdevRx>(id, q, ifindex, info().offloads.rx_l4_checksum, device_->event_fd(q)));
+      rx_.push_back(std::make_unique<EthdevRx>(id, q, ifindex, info().offloads, device_->event_fd(q)));
     for (std::uint16_t q = 0; q < info().tx_queues; ++q) tx_.push_back(std::make_unique<EthdevTx>(id, q, info(), rte_eth_tx_done_cleanup(id, q, 0) >= 0));
     judge_hash();
   }

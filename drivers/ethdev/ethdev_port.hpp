@@ -24,7 +24,8 @@ struct Options {
   std::uint16_t rx_ring = 1024;  ///< descriptors a queue; brought within the device's limits
   std::uint16_t tx_ring = 1024;
   std::uint16_t mtu = 1500;
-  bool tso = true;  ///< let the device cut TCP segments, if it can
+  bool tso = true;   ///< let the device cut TCP segments, if it can
+  bool lro = false;  ///< have the device merge received TCP segments; EOPNOTSUPP if it cannot
   /// Rx interrupts for every queue: not asked for, used if the device has them, or needed.
   enum class Interrupts : std::uint8_t { off, if_possible, needed } interrupts = Interrupts::off;
   bool checksum_offload = true;  ///< false: all checksums in software, whatever the device offers

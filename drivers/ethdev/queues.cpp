@@ -4,6 +4,7 @@
 #include "drivers/ethdev/queues.hpp"
 
 #include <millrace/port/tx_offload.hpp>
+#include <millrace/wire/dissect.hpp>
 #include <millrace/wire/ethernet.hpp>
 
 #include <rte_ethdev.h>
@@ -83,12 +84,25 @@ std::uint16_t EthdevRx::receive(Env& env, pkt::Burst& burst, std::uint16_t budge
   for (; i < count; ++i) take(*mbufs[i]);
   if (has_verdicts_)
     for (i = 0; i < count; ++i) mbufs[i]->meta.checksum = verdict_of(mbufs[i]->ol_flags);
+  if (has_lro_)
+    for (i = 0; i < count; ++i) describe_merged(*mbufs[i]);
   burst.commit(count);
   env.stats->port.add(stats::Port::rx_packets, count);
   env.stats->port.add(stats::Port::rx_bytes, bytes);
   counted.packets.add(count);
   counted.bytes.add(bytes);
   return count;
+}
+
+void describe_merged(pkt::Mbuf& packet) {
+  const std::uint16_t size = rte(&packet)->tso_segsz;
+  if ((packet.ol_flags & RTE_MBUF_F_RX_LRO) == 0 || size == 0) return;
+  const wire::Layers layers = wire::dissect({packet.data(), packet.data_len});
+  if (layers.payload_offset == 0 || packet.pkt_len <= layers.payload_offset) return;
+  const std::uint32_t segments = (packet.pkt_len - layers.payload_offset + size - 1) / size;
+  if (segments == 1) return;
+  packet.meta.gso_size = size;
+  packet.meta.gso_segs = static_cast<std::uint16_t>(segments);
 }
 
 // A TAP cannot be masked: its descriptor has an event for each frame, and both calls return ENOTSUP.

@@ -13,8 +13,8 @@ namespace millrace::ethdev {
 class EthdevRx final : public port::RxQueue {
  public:
   /// `event_fd`: the queue's interrupt, or -1.
-  EthdevRx(std::uint16_t port_id, std::uint16_t queue, std::uint16_t ifindex, bool has_verdicts, int event_fd = -1)
-      : port_id_(port_id), queue_(queue), ifindex_(ifindex), has_verdicts_(has_verdicts), event_fd_(event_fd) {}
+  EthdevRx(std::uint16_t port_id, std::uint16_t queue, std::uint16_t ifindex, const port::Offloads& offloads, int event_fd = -1)
+      : port_id_(port_id), queue_(queue), ifindex_(ifindex), has_verdicts_(offloads.rx_l4_checksum), has_lro_(offloads.rx_lro), event_fd_(event_fd) {}
   std::uint16_t receive(Env& env, pkt::Burst& burst, std::uint16_t budget) override;
   int event_fd() const override { return event_fd_; }
   void arm() override;
@@ -28,6 +28,7 @@ class EthdevRx final : public port::RxQueue {
   const std::uint16_t queue_;
   const std::uint16_t ifindex_;
   const bool has_verdicts_;
+  const bool has_lro_;
   const int event_fd_;
   std::atomic<std::uint64_t> kept_flags_{~pkt::flag::rx_rss_hash};
 };
@@ -53,6 +54,9 @@ class EthdevTx final : public port::TxQueue {
 
 /// What a device says of a layer-4 checksum, in our terms.
 [[nodiscard]] pkt::ChecksumVerdict verdict_of(std::uint64_t ol_flags);
+
+/// Meta::{gso_size, gso_segs} of a packet that the device merged, from what it says of their size; leaves others alone.
+void describe_merged(pkt::Mbuf& packet);
 
 /// Tells the device what to finish: ol_flags, header lengths and the sum of the pseudo header.
 void request_offloads(pkt::Mbuf& packet);

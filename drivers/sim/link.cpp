@@ -3,6 +3,7 @@
 // on receive. Called by the poll loop through port::RxQueue and TxQueue; calls Channel and port::prepare.
 #include "drivers/sim/link.hpp"
 
+#include "drivers/sim/lro.hpp"
 #include "drivers/sim/tso.hpp"
 
 #include <millrace/base/byte_order.hpp>
@@ -27,19 +28,27 @@ Channel make_channel(std::uint64_t seed, const Impairments& impairments, const E
 class SimRx final : public port::RxQueue {
  public:
   SimRx(Channel& channel, const LinkOptions& link, const EndOptions& end, std::uint16_t queue)
-      : channel_(channel), link_(link), ifindex_(end.ifindex), queue_(queue) {}
+      : channel_(channel), link_(link), ifindex_(end.ifindex), queue_(queue), lro_(end.lro) {}
 
   std::uint16_t receive(Env& env, pkt::Burst& burst, std::uint16_t budget) override;
-  [[nodiscard]] int waiting() const override { return channel_.waiting(queue_); }
+  [[nodiscard]] int waiting() const override { return channel_.waiting(queue_) + (has_next_ ? 1 : 0); }
+  /// Whether it holds a frame that it took off the cable, and could not merge with the one before.
+  [[nodiscard]] bool has_next() const { return has_next_; }
 
  private:
+  bool take(Instant now);
   pkt::Packet packet_of(Env& env) const;
 
   Channel& channel_;
   const LinkOptions& link_;
   const std::uint16_t ifindex_;
   const std::uint16_t queue_;
+  const bool lro_;
   Frame frame_;
+  std::uint16_t segments_ = 1;  // of frame_, each of
+  std::uint16_t size_ = 0;      // so many bytes of payload
+  Frame next_;
+  bool has_next_ = false;
 };
 
 class SimTx final : public port::TxQueue {
@@ -59,11 +68,28 @@ class SimTx final : public port::TxQueue {
   std::vector<std::uint8_t> whole_;
 };
 
+// Brings the next frame into frame_, merged with those behind it if the device does that.
+bool SimRx::take(Instant now) {
+  if (!lro_) return channel_.take(now, queue_, frame_);
+  if (has_next_) {
+    std::swap(frame_, next_);
+    has_next_ = false;
+  } else if (!channel_.take(now, queue_, frame_)) {
+    return false;
+  }
+  LroMerge merge(frame_);
+  while (!has_next_ && channel_.take(now, queue_, next_)) has_next_ = !merge.append(next_);
+  merge.finish();
+  segments_ = merge.segments();
+  size_ = merge.size();
+  return true;
+}
+
 std::uint16_t SimRx::receive(Env& env, pkt::Burst& burst, std::uint16_t budget) {
   const std::uint16_t most = std::min(budget, burst.room());
   std::uint16_t received = 0;
   std::uint64_t bytes = 0;
-  for (std::uint16_t tries = 0; tries < most && channel_.take(env.now, queue_, frame_); ++tries) {
+  for (std::uint16_t tries = 0; tries < most && take(env.now); ++tries) {
     pkt::Packet packet = packet_of(env);
     if (!packet) {
       counted.drops.add(1);
@@ -75,7 +101,12 @@ std::uint16_t SimRx::receive(Env& env, pkt::Burst& burst, std::uint16_t budget) 
     meta.rx_time = env.now;
     meta.ifindex = ifindex_;
     meta.rx_queue = queue_;
-    if (frame_.sum_offset != 0) {
+    if (segments_ > 1) {
+      packet.mbuf().ol_flags |= pkt::flag::rx_lro;
+      meta.gso_segs = segments_;
+      meta.gso_size = size_;
+      meta.checksum = pkt::ChecksumVerdict::good;
+    } else if (frame_.sum_offset != 0) {
       meta.checksum = pkt::ChecksumVerdict::partial;
     } else if (link_.offloads.rx_l4_checksum && !frame_.corrupted) {
       meta.checksum = pkt::ChecksumVerdict::good;
@@ -197,6 +228,7 @@ class SimPort final : public port::Port {
              .numa_node = -1,
              .offloads = link.options_.offloads};
     info_.offloads.tx_segmentation.tcp |= own.tso;
+    info_.offloads.rx_lro = own.lro;
     for (std::uint16_t q = 0; q < own.queues; ++q) {
       rx_.push_back(std::make_unique<SimRx>(link.into(end), link.options_, own, q));
     }
@@ -207,7 +239,10 @@ class SimPort final : public port::Port {
   port::RxQueue& rx_queue(std::uint16_t index) override { return *rx_.at(index); }
   port::TxQueue& tx_queue(std::uint16_t index) override { return *tx_.at(index); }
   port::LinkState link() const override { return {.up = link_.is_up(), .speed_mbps = 0}; }
-  Instant next_arrival() const override { return link_.next_arrival(end_); }
+  Instant next_arrival() const override {
+    const bool is_there = std::any_of(rx_.begin(), rx_.end(), [](const auto& queue) { return queue->has_next(); });
+    return is_there ? Instant::min() : link_.next_arrival(end_);
+  }
   std::optional<wire::Rss> rss() const override { return link_.into(end_).rss(); }
   Result<void> set_rss(const wire::Rss& rss) override;
 

@@ -27,6 +27,7 @@ struct EndOptions {
   std::uint16_t tx_queues = 0;  ///< 0: as many as rx queues
   std::uint16_t mtu = 0;      ///< 0: the link's
   bool tso = false;           ///< it cuts TCP packets of many segments itself, as the link's offloads may say too
+  bool lro = false;           ///< it merges segments of a TCP flow that wait in its queue
 };
 
 struct LinkOptions {

@@ -78,6 +78,7 @@ struct Port {
   LcoreMask rps_cpus{};  ///< of each rx queue; empty: off
   std::uint32_t rps_flow_cnt = 0;  ///< of each rx queue: flows whose lcore RFS keeps, rounded up to a power of two; 0: off
   bool gro = true;       ///< merge received TCP segments
+  bool lro = false;      ///< have the device merge received TCP segments, or be refused; ethtool -K lro. GRO merges on
   bool tso = true;       ///< let the port cut TCP segments if it can; ethtool -K tso
   std::uint32_t gso_max_size = 65536;   ///< bytes of an IP packet that is cut behind the stack; ip link's
   std::uint16_t gso_max_segs = 65535;   ///< segments of one; 1: the stack makes every segment itself

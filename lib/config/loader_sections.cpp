@@ -100,6 +100,7 @@ void read_port(const Value& value, Port& port) {
        }},
       {"rps_flow_cnt", [&](const Value& v) { v.number(port.rps_flow_cnt, limit::rps_flow_cnt); }},
       {"gro", [&](const Value& v) { v.flag(port.gro); }},
+      {"lro", [&](const Value& v) { v.flag(port.lro); }},
       {"tso", [&](const Value& v) { v.flag(port.tso); }},
       {"gso_max_size", [&](const Value& v) { v.number(port.gso_max_size, limit::gso_max_size); }},
       {"gso_max_segs", [&](const Value& v) { v.number(port.gso_max_segs, limit::gso_max_segs); }},

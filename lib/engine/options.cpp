@@ -117,6 +117,7 @@ sim::EndOptions sim_options(const config::Port& port, std::uint16_t ifindex, std
   end.tx_queues = port.tx_queues;
   end.mtu = port.mtu;
   end.tso = port.tso;
+  end.lro = port.lro;
   return end;
 }
 
@@ -138,6 +139,7 @@ ethdev::Options ethdev_options(const config::Port& port, std::uint16_t ifindex) 
   options.tx_ring = port.tx_desc;
   options.mtu = port.mtu;
   options.tso = port.tso;
+  options.lro = port.lro;
   using Interrupts = ethdev::Options::Interrupts;
   if (port.rx_mode != config::RxMode::poll)
     options.interrupts = port.rx_mode == config::RxMode::interrupt ? Interrupts::needed : Interrupts::if_possible;

@@ -203,6 +203,8 @@ void PortControl::set_gro(bool on) {
   }
 }
 
+bool PortControl::lro() const { return engine_.impl_->ports[index_]->info().offloads.rx_lro; }
+
 bool PortControl::gro() const { return engine_.impl_->config.ports[index_].gro; }
 
 config::Coalesce PortControl::coalesce(std::uint16_t queue) const {

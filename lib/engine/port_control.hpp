@@ -52,6 +52,10 @@ class PortControl {
   void set_gro(bool on);
   [[nodiscard]] bool gro() const;
 
+  /// ethtool -k lro: whether the device merges received TCP segments before GRO does. As the configuration has it: a device
+  /// is told when it starts.
+  [[nodiscard]] bool lro() const;
+
   /// ethtool -X and -N: what `rss` gives of key, fields and shares, under traffic; the rest stays as it is. What waits in
   /// the device's queues is taken first, so that a flow which goes to another queue does not overtake itself there; only
   /// what the device takes in while it is being told may. EINVAL as the configuration would have it;

@@ -34,6 +34,7 @@ struct Offloads {
   bool tx_multi_segment = false;
   Segmentation tx_segmentation{};
   bool rx_hash = false;         ///< received packets carry the hash that chose their queue
+  bool rx_lro = false;          ///< the device merges received TCP segments; such a packet says so, with their size and number
 };
 
 struct LinkState {
@@ -70,7 +71,8 @@ class RxQueue {
  public:
   virtual ~RxQueue() = default;
   /// Adds up to `budget` received packets (and no more than burst.room()) to the burst; returns how many. Each has
-  /// Meta::{rx_time, ifindex, rx_queue, checksum, gso_segs} set; its headers lie in its first buffer.
+  /// Meta::{rx_time, ifindex, rx_queue, checksum, gso_segs} set, and gso_size if the device merged it; its headers lie in
+  /// its first buffer.
   virtual std::uint16_t receive(Env& env, pkt::Burst& burst, std::uint16_t budget) = 0;
 
   // Its interrupt, if the device has one. What arrived before arm() makes no event: whoever arms looks once more.

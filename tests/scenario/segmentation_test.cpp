@@ -3,6 +3,8 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/two_engines.hpp"
 
+#include <millrace/engine/port_control.hpp>
+
 using namespace millrace;
 using namespace millrace::test;
 
@@ -90,4 +92,30 @@ TEST_CASE("X21, E10: on a line that corrupts, what the other lcore owns is summe
   CHECK(by_lcore("checksum_bad")[1] > 0);
   CHECK(b.total("tcp", "InCsumErrors") >= by_lcore("checksum_bad")[1]);
   CHECK(b.total("gro", "merged") > 200);
+}
+
+TEST_CASE("E17: with lro the device merges, nothing is lost, and TCP counts every segment; off by default") {
+  for (const bool lro : {false, true}) {
+    TwoEngines hosts({.adjust_b = [&](Config& c) { c.ports[0].lro = lro; }});
+    CHECK_FALSE(config::Port{}.lro);
+    CHECK(hosts.b->port("p0")->lro() == lro);
+    const std::string text = pattern(1 << 20);
+    std::vector<std::unique_ptr<Conversation>> accepted;
+    accept_into(*hosts.b, endpoint("10.77.0.2:80"), accepted);
+    Conversation client;
+    client.join(**TwoEngines::sockets(*hosts.a).connect(endpoint("10.77.0.2:80")));
+    std::size_t written = 0;
+    REQUIRE(hosts.run_until([&] {
+      if (client.connected && written < text.size()) {
+        const std::int64_t taken = client.stream->write(bytes(text).subspan(written));
+        if (taken > 0) written += static_cast<std::size_t>(taken);
+      }
+      return !accepted.empty() && accepted[0]->received.size() == text.size();
+    }));
+    CHECK(accepted[0]->received == text);
+    const Stats a = hosts.a->stats();
+    const Stats b = hosts.b->stats();
+    CHECK(b.total("tcp", "InSegs") == a.total("tcp", "OutSegs"));
+    CHECK((b.total("port", "rx_packets") < b.total("tcp", "InSegs")) == lro);
+  }
 }

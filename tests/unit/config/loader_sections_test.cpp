@@ -25,7 +25,7 @@ lcores:
   - {}
 ports:
   - {name: t0, driver: tap, iface: mr0, mac: "02:00:00:00:00:01", mtu: 9000, rx_queues: 2, tx_queues: 2, rx_desc: 512,
-     tx_desc: 1024, rps_cpus: "3", rps_flow_cnt: 2048, gro: off, tso: off, gso_max_size: 32768, gso_max_segs: 20, rx_lcores: [1, 0], rx_mode: interrupt,
+     tx_desc: 1024, rps_cpus: "3", rps_flow_cnt: 2048, gro: off, lro: on, tso: off, gso_max_size: 32768, gso_max_segs: 20, rx_lcores: [1, 0], rx_mode: interrupt,
      coalesce: {rx_usecs: 50, rx_frames: 32, adaptive: true}, gro_flush_timeout_ns: 20000, napi_defer_hard_irqs: 2}
   - {name: v0, driver: vdev, device: "net_ring0,a=b"}
 stacks:
@@ -61,7 +61,7 @@ seed: 0xffffffffffffffff
                            1024,
                            LcoreMask(3),
                            2048,
-                           false, false, 32768, 20,
+                           false, true, false, 32768, 20,
                            {1, 0},
                            RxMode::interrupt,
                            {50, 32, true},

@@ -4,6 +4,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/eal.hpp"
 
+#include <cerrno>
 #include <rte_ethdev.h>
 #include <rte_log.h>
 
@@ -51,6 +52,21 @@ TEST_CASE("a device that existed is stopped and left") {
     CHECK(guest.port_id() == owner.port_id());
   }
   CHECK(exists("net_null0"));
+}
+
+TEST_CASE("E17: a device that merges nothing refuses lro with a remedy, and is gone; without lro it opens") {
+  test::TestPool pool;
+  Options options = null_device(pool);
+  options.lro = true;
+  const auto refused = Device(options).bring_up();
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == EOPNOTSUPP);
+  CHECK(refused.error().message.find("leave lro off") != std::string::npos);
+  CHECK_FALSE(exists("net_null0"));
+  options.lro = false;
+  Device device(options);
+  REQUIRE(device.bring_up());
+  CHECK_FALSE(device.info().offloads.rx_lro);
 }
 
 TEST_CASE("offloads are what the device has and the options allow") {

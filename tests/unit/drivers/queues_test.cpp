@@ -152,3 +152,25 @@ TEST_CASE("B5: one frame that is not plain has the whole burst prepared: length,
     flags_sent = segments_sent = 0;
   }
 }
+
+TEST_CASE("E17, E10: of a frame that the device merged the size of its segments is the device's word, their number follows") {
+  test::TestPool pool;
+  const auto described = [&](std::size_t payload, std::uint16_t size, std::uint64_t flags, std::uint8_t proto = 6) {
+    pkt::Packet packet = pool.packet(RawFrame{.proto = proto, .payload = payload}.bytes());
+    packet.mbuf().ol_flags = flags;
+    packet.meta().gso_segs = 1;
+    reinterpret_cast<rte_mbuf&>(packet.mbuf()).tso_segsz = size;
+    ethdev::describe_merged(packet.mbuf());
+    const std::pair<int, int> said{packet.meta().gso_size, packet.meta().gso_segs};
+    pkt::consume(std::move(packet));
+    return said;
+  };
+  using Said = std::pair<int, int>;
+  CHECK(described(1000, 100, RTE_MBUF_F_RX_LRO) == Said{100, 10});
+  CHECK(described(1001, 100, RTE_MBUF_F_RX_LRO) == Said{100, 11});
+  CHECK(described(100, 100, RTE_MBUF_F_RX_LRO) == Said{0, 1});
+  CHECK(described(1000, 100, 0) == Said{0, 1});
+  CHECK(described(1000, 0, RTE_MBUF_F_RX_LRO) == Said{0, 1});
+  CHECK(described(0, 100, RTE_MBUF_F_RX_LRO) == Said{0, 1});
+  CHECK(described(1000, 100, RTE_MBUF_F_RX_LRO, 58) == Said{0, 1});
+}

@@ -112,6 +112,8 @@ TEST_CASE("a TAP device, a virtual device and one that EAL found") {
   CHECK(options.tx_queues == 3);
   CHECK(options.rx_ring == 512);
   CHECK(options.tso);
+  CHECK_FALSE(options.lro);
+  CHECK(ethdev_options({.name = "v", .driver = config::PortDriver::vdev, .device = "net_ring0", .lro = true}, 1).lro);
   CHECK_FALSE(ethdev_options({.name = "v", .driver = config::PortDriver::vdev, .device = "net_ring0", .tso = false}, 1).tso);
   options = ethdev_options(
       {.name = "v", .driver = config::PortDriver::vdev, .device = "net_virtio_user0,path=/run/s,queues=1"}, 1);
@@ -130,6 +132,8 @@ TEST_CASE("an in-memory port draws its MAC from the seed, unless it has one") {
   CHECK(end.queues == 3);
   CHECK(end.mtu == 1400);
   CHECK(end.tso);
+  CHECK_FALSE(end.lro);
+  CHECK(sim_options({.name = "p0", .lro = true}, 2, 7).lro);
   CHECK_FALSE(sim_options({.name = "p0", .tso = false}, 2, 7).tso);
   CHECK((end.mac.bytes[0] & 3) == 2);  // locally administered, unicast
   CHECK(sim_options(port, 2, 7).mac == end.mac);
