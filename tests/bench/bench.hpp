@@ -25,6 +25,7 @@ void run_hash(Bench& bench);  ///< B1
 void run_gro(Bench& bench);   ///< B2
 void run_steer(Bench& bench);  ///< B3
 void run_port(Bench& bench);  ///< B5
+void run_batching(Bench& bench);  ///< batch
 void run_memory(Bench& bench);  ///< mem
 void run_copies_and_locks(Bench& bench);  ///< of mem
 

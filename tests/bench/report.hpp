@@ -14,7 +14,7 @@ namespace millrace::bench {
 struct Figure {
   std::string id;
   std::string name;         ///< of the case: key:value pairs joined by commas
-  const char* unit = "ns";  ///< ns, B, pct or instr
+  const char* unit = "ns";  ///< ns, B, pct, instr, irq/pkt or pkt/frame
   double ours = NAN;
   double peer = NAN;
   const char* peer_name = "none";
