@@ -170,12 +170,17 @@ class FastPath::Pass {
     return look.family == V6::family && take_of<V6>(m, look);
   }
 
+  // In a train the flow of the last packet is that of the next: all of the header is compared anyway, addresses and
+  // ports included, so that it need not be looked up.
   template <class V>
   bool take_of(pkt::Mbuf& m, const Look& look) {
+    if (is_train_ && last_->family == V::family && last_->packet && follows<V>(m, look, *last_)) return true;
     const std::size_t first = table_.first_way(look.hash);
     const std::uint32_t found = matches(table_.tags(first), table_.tag_of(look.hash));
     if (found == 0) return begin<V>(m, look.frame, look.link, look.hash);
     Held& held = table_.entry(first + static_cast<std::size_t>(std::countr_zero(found)));
+    is_train_ = &held == last_;
+    last_ = &held;
     return follows<V>(m, look, held) || join<V>(m, look.frame, look.link, held);
   }
 
@@ -326,6 +331,8 @@ class FastPath::Pass {
   std::uint32_t link_;
   std::uint32_t max_size_;
   std::uint16_t tick_;
+  Held* last_ = nullptr;   ///< to which the last packet belonged that was looked up
+  bool is_train_ = false;  ///< so did the one before it
   std::uint32_t left_ = 0;
   std::uint32_t begun_ = 0;
   std::array<Look, pkt::Burst::capacity> looks_;

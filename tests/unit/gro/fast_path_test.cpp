@@ -23,14 +23,19 @@ void check_each_bit(gro::Variant variant, int family, std::size_t option_bytes) 
       f.options = options(option_bytes);
     }).bytes();
   };
-  const Bytes second = frame(1);
   const std::size_t headers = 14u + (family == 4 ? 20 : 40) + 20 + option_bytes;
   TwoWays both(variant);
   both.rx_flags = pkt::flag::rx_ip_good;
   for (std::size_t bit = 0; bit < 8 * headers; ++bit) {
-    Bytes changed = second;
-    changed[bit / 8] ^= static_cast<std::uint8_t>(1u << bit % 8);
-    both.give({frame(0), changed, frame(2)});
+    const auto changed = [&](int n) {
+      Bytes bytes = frame(n);
+      bytes[bit / 8] ^= static_cast<std::uint8_t>(1u << bit % 8);
+      return bytes;
+    };
+    both.give({frame(0), changed(1), frame(2)});
+    both.end(0);
+    // The fourth of a train is expected to go on with it.
+    both.give({frame(0), frame(1), frame(2), changed(3), frame(4)});
     both.end(0);
     INFO(gro::name(variant) << " IPv" << family << ", " << option_bytes << " bytes of options, bit " << bit);
     REQUIRE(both.difference() == "");
