@@ -60,6 +60,7 @@ TEST_CASE("E17: a device with lro gives ten segments as one frame with their siz
   CHECK_FALSE(sim::EndOptions{}.lro);
   for (const int family : {4, 6}) {
     std::vector<Frame> frames;
+    frames.reserve(10);
     for (int n = 0; n < 10; ++n) frames.push_back(nth(n, family));
     CHECK(Received(frames, false).segments() == Counts(10, 1));
     Received merged(frames);
