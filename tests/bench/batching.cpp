@@ -3,12 +3,13 @@
 // that is set. Called by batching_test.cpp and batching_bench.cpp. Clauses: receive_path E20, B3, B5.
 #include "tests/bench/batching.hpp"
 
-#include "tests/support/eal.hpp"
-#include "tests/unit/gro/frame.hpp"
 #include "tests/unit/runtime/bare_lcore.hpp"
 
 #include <millrace/runtime/clock.hpp>
 #include <millrace/runtime/rx_poller.hpp>
+#include <millrace/wire/ethernet.hpp>
+#include <millrace/wire/ipv4.hpp>
+#include <millrace/wire/tcp.hpp>
 
 #include <algorithm>
 #include <sys/eventfd.h>
@@ -62,15 +63,23 @@ class Stream final : public port::RxQueue {
  private:
   [[nodiscard]] Instant arrival(std::uint32_t n) const { return Instant{} + 1ms + Duration(static_cast<std::int64_t>(gap_ns_ * n)); }
 
+  // A full frame, the n-th of the stream, whose checksum the device has found right.
   static pkt::Packet frame(Env& env, std::uint32_t n) {
-    test::Frame f;
-    f.payload = 1460;
-    f.seq += n * 1460;
-    f.id = static_cast<std::uint16_t>(n);
-    const test::Bytes bytes = f.bytes();
+    constexpr std::uint16_t payload = 1460;
+    constexpr std::uint16_t headers = wire::ipv4_header_bytes + wire::tcp_header_bytes;
     pkt::Packet packet = env.pool->allocate();
     MR_ASSERT(packet);
-    std::copy(bytes.begin(), bytes.end(), packet.append(static_cast<std::uint16_t>(bytes.size())));
+    std::uint8_t* const out = packet.append(wire::ethernet_header_bytes + headers + payload);
+    wire::emit(wire::EthernetHeader{{{2, 0, 0, 0, 0, 1}}, {{2, 0, 0, 0, 0, 9}}, wire::ethertype::ipv4}, out);
+    wire::Ipv4Header ip{.source = IpAddress::v4(10, 77, 0, 9), .destination = IpAddress::v4(10, 77, 0, 1)};
+    ip.total_length = headers + payload;
+    ip.id = static_cast<std::uint16_t>(n);
+    ip.proto = wire::ip_proto::tcp;
+    wire::emit(ip, out + wire::ethernet_header_bytes);
+    wire::TcpHeader tcp{.source_port = 1000, .destination_port = 2000, .seq = n * payload, .ack = 1};
+    tcp.header_length = wire::tcp_header_bytes;
+    tcp.flags = wire::tcp_flag::ack;
+    wire::emit(tcp, out + wire::ethernet_header_bytes + wire::ipv4_header_bytes);
     packet.meta().ifindex = 1;
     packet.meta().rx_time = env.now;
     packet.meta().checksum = pkt::ChecksumVerdict::good;
@@ -90,13 +99,12 @@ class Stream final : public port::RxQueue {
 
 }  // namespace
 
-Batching measure_batching(const BatchingCase& c) {
-  test::TestPool pool(4095);
+Batching measure_batching(pkt::Pool& pool, const BatchingCase& c) {
   Stream stream(c.load_percent);
   runtime::ManualClock clock;
   clock.charge(pass_cost);
   test::BareLcore bare(clock);
-  bare.lcore.env().pool = &*pool;
+  bare.lcore.env().pool = &pool;
   bare.lcore.adopt(std::make_unique<runtime::RxPoller>(
       runtime::RxPoller::Wiring{.queue = stream,
                                 .receive = *bare.lcore.parts.receive,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <millrace/base/time.hpp>
+#include <millrace/pkt/pool.hpp>
 
 namespace millrace::bench {
 
@@ -18,7 +19,7 @@ struct Batching {
   double wait_us = 0;                ///< of a packet in the device, on average
 };
 
-/// What becomes of 4096 frames, in virtual time: exact.
-[[nodiscard]] Batching measure_batching(const BatchingCase& c);
+/// What becomes of 4096 frames out of `pool`, in virtual time: exact.
+[[nodiscard]] Batching measure_batching(pkt::Pool& pool, const BatchingCase& c);
 
 }  // namespace millrace::bench

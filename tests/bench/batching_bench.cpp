@@ -22,10 +22,12 @@ void line(Bench& bench, int load, const char* coalesce, const char* gro, const B
 }  // namespace
 
 void run_batching(Bench& bench) {
+  const auto pool = pkt::Pool::create({.name = "batching", .packets = 1023});
+  if (!pool) return bench.report.failure("batch", "pool", pool.error().message);
   for (const int load : {1, 10, 50, 90}) {
     for (const bool gro : {false, true}) {
-      const Batching off = measure_batching({.load_percent = load, .gro = gro});
-      const Batching on = measure_batching({.load_percent = load, .rx_usecs = hold, .gro = gro});
+      const Batching off = measure_batching(**pool, {.load_percent = load, .gro = gro});
+      const Batching on = measure_batching(**pool, {.load_percent = load, .rx_usecs = hold, .gro = gro});
       const char* const word = gro ? "on" : "off";
       line(bench, load, "off", word, off);
       line(bench, load, "50us", word, on);

@@ -3,10 +3,20 @@
 #include "tests/bench/batching.hpp"
 
 #include "tests/support/catch.hpp"
+#include "tests/support/eal.hpp"
 
 using namespace millrace;
 using bench::Batching;
-using bench::measure_batching;
+using bench::BatchingCase;
+
+namespace {
+
+Batching measure_batching(const BatchingCase& c) {
+  test::TestPool pool(1023);
+  return bench::measure_batching(*pool, c);
+}
+
+}  // namespace
 
 TEST_CASE("E20: coalescing has fewer interrupts a packet, GRO more packets a frame, and GRO has more to merge behind coalescing") {
   for (const int load : {10, 50, 90}) {
