@@ -3,6 +3,7 @@
 #include "drivers/ethdev/ethdev_port.hpp"
 
 #include "drivers/ethdev/device.hpp"
+#include "drivers/ethdev/flow_rule.hpp"
 #include "drivers/ethdev/queues.hpp"
 #include "drivers/ethdev/rss.hpp"
 
@@ -13,7 +14,7 @@ namespace {
 
 class EthdevPort final : public port::Port {
  public:
-  EthdevPort(std::unique_ptr<Device> device, std::uint16_t ifindex) : device_(std::move(device)) {
+  EthdevPort(std::unique_ptr<Device> device, std::uint16_t ifindex) : device_(std::move(device)), rules_(device_->port_id(), info().rx_queues) {
     const std::uint16_t id = device_->port_id();
     for (std::uint16_t q = 0; q < info().rx_queues; ++q)
       rx_.push_back(std::make_unique<EthdevRx>(id, q, ifindex, info().offloads, device_->event_fd(q)));
@@ -29,11 +30,15 @@ class EthdevPort final : public port::Port {
   std::optional<wire::Rss> rss() const override { return device_->hashes() ? read_rss(device_->port_id()) : std::nullopt; }
   Result<void> set_rss(const wire::Rss& rss) override;
   stats::NamedValues xstats() const override;
+  Result<void> can_steer_flows() const override { return rules_.can_steer(); }
+  Result<std::uint16_t> add_flow_rule(const wire::FlowRule& rule) override { return rules_.add(rule); }
+  Result<void> remove_flow_rule(std::uint16_t id) override { return rules_.remove(id); }
 
  private:
   void judge_hash();
 
   std::unique_ptr<Device> device_;
+  mutable FlowRules rules_;
   std::vector<std::unique_ptr<EthdevRx>> rx_;
   std::vector<std::unique_ptr<EthdevTx>> tx_;
 };

@@ -20,6 +20,12 @@ bool is_ip(std::span<const std::uint8_t> frame) {
   return type == wire::ethertype::ipv4 || type == wire::ethertype::ipv6;
 }
 
+/// A frame tells nothing of the receiver's stacks.
+FlowKey without_stack(FlowKey flow) {
+  flow.stack = 0;
+  return flow;
+}
+
 }  // namespace
 
 void Frame::finish_checksum() {
@@ -49,6 +55,16 @@ void Channel::set_rss(const wire::Rss& rss) {
 wire::Rss Channel::rss() const {
   const std::lock_guard lock(mutex_);
   return rss_;
+}
+
+bool Channel::add_rule(const wire::FlowRule& rule) {
+  const std::lock_guard lock(mutex_);
+  return rules_.emplace(without_stack(rule.flow), rule.queue).second;
+}
+
+void Channel::remove_rule(const FlowKey& flow) {
+  const std::lock_guard lock(mutex_);
+  rules_.erase(without_stack(flow));
 }
 
 void Channel::set_impairments(const Impairments& impairments) {
@@ -111,13 +127,22 @@ Instant Channel::schedule(Instant now, std::size_t bytes) {
 }
 
 void Channel::push(Instant arrival, std::uint32_t slot) {
-  Frame& frame = slots_[slot];
+  Heap& heap = heaps_[place(slots_[slot])];
+  heap.push_back({arrival, order_++, slot});
+  std::push_heap(heap.begin(), heap.end(), std::greater<>{});
+}
+
+/// The rx queue that the receiver's flow rules, then its RSS, choose; the frame gets its hash.
+std::uint16_t Channel::place(Frame& frame) const {
+  frame.has_hash = false;
+  if (!rules_.empty()) {
+    const auto rule = rules_.find(wire::flow_key(frame.bytes, wire::dissect(frame.bytes)));
+    if (rule != rules_.end()) return rule->second;
+  }
   const wire::RssSpread::Choice choice = spread_->choose(frame.bytes);
   frame.rss_hash = choice.hash;
   frame.has_hash = choice.is_hashed && choice.is_whole;
-  Heap& heap = heaps_[choice.queue];
-  heap.push_back({arrival, order_++, slot});
-  std::push_heap(heap.begin(), heap.end(), std::greater<>{});
+  return choice.queue;
 }
 
 void Channel::release_held(Instant arrival) {

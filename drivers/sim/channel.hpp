@@ -3,10 +3,12 @@
 
 #include <millrace/base/rng.hpp>
 #include <millrace/base/time.hpp>
+#include <millrace/wire/flow_rule.hpp>
 #include <millrace/wire/rss.hpp>
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -73,6 +75,10 @@ class Channel {
   /// How that end spreads the frames that are sent from now on. The entries of the RETA are queues that are there.
   void set_rss(const wire::Rss& rss);
   [[nodiscard]] wire::Rss rss() const;
+  /// Frames of that flow that are sent from now on go to the rule's queue, which is there, and come without a hash. False
+  /// when the flow has a rule already.
+  bool add_rule(const wire::FlowRule& rule);
+  void remove_rule(const FlowKey& flow);
   /// Copies the frame. `now` must not run backwards.
   void send(Instant now, const Frame& frame);
   /// Moves the earliest frame that has arrived at `queue` by `now` into `frame`; false when there is none. The
@@ -104,6 +110,7 @@ class Channel {
   void put(Instant now, const Frame& frame);
   Instant schedule(Instant now, std::size_t bytes);
   void push(Instant arrival, std::uint32_t slot);
+  std::uint16_t place(Frame& frame) const;
   void release_held(Instant arrival);
   bool pop(Instant now, Heap& heap, Frame& frame);
   std::uint32_t store(const Frame& frame);
@@ -117,6 +124,7 @@ class Channel {
   std::vector<Heap> heaps_;  // one a receive queue
   wire::Rss rss_;
   std::optional<wire::RssSpread> spread_;
+  std::map<FlowKey, std::uint16_t> rules_;
   std::optional<Held> held_;
   std::uint64_t order_ = 0;
   Instant line_free_{};

@@ -227,6 +227,7 @@ class SimPort final : public port::Port {
              .tx_queues = own.tx_queues != 0 ? own.tx_queues : own.queues,
              .numa_node = -1,
              .offloads = link.options_.offloads};
+    rules_.resize(own.flow_rules);
     info_.offloads.tx_segmentation.tcp |= own.tso;
     info_.offloads.rx_lro = own.lro;
     for (std::uint16_t q = 0; q < own.queues; ++q) {
@@ -245,6 +246,9 @@ class SimPort final : public port::Port {
   }
   std::optional<wire::Rss> rss() const override { return link_.into(end_).rss(); }
   Result<void> set_rss(const wire::Rss& rss) override;
+  Result<void> can_steer_flows() const override { return rules_.empty() ? Port::can_steer_flows() : Result<void>(); }
+  Result<std::uint16_t> add_flow_rule(const wire::FlowRule& rule) override;
+  Result<void> remove_flow_rule(std::uint16_t id) override;
 
  private:
   Link& link_;
@@ -252,7 +256,26 @@ class SimPort final : public port::Port {
   port::Info info_;
   std::vector<std::unique_ptr<SimRx>> rx_;
   std::vector<std::unique_ptr<SimTx>> tx_;
+  std::vector<std::optional<FlowKey>> rules_;  // by id
 };
+
+Result<std::uint16_t> SimPort::add_flow_rule(const wire::FlowRule& rule) {
+  if (Result<void> can = can_steer_flows(); !can) return tl::unexpected(can.error());
+  if (rule.queue >= info_.rx_queues)
+    return failure(EINVAL, "a flow rule for rx queue " + std::to_string(rule.queue) + "; the device has " + std::to_string(info_.rx_queues));
+  const auto free = std::find(rules_.begin(), rules_.end(), std::nullopt);
+  if (free == rules_.end()) return failure(ENOSPC, "the device's " + std::to_string(rules_.size()) + " flow rules are all in use");
+  if (!link_.into(end_).add_rule(rule)) return failure(EEXIST, "the flow has a rule already");
+  *free = rule.flow;
+  return static_cast<std::uint16_t>(free - rules_.begin());
+}
+
+Result<void> SimPort::remove_flow_rule(std::uint16_t id) {
+  if (id >= rules_.size() || !rules_[id]) return Port::remove_flow_rule(id);
+  link_.into(end_).remove_rule(*rules_[id]);
+  rules_[id].reset();
+  return {};
+}
 
 Result<void> SimPort::set_rss(const wire::Rss& rss) {
   if (rss.key.size() != 40 && rss.key.size() != 52)

@@ -28,6 +28,7 @@ struct EndOptions {
   std::uint16_t mtu = 0;      ///< 0: the link's
   bool tso = false;           ///< it cuts TCP packets of many segments itself, as the link's offloads may say too
   bool lro = false;           ///< it merges segments of a TCP flow that wait in its queue
+  std::uint16_t flow_rules = 128;  ///< flow rules that it has room for; 0: it takes none
 };
 
 struct LinkOptions {

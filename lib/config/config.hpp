@@ -91,6 +91,7 @@ struct Port {
   std::vector<LcoreMask> xps_cpus{};        ///< of each tx queue: the lcores that send by it, each lcore by one; empty:
                                             ///< lcore i by queue i modulo their number
   bool tx_handoff = true;                   ///< lcores may share a tx queue: its owner sends for the others
+  bool ntuple = false;                      ///< RFS has the device bring flows to the rx queue of the lcore that reads them
   bool operator==(const Port&) const = default;
 };
 

@@ -99,6 +99,7 @@ void read_port(const Value& value, Port& port) {
          v.parsed(port.rps_cpus, parse_lcore_mask, valid_mask);
        }},
       {"rps_flow_cnt", [&](const Value& v) { v.number(port.rps_flow_cnt, limit::rps_flow_cnt); }},
+      {"ntuple", [&](const Value& v) { v.flag(port.ntuple); }},
       {"gro", [&](const Value& v) { v.flag(port.gro); }},
       {"lro", [&](const Value& v) { v.flag(port.lro); }},
       {"tso", [&](const Value& v) { v.flag(port.tso); }},

@@ -155,6 +155,8 @@ void validate_ports(const Config& config, Findings& findings) {
     findings.power_of_two(at + ".rx_desc", port.rx_desc, limit::descriptors);
     findings.power_of_two(at + ".tx_desc", port.tx_desc, limit::descriptors);
     findings.range(at + ".rps_flow_cnt", port.rps_flow_cnt, limit::rps_flow_cnt);
+    if (port.ntuple && port.rx_queues < 2)
+      findings.add(at + ".ntuple", "true", "brings flows to other rx queues, and there is one; raise rx_queues, or leave ntuple off");
     check_lcores(config, port, at, findings);
   }
 }

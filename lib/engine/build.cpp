@@ -105,10 +105,15 @@ Result<void> Engine::Impl::open_ports(const std::map<std::string, LinkEnd>& link
     Result<std::unique_ptr<port::Port>> opened = open_port(i, links);
     if (!opened) return failure(opened.error().code, "port '" + config.ports[i].name + "': " + opened.error().message);
     if (Result<void> set = set_up_rss(config.ports[i], **opened); !set) return set;
+    if (config.ports[i].ntuple)
+      if (const Result<void> can = (*opened)->can_steer_flows(); !can)
+        return failure(can.error().code, "port '" + config.ports[i].name + "': ntuple: " + can.error().message);
     ports.push_back(std::move(*opened));
     std::vector<std::uint16_t>& placed = rx_lcores.emplace_back();
     steering.emplace_back(ports[i]->info().rx_queues, QueueSteering{config.ports[i].rps_cpus, config.ports[i].rps_flow_cnt});
     parked.emplace_back();
+    flow_rules.emplace_back();
+    rule_refusals.emplace_back();
     for (std::uint16_t q = 0; q < ports[i]->info().rx_queues; ++q) placed.push_back(queue_lcore(config.ports[i], q, lcores.size()));
     placements.push_back(std::make_unique<steer::RxPlacementPointer>());
     place(i);
@@ -168,6 +173,8 @@ void Engine::Impl::wire_lcore(std::uint16_t id) {
   parts.hand_over = std::make_unique<runtime::HandOver>(*worker_rings, id);
   parts.steer = std::make_unique<steer::Steer>(*directory, *toeplitz, parts.hand_over.get());
   parts.steer->set_sock_flows(sock_flows);
+  parts.flow_rules = std::make_unique<runtime::FlowRules>(lcore.env(), *parts.steer, [this] { rules_were_asked_for(); });
+  parts.steer->set_rule_requests(*parts.flow_rules);
   parts.receive = std::make_unique<runtime::Receive>(lcore.env(), lcore.softnet().limits, *parts.steer,
                                                      runtime::Receive::Wiring{.rings = *worker_rings,
                                                                               .wakers = waker_list,

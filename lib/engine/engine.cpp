@@ -100,6 +100,7 @@ Result<void> Engine::start() {
       stop();
       return r;
     }
+  impl_->start_rule_server();
   return {};
 }
 
@@ -113,6 +114,7 @@ void Engine::Impl::run_lcore(std::uint16_t id, std::promise<Result<void>> ready)
 }
 
 void Engine::stop() {
+  impl_->stop_rule_server();
   impl_->stopping.store(true);
   for (auto& waker : impl_->wakers) waker->wake_if_asleep();
   for (auto& thread : impl_->threads) thread.join();
@@ -196,7 +198,8 @@ bool Engine::run_once() {
 
 bool Engine::run_once(std::uint16_t lcore) {
   MR_ASSERT(!impl_->is_running() && lcore < lcores());
-  const bool worked = impl_->lcores.shared(lcore)->run_once();
+  bool worked = impl_->lcores.shared(lcore)->run_once();
+  worked |= impl_->serve_rules();
   if (impl_->capturing && impl_->is_manual()) impl_->capturing->write();
   return worked;
 }

@@ -9,6 +9,7 @@
 #include <millrace/pkt/home.hpp>
 #include <millrace/pkt/pool.hpp>
 #include <millrace/runtime/lcore.hpp>
+#include <millrace/runtime/mcs_lock.hpp>
 #include <millrace/runtime/per_lcore.hpp>
 #include <millrace/runtime/rcu.hpp>
 #include <millrace/stats/dev_stats.hpp>
@@ -21,6 +22,7 @@
 
 #include <atomic>
 #include <future>
+#include <map>
 #include <optional>
 #include <thread>
 
@@ -36,6 +38,23 @@ struct Engine::Impl {
     config::LcoreMask rps_cpus{};
     std::uint32_t rps_flow_cnt = 0;
   };
+
+  /// A flow rule that a port has (receive_path F9).
+  struct FlowRule {
+    std::uint16_t id = steer::no_filter;
+    std::uint16_t queue = 0;
+    std::uint16_t from = 0;  ///< the rx queue whose table says that it was asked for
+    std::uint32_t hash = 0;
+  };
+  /// One that is to come or to go.
+  struct RuleChange {
+    FlowRule rule{};
+    bool comes = false;
+    bool expired = false;
+    bool is_possible = true;
+    bool is_done = false;
+  };
+  using RuleChanges = std::map<FlowKey, RuleChange>;
 
   Config config;
   std::uint64_t seed = 0;
@@ -59,6 +78,8 @@ struct Engine::Impl {
   std::unique_ptr<gro::UdpPorts> udp_ports = std::make_unique<gro::UdpPorts>();
   std::vector<std::vector<QueueSteering>> steering;               ///< the same
   std::vector<std::vector<std::unique_ptr<runtime::RxPoller>>> parked;  ///< of ports that are down; empty: it is up
+  std::vector<std::map<FlowKey, FlowRule>> flow_rules;            ///< by port; changed under control_lock
+  std::vector<std::string> rule_refusals;                         ///< by port: what was said last
   std::unique_ptr<runtime::WorkerRings> worker_rings;
   std::unique_ptr<runtime::WorkerRings> tx_rings;
   runtime::PerLcore<runtime::Lcore> lcores;                       ///< each on its CPU's node
@@ -67,6 +88,10 @@ struct Engine::Impl {
   std::vector<std::thread> threads;
   std::atomic<std::int64_t> busy_poll_us{0};                      ///< net.core.busy_poll and busy_read, for threads outside
   std::atomic<std::int64_t> busy_read_us{0};
+  runtime::McsLock control_lock;                                  ///< of who moves queues, and who changes flow rules
+  std::atomic<bool> rules_asked{false};
+  std::atomic<bool> stops_serving{false};
+  std::thread rule_server;
   std::atomic<bool> stopping{false};
   std::atomic<bool> ending{false};                                ///< no lcore will read its inbox again
   std::optional<Executor> executor{std::in_place};                ///< first to go: its tasks post to the lcores
@@ -112,7 +137,23 @@ struct Engine::Impl {
   void take_down(std::size_t port);
   void place(std::size_t port);
   Result<void> respread(std::size_t port, const config::Rss& rss);
+  Result<void> while_still(std::size_t port, const std::function<Result<void>()>& change);
   void on_poller(std::size_t port, std::uint16_t queue, const std::function<void(runtime::RxPoller&)>& f);
+
+  // arfs.cpp
+  void rules_were_asked_for();
+  void start_rule_server();
+  void stop_rule_server();
+  bool serve_rules();
+  bool serve_some_rules();
+  void plan(const steer::RuleRequest& request, RuleChanges& leaving, RuleChanges& coming);
+  void change_rules(std::size_t port, RuleChanges& changes);
+  void begin_changes(std::size_t port, RuleChanges& changes, std::uint16_t id);
+  Result<void> add_rule(std::size_t port, const FlowKey& flow, FlowRule& rule);
+  void end_changes(std::size_t port, const RuleChanges& changes, std::uint16_t id);
+  void drop_rules(std::size_t port, std::optional<std::uint16_t> queue = std::nullopt);
+  void control_all(const std::function<void(std::uint16_t)>& f);
+
   [[nodiscard]] bool is_up(std::size_t port) const { return parked[port].empty(); }
   static std::uint32_t napi_id(std::size_t port, std::uint16_t queue) {
     return static_cast<std::uint32_t>((port + 1) << 16 | (queue + 1u));

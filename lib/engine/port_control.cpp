@@ -42,6 +42,7 @@ void Engine::Impl::plant(std::size_t port, std::uint16_t queue, std::unique_ptr<
   runtime::Lcore& lcore = *lcores[rx_lcores[port][queue]];
   lcore.parts.steer->set_rps(ifindex, queue, steer::RpsMap::of(steering[port][queue].rps_cpus));
   lcore.parts.steer->set_rps_flow_cnt(ifindex, queue, steering[port][queue].rps_flow_cnt);
+  lcore.parts.steer->set_ntuple(ifindex, config.ports[port].ntuple);
   poller->configure_gro(lcore.env(), gro_of(port));  // it may have missed a change
   lcore.adopt(std::move(poller));
 }
@@ -49,6 +50,7 @@ void Engine::Impl::plant(std::size_t port, std::uint16_t queue, std::unique_ptr<
 // Takes a queue from its lcore and gives it to `to`, to be steered as is wanted now. What the old lcore has handed over is
 // delivered before anything that comes later is steered (receive_path F8, X18).
 void Engine::Impl::replant(std::size_t port, std::uint16_t queue, std::uint16_t to) {
+  if (is_up(port)) drop_rules(port, queue);
   const std::uint16_t from = std::exchange(rx_lcores[port][queue], to);
   if (from != to) place(port);
   if (!is_up(port)) return;
@@ -68,21 +70,25 @@ void Engine::Impl::place(std::size_t port) {
   replace(*placements[port], is_told ? std::make_unique<const steer::RxPlacement>(*rss, by_queue) : nullptr);
 }
 
-// RSS changes while nobody polls. What waits in the device then is taken before what comes by the new spread, so that no
-// flow overtakes itself (receive_path F22, X18).
 Result<void> Engine::Impl::respread(std::size_t port, const config::Rss& rss) {
-  const auto set = [&] {
+  return while_still(port, [&] {
     Result<void> done = ask_rss(*ports[port], rss).and_then([&](const wire::Rss& asked) { return obeyed(*ports[port], asked); });
     place(port);
     return done;
-  };
-  if (!is_up(port)) return set();
+  });
+}
+
+// Makes a change while nobody polls, and no flow has a rule. What waits in the device then is taken before what comes
+// behind the change, so that no flow overtakes itself (receive_path F22, X18).
+Result<void> Engine::Impl::while_still(std::size_t port, const std::function<Result<void>()>& change) {
+  if (!is_up(port)) return change();
+  drop_rules(port);
   const std::vector<std::uint16_t>& by_queue = rx_lcores[port];
   std::vector<std::unique_ptr<runtime::RxPoller>> pollers(by_queue.size());
   std::vector<int> waiting(by_queue.size());
   for (std::uint16_t q = 0; q < by_queue.size(); ++q) control(by_queue[q], [&] { pollers[q] = lcores[by_queue[q]]->release(napi_id(port, q)); });
   for (std::uint16_t q = 0; q < by_queue.size(); ++q) waiting[q] = ports[port]->rx_queue(q).waiting();
-  const Result<void> done = set();
+  const Result<void> done = change();
   for (std::uint16_t q = 0; q < by_queue.size(); ++q)
     control(by_queue[q], [&] { pollers[q]->take_waiting(lcores[by_queue[q]]->env(), waiting[q]); });
   for (std::uint16_t target = 0; target < lcores.size(); ++target)
@@ -106,6 +112,7 @@ Result<void> PortControl::set_smp_affinity(std::uint16_t queue, const config::Lc
   while (to < mask.size() && !mask.test(to)) ++to;
   if (to >= impl.lcores.size())
     return failure(EINVAL, "smp_affinity " + config::to_string(mask) + " names no lcore; there are " + std::to_string(impl.lcores.size()));
+  const runtime::McsLock::Guard lock(impl.control_lock);
   if (to != impl.rx_lcores[index_][queue]) impl.replant(index_, queue, to);
   return {};
 }
@@ -122,6 +129,7 @@ Result<void> PortControl::steer(std::uint16_t queue, const config::LcoreMask& rp
   wanted.ports[index_].rps_cpus = rps_cpus;
   wanted.ports[index_].rps_flow_cnt = rps_flow_cnt;
   if (const auto problems = config::validate(wanted); !problems.empty()) return failure(EINVAL, problems[0].to_string());
+  const runtime::McsLock::Guard lock(impl.control_lock);
   impl.steering[index_][queue] = {rps_cpus, rps_flow_cnt};
   impl.replant(index_, queue, impl.rx_lcores[index_][queue]);
   return {};
@@ -144,6 +152,7 @@ std::uint32_t PortControl::rps_flow_cnt(std::uint16_t queue) const {
 
 void PortControl::set_up(bool up) {
   Engine::Impl& impl = *engine_.impl_;
+  const runtime::McsLock::Guard lock(impl.control_lock);
   if (up == impl.is_up(index_)) return;
   up ? impl.bring_up(index_) : impl.take_down(index_);
 }
@@ -156,6 +165,7 @@ void Engine::Impl::bring_up(std::size_t port) {
 }
 
 void Engine::Impl::take_down(std::size_t port) {
+  drop_rules(port);
   for (std::uint16_t q = 0; q < rx_lcores[port].size(); ++q) {
     runtime::Lcore& lcore = *lcores[rx_lcores[port][q]];
     control(rx_lcores[port][q], [&] { parked[port].push_back(lcore.release(napi_id(port, q))); });
@@ -221,6 +231,7 @@ Result<void> PortControl::set_rss(const config::Rss& rss) {
   Config wanted = impl.config;
   wanted.ports[index_].rss = rss;
   if (const auto problems = config::validate(wanted); !problems.empty()) return failure(EINVAL, problems[0].to_string());
+  const runtime::McsLock::Guard lock(impl.control_lock);
   return impl.respread(index_, rss);
 }
 

@@ -4,6 +4,7 @@
 #include <millrace/base/result.hpp>
 #include <millrace/config/config.hpp>
 #include <millrace/engine/engine.hpp>
+#include <millrace/wire/flow_rule.hpp>
 
 #include <cstdint>
 #include <optional>
@@ -63,6 +64,14 @@ class PortControl {
   [[nodiscard]] Result<void> set_rss(const config::Rss& rss);
   /// ethtool -x and -n: key, fields and RETA, read from the device; null when it spreads nothing.
   [[nodiscard]] std::optional<wire::Rss> rss() const;
+
+  /// ethtool -K ntuple: RFS has the device bring a flow to the rx queue of the lcore that reads it, under traffic and in order.
+  /// Off: the rules go, and RFS hands over in software. EINVAL as the configuration would have it; EOPNOTSUPP: the device
+  /// takes no flow rules, and why.
+  [[nodiscard]] Result<void> set_ntuple(bool on);
+  [[nodiscard]] bool ntuple() const;
+  /// ethtool -u: the flow rules that the port has now.
+  [[nodiscard]] std::vector<wire::FlowRule> flow_rules() const;
 
   /// /sys/class/net/.../queues/tx-N/xps_cpus: the lcores that send by a tx queue. The first of them owns it.
   [[nodiscard]] config::LcoreMask xps_cpus(std::uint16_t queue) const;

@@ -6,6 +6,7 @@
 #include <millrace/pkt/burst.hpp>
 #include <millrace/stats/dev_stats.hpp>
 #include <millrace/wire/address.hpp>
+#include <millrace/wire/flow_rule.hpp>
 #include <millrace/wire/rss.hpp>
 
 #include <cerrno>
@@ -124,6 +125,21 @@ class Port {
   /// agrees does not mean that it obeys: rss() tells what came of it.
   [[nodiscard]] virtual Result<void> set_rss(const wire::Rss&) {
     return failure(EOPNOTSUPP, "the device spreads no packets over its queues; leave rss out, and spread by rps_cpus");
+  }
+
+  // Flow rules (receive_path F9): they go before RSS. Any one thread at a time, but no lcore's: a device may take its time,
+  // while the lcores poll on.
+
+  /// Whether the device takes rules, and if not, why; it is asked once. EOPNOTSUPP.
+  [[nodiscard]] virtual Result<void> can_steer_flows() const {
+    return failure(EOPNOTSUPP, "the device takes no flow rules; leave ntuple off, and RFS hands packets over between lcores");
+  }
+  /// ndo_rx_flow_steer(): once it has returned, what arrives of the flow goes to that queue. Returns the rule's id, below
+  /// steer::no_filter. ENOSPC: the device's table is full; EEXIST: the flow has a rule; or what else the device says.
+  [[nodiscard]] virtual Result<std::uint16_t> add_flow_rule(const wire::FlowRule&) { return tl::unexpected(can_steer_flows().error()); }
+  /// Once it has returned, RSS places what arrives of the flow. ENOENT: there is no such rule.
+  [[nodiscard]] virtual Result<void> remove_flow_rule(std::uint16_t id) {
+    return failure(ENOENT, "there is no flow rule " + std::to_string(id));
   }
 
   /// The driver's extended statistics, by the driver's names. Control thread only.

@@ -27,7 +27,10 @@ struct LcoreActions {
     net_rx_action(lcore.softnet_, lcore.env_, lcore.clock_, burst_done, &lcore);
     lcore.parts.receive->wake_targets();
   }
-  static void tasklet(Lcore& lcore) { lcore.worked_ |= lcore.control_.run(); }
+  static void tasklet(Lcore& lcore) {
+    lcore.env_.now = lcore.clock_.now();  // who asks may go by what has arrived until now
+    lcore.worked_ |= lcore.control_.run();
+  }
   static void open() {
     static std::once_flag once;
     std::call_once(once, [] {

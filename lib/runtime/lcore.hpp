@@ -5,6 +5,7 @@
 #include <millrace/runtime/backlog.hpp>
 #include <millrace/runtime/clock.hpp>
 #include <millrace/runtime/event_set.hpp>
+#include <millrace/runtime/flow_rules.hpp>
 #include <millrace/runtime/hand_over.hpp>
 #include <millrace/runtime/inbox.hpp>
 #include <millrace/runtime/rcu.hpp>
@@ -28,6 +29,7 @@ struct LcoreParts {
   std::unique_ptr<timer::Wheel> wheel;
   std::unique_ptr<HandOver> hand_over;
   std::unique_ptr<steer::Steer> steer;
+  std::unique_ptr<FlowRules> flow_rules;
   std::vector<std::unique_ptr<socket::Stack>> stacks;
   std::vector<socket::Stack*> stack_by_ifindex;
   std::vector<std::unique_ptr<TxPath>> tx_paths;      ///< by ifindex; null where the lcore has none

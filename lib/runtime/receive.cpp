@@ -49,6 +49,7 @@ void Receive::bring(pkt::Packet packet, steer::Steer::Choice to) {
       return hold({env_.lcore}, std::move(packet));
     }
     to = steer_.choose(env_, packet);
+    if (to.is_parked) return park(std::move(packet));
   }
   // What this lcore has queued for itself goes first, or the packet could overtake one of its flow (receive_path F8).
   if (to.lcore == env_.lcore && own_queue_is_drained()) {
@@ -77,8 +78,21 @@ void Receive::netif_rx(pkt::Packet packet) {
   packet.meta().rx_time = env_.now;
   if (is_neighbor_message(packet)) copy_to_other_lcores(packet);
   const steer::Steer::Choice to = steer_.choose(env_, packet);
+  if (to.is_parked) return park(std::move(packet));
   waiting_[to.lcore] = wiring_.rings.waiting(to.lcore);
   enqueue_to_backlog(to, std::move(packet));
+}
+
+void Receive::park(pkt::Packet packet) {
+  if (parked_.size() > limits_.netdev_max_backlog) return refuse(std::move(packet), stats::DropReason::backlog_full);
+  env_.stats->steer.add(stats::Steer::arfs_waits);
+  parked_.push_back(std::move(packet));
+}
+
+void Receive::unpark() {
+  steer_.end_switches();
+  pkt::PacketList again(std::move(parked_));
+  steer(again);
 }
 
 void Receive::enqueue_to_backlog(const steer::Steer::Choice& to, pkt::Packet packet) {

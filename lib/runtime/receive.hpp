@@ -45,6 +45,8 @@ class Receive {
   [[nodiscard]] bool leads_elsewhere(const pkt::Packet& packet) const { return steer_.leads_elsewhere(env_, packet); }
   /// __netif_receive_skb_core(): one packet, for this lcore's stack. Verifies first what GRO merged unseen (receive_path X21).
   void netif_receive(pkt::Packet packet);
+  /// The flows that were changing their rx queue have done so: what waited for that is steered, in order (receive_path F9).
+  void unpark();
   /// net_rps_action_and_irq_enable(): wakes the sleeping lcores that were given packets since the last call.
   void wake_targets();
   /// The pass goes on with that stage.
@@ -66,6 +68,7 @@ class Receive {
   void deliver_held();
   void bring(pkt::Packet packet, steer::Steer::Choice to);
   void enqueue_to_backlog(const steer::Steer::Choice& to, pkt::Packet packet);
+  void park(pkt::Packet packet);
   void refuse(pkt::Packet packet, stats::DropReason reason);
   [[nodiscard]] bool is_over_flow_limit(const pkt::Packet& packet, std::uint32_t waiting);
   void copy_to_other_lcores(const pkt::Packet& packet);
@@ -83,6 +86,7 @@ class Receive {
   pkt::PacketList held_;                // for this lcore, while the rest of the burst is steered
   std::vector<std::uint32_t> waiting_;  // per target: its backlog as last seen, plus what we added since
   std::vector<bool> to_wake_;
+  pkt::PacketList parked_;              // until their flows have changed their rx queue
   std::vector<stats::DevCoreStats> core_stats_;  // by ifindex
 };
 

@@ -83,6 +83,7 @@ void RxPoller::configure_gro(Env& env, const gro::Config& config) {
 
 void RxPoller::take_waiting(Env& env, int waiting) {
   constexpr int most_descriptors = 32768;
+  take_burst(env);  // what unmasking has found
   for (int left = waiting >= 0 ? waiting : most_descriptors; left > 0;) {
     const auto asked = static_cast<std::uint16_t>(std::min<int>(rx_burst, left));
     const std::uint16_t n = wiring_.queue.receive(env, burst_, asked);

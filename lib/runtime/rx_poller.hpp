@@ -36,8 +36,8 @@ class RxPoller final : public poll::Napi, private gro::Destination {
   [[nodiscard]] const RxInterrupt& interrupt() const { return interrupt_; }
   /// Masks the interrupt and passes up whatever it holds: for the end of the lcore's life, or of its time on it.
   void drain(Env& env);
-  /// Takes and passes up what waits in the device's queue, `waiting` packets, or, if negative, until there is no more: of a
-  /// queue that was released.
+  /// Takes and passes up what it holds and what waits in the device's queue, `waiting` packets, or, if negative, until there
+  /// is no more. Not from a poll.
   void take_waiting(Env& env, int waiting);
   /// GRO's settings from now on; what it holds goes up first.
   void configure_gro(Env& env, const gro::Config& config);

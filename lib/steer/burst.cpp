@@ -68,13 +68,14 @@ class Steer::Pass {
     const OwnerHash& hash = directory_.hash();
     const bool follows = queue_ != nullptr && queue_->flows.is_on();
     const std::uint16_t stack = steer_.stack_of(packets_[0]->meta);
+    const std::uint64_t hash_flag = queue_ != nullptr && steer_.interfaces_[packets_[0]->meta.ifindex].ntuple ? 0 : pkt::flag::rx_rss_hash;
     std::uint32_t known = 0;
     for (std::size_t i = 0; i < packets_.size(); ++i) {
       const pkt::Meta& meta = packets_[i]->meta;
       if (meta.payload_offset == 0 || (follows && meta.l4_proto == wire::ip_proto::udp) || !read(*packets_[i], stack, i)) continue;
       probes_[i].hash = hash(probes_[i].words);
       known |= 1u << i;
-      has_port_hash_ |= static_cast<std::uint32_t>((packets_[i]->ol_flags & pkt::flag::rx_rss_hash) != 0) << i;
+      has_port_hash_ |= static_cast<std::uint32_t>((packets_[i]->ol_flags & hash_flag) != 0) << i;
     }
     return known;
   }
@@ -188,6 +189,10 @@ void Steer::choose(Env& env, std::span<pkt::Mbuf* const> packets, Choice* choice
   if (directory_.size() == 1) {
     std::fill_n(choices, packets.size(), Choice{env.lcore});
     return env.stats->steer.add(stats::Steer::local, packets.size());
+  }
+  if (!switches_.empty()) {  // rare and soon over
+    std::fill_n(choices, packets.size(), Choice{undecided});
+    return;
   }
   for (std::size_t done = 0; done < packets.size();) {
     const pkt::Meta& first = packets[done]->meta;

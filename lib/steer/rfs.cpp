@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The two tables of receive flow steering. Called by Steer (look up, move) and by sockets (record); calls nothing.
-// net/core/dev.c, include/net/rps.h; receive_path F7, F8.
+// net/core/dev.c, include/net/rps.h; receive_path F7, F8, F9.
 #include <millrace/steer/rfs.hpp>
 
+#include <algorithm>
 #include <bit>
 #include <cerrno>
 #include <cstdlib>
@@ -36,6 +37,26 @@ std::optional<LcoreId> SockFlows::desired(std::uint32_t hash) const {
   return static_cast<LcoreId>((entry & lcore_bits) - 1);
 }
 
-DevFlows::DevFlows(std::uint32_t entries) : flows_(entries != 0 ? std::bit_ceil(entries) : 0) {}
+DevFlows::DevFlows(std::uint32_t entries)
+    : flows_(entries != 0 ? std::bit_ceil(entries) : 0), shift_(32u - static_cast<unsigned>(std::countr_zero(std::bit_ceil(std::max(entries, 1u))))) {}
+
+bool DevFlows::may_have(std::uint32_t hash, const HandOver& hand_over) const {
+  const DevFlow& entry = at(hash);
+  return entry.hash == hash || (entry.is_drained(hand_over) && (entry.filter == no_filter || is_idle(entry, hand_over)));
+}
+
+void DevFlows::take_rule(const Filter& filter, LcoreId here, const HandOver& hand_over) {
+  rules_.push_back(filter);
+  if (!may_have(filter.hash, hand_over)) return;
+  at(filter.hash) = {.hash = filter.hash, .last_qtail = hand_over.queued(here), .lcore = here, .filter = filter.id};
+}
+
+void DevFlows::lose_rule(std::uint16_t id) {
+  const auto rule = std::find_if(rules_.begin(), rules_.end(), [id](const Filter& filter) { return filter.id == id; });
+  if (rule == rules_.end()) return;
+  DevFlow& entry = at(rule->hash);
+  if (entry.filter == id) entry.filter = no_filter;
+  rules_.erase(rule);
+}
 
 }  // namespace millrace::steer

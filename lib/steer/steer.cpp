@@ -158,7 +158,7 @@ void Steer::set_rps_flow_cnt(std::uint16_t ifindex, std::uint16_t rx_queue, std:
 }
 
 std::uint32_t Steer::count_hash(Env& env, const pkt::Packet& packet, const Flow& flow) const {
-  const bool from_port = has_port_hash(packet, flow);
+  const bool from_port = has_port_hash(packet, flow) && !interfaces_[packet.meta().ifindex].ntuple;
   env.stats->steer.add(from_port ? stats::Steer::hash_hardware : stats::Steer::hash_software);
   return from_port ? not_zero(packet.mbuf().rss_hash) : flow_hash(flow.key, toeplitz_);
 }
@@ -200,8 +200,8 @@ Steer::Decision Steer::follow(Env& env, pkt::Packet& packet, const Flow& flow, Q
 
   DevFlow& entry = queue.flows.at(hash);
   if (entry.hash != hash) {
-    // Another flow's, of which packets are under way, keeps it. This one stays where it went without an entry.
-    if (!entry.is_drained(*hand_over_)) return plain();
+    // Another flow's, of which packets are under way or a rule is in use, keeps it. This one stays where it went without.
+    if (!queue.flows.may_have(hash, *hand_over_)) return plain();
     const LcoreId went_to = plain().lcore;
     entry = {.hash = hash, .last_qtail = hand_over_->queued(went_to), .lcore = went_to};
   }
@@ -210,9 +210,14 @@ Steer::Decision Steer::follow(Env& env, pkt::Packet& packet, const Flow& flow, Q
     // Where no socket is any more nothing waits to be delivered in order.
     const bool may_move = entry.is_drained(*hand_over_) || !(owns(entry.lcore, flow.key) || directory_.bound(flow.key, entry.lcore) == entry.lcore);
     env.stats->steer.add(may_move ? stats::Steer::rfs_moves : stats::Steer::rfs_waits);
-    if (may_move) entry = {.hash = hash, .last_qtail = hand_over_->delivered(wanted.lcore), .lcore = wanted.lcore};
+    if (may_move) {
+      entry.last_qtail = hand_over_->delivered(wanted.lcore);
+      entry.lcore = wanted.lcore;
+      entry.asked = false;
+    }
     wanted.lcore = entry.lcore;
   }
+  if (is_read && entry.lcore == *desired && entry.lcore != local && !entry.asked) ask_for_rule(packet, flow, entry);
   wanted.flow = &entry;
   return wanted;
 }
@@ -224,6 +229,7 @@ Steer::Choice Steer::choose(Env& env, pkt::Packet& packet) {
     const pkt::Meta& meta = packet.meta();
     const std::optional<Flow> flow = read_flow(packet, stack_of(meta));
     Queue* const queue = find_queue(meta);
+    if (!switches_.empty() && flow && is_parked(meta, *flow)) return {.lcore = local, .is_parked = true};
     if (!flow || !flow->is_exact) {
       decision = {suggest(env, packet, flow, queue), stats::Steer::rps};
     } else if (queue != nullptr && queue->flows.is_on() && hand_over_ != nullptr && flow->key.proto == wire::ip_proto::udp && !flow->is_quoted) {
@@ -235,7 +241,7 @@ Steer::Choice Steer::choose(Env& env, pkt::Packet& packet) {
     }
   }
   env.stats->steer.add(decision.lcore == local ? stats::Steer::local : decision.why);
-  return {decision.lcore, decision.flow};
+  return {.lcore = decision.lcore, .flow = decision.flow};
 }
 
 bool Steer::leads_elsewhere(const Env& env, const pkt::Packet& packet) const {

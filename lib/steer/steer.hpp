@@ -3,6 +3,7 @@
 
 #include <millrace/base/rcu_pointer.hpp>
 #include <millrace/env/env.hpp>
+#include <millrace/steer/arfs.hpp>
 #include <millrace/steer/flow_table.hpp>
 #include <millrace/steer/rfs.hpp>
 #include <millrace/steer/rps_map.hpp>
@@ -78,6 +79,7 @@ class Steer {
   struct Choice {
     LcoreId lcore;
     DevFlow* flow = nullptr;
+    bool is_parked = false;  ///< it is to be asked for again when end_switches() was called (receive_path F9)
   };
 
   /// All are borrowed and outlive this. Without `hand_over` there is no RFS.
@@ -92,6 +94,27 @@ class Steer {
   void set_rps_flow_cnt(std::uint16_t ifindex, std::uint16_t rx_queue, std::uint32_t entries);
   /// Set-up: where the engine's rps_sock_flow_entries are, whenever there is such a table; without one RFS is off.
   void set_sock_flows(const RcuPointer<SockFlows>& flows) { sock_flows_ = &flows; }
+
+  // aRFS (receive_path F9). Each is called on the lcore, but for the first.
+
+  /// Set-up: where it asks for flow rules; without, it never does.
+  void set_rule_requests(RuleRequests& requests) { requests_ = &requests; }
+  /// ethtool -K ntuple: where RFS hands a flow of the port over, a rule is asked for. The port's own hash does not count
+  /// then, for a device may give none to what a rule has brought. Off when never called.
+  void set_ntuple(std::uint16_t ifindex, bool on) { interface(ifindex).ntuple = on; }
+  /// Whether the table of that queue has room for a flow that a rule is to bring there.
+  [[nodiscard]] bool has_room_for_rule(std::uint16_t ifindex, std::uint16_t rx_queue, std::uint32_t hash);
+  /// The rule is there, and nothing of the flow is under way.
+  void take_rule(std::uint16_t ifindex, std::uint16_t rx_queue, const Filter& filter, LcoreId here);
+  /// The rule is gone from that queue.
+  void lose_rule(std::uint16_t ifindex, std::uint16_t rx_queue, std::uint16_t id);
+  /// The rule that was asked for on that queue is gone: it may be asked for again.
+  void forget_asking(std::uint16_t ifindex, std::uint16_t rx_queue, std::uint32_t hash);
+  /// A flow changes its queue: its packets are parked from now on, until all such changes have ended.
+  void begin(const Switch& change) { switches_.push_back(change); }
+  void end_switches() { switches_.clear(); }
+  /// Asks for the end of rules that nothing uses any more. Returns whether any rule is left to be looked at.
+  bool expire_rules();
 
   /// For a packet that env.lcore received, dissected, with Meta's offsets, ifindex and rx_queue set. Counts local,
   /// owner, bound, rps or rfs, and the kind of hash when one was needed. Where RFS is on the packet has the hash of its
@@ -118,6 +141,7 @@ class Steer {
   };
   struct Interface {
     std::uint16_t stack = 0;
+    bool ntuple = false;
     std::vector<Queue> queues;  ///< by rx queue
   };
   class Pass;
@@ -137,6 +161,8 @@ class Steer {
   [[nodiscard]] Decision settle(LcoreId local, const Flow& flow, LcoreId suggested) const;
   [[nodiscard]] Decision without_owner(const FlowKey& key, LcoreId suggested) const;
   [[nodiscard]] Decision follow(Env& env, pkt::Packet& packet, const Flow& flow, Queue& queue);
+  void ask_for_rule(const pkt::Packet& packet, const Flow& flow, DevFlow& entry);
+  [[nodiscard]] bool is_parked(const pkt::Meta& meta, const Flow& flow) const;
   [[nodiscard]] bool owns(LcoreId lcore, const FlowKey& key) const {
     return directory_.is_online(lcore) && directory_.table(lcore)->contains(key);
   }
@@ -145,6 +171,8 @@ class Steer {
   const Toeplitz& toeplitz_;
   const HandOver* hand_over_;
   const RcuPointer<SockFlows>* sock_flows_ = nullptr;
+  RuleRequests* requests_ = nullptr;
+  std::vector<Switch> switches_;
   std::vector<Interface> interfaces_;  // by ifindex
 };
 

@@ -2,6 +2,7 @@
 // The ethdev port over DPDK's TAP driver, with the Linux kernel as the other side, in a network namespace of this
 // process's own. Needs root; skipped without.
 #include "drivers/ethdev/ethdev_port.hpp"
+#include "drivers/ethdev/flow_rule.hpp"
 
 #include <millrace/base/byte_order.hpp>
 #include <millrace/runtime/eal.hpp>
@@ -9,6 +10,8 @@
 #include "tests/interop/port_host.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/netns.hpp"
+
+#include <rte_ethdev.h>
 
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -281,4 +284,50 @@ TEST_CASE("without CAP_NET_ADMIN the error says what to do, and nothing else is 
   char text[256];
   CHECK(read(noise[0], text, sizeof text) == 0);
   close(noise[0]);
+}
+
+TEST_CASE("F9: the TAP driver understands flow rules; the kernel brings a flow to its queue, or the port says that it cannot") {
+  Host host;
+  ethdev::Options options = tap(host);
+  options.rx_queues = options.tx_queues = 4;
+  auto port = open_tap(options);
+  PacketSocket kernel(KernelInterface("mr0"));
+  FlowKey flow{.local = IpAddress::v4(10, 77, 0, 2), .remote = IpAddress::v4(10, 77, 0, 1), .local_port = 2000, .remote_port = 1000, .stack = 0, .proto = 17, .bound = 0};
+
+  // The driver reads the rule before it asks the kernel.
+  std::uint16_t id = 0;
+  REQUIRE(rte_eth_dev_get_port_by_name("net_tap0", &id) == 0);
+  const auto validate = [&](const wire::FlowRule& rule) {
+    const ethdev::FlowSpec spec(rule);
+    return rte_flow_validate(id, &spec.attr(), spec.pattern(), spec.actions(), nullptr);
+  };
+  FlowKey flow6 = flow;
+  flow6.local = *IpAddress::parse("fd00:77::2");
+  flow6.remote = *IpAddress::parse("fd00:77::1");
+  flow6.proto = 6;
+  CHECK(validate({flow, 3}) == 0);
+  CHECK(validate({flow6, 3}) == 0);
+  CHECK(validate({flow, 4}) != 0);
+
+  // Whether the kernel can depends on its traffic control: cls_flower, act_skbedit, sch_multiq.
+  const auto can = port->can_steer_flows();
+  if (!can) {
+    CHECK(can.error().message.find("the device refuses the flow rule: ") == 0);
+    CHECK(can.error().message.find("Kernel too old for flower support") != std::string::npos);
+    WARN(can.error().message);
+    return;
+  }
+  const auto queue_of = [&] {
+    kernel.send(RawFrame{.payload = 18, .source_port = 1000, .source = KernelInterface("mr0").mac(), .destination = port->info().mac}.bytes());
+    pkt::Packet got = host.receive(*port);
+    REQUIRE(got);
+    const std::uint16_t queue = got.meta().rx_queue;
+    pkt::consume(std::move(got));
+    return queue;
+  };
+  const auto other = static_cast<std::uint16_t>((queue_of() + 1) % 4);
+  const auto rule = port->add_flow_rule({flow, other});
+  REQUIRE(rule);
+  for (int i = 0; i < 10; ++i) CHECK(queue_of() == other);
+  CHECK(port->remove_flow_rule(*rule));
 }

@@ -86,16 +86,18 @@ seed: 0xffffffffffffffff
   CHECK(c.seed == ~std::uint64_t{0});
 }
 
-TEST_CASE("F1, F2, F3, F10, F23: the keys of RSS and of tx queues reach their fields") {
+TEST_CASE("F1, F2, F3, F9, F10, F23: the keys of RSS, ntuple and tx queues reach their fields") {
   const Config c = config_of(R"(
 lcores: 2
 ports:
-  - {name: a, rx_queues: 2, rss: {key: symmetric, fields: {udp4: sd, tcp6: sdfn}, weights: [3, 1]}, tx_queues: 2, xps_cpus: ["2", "1"], tx_handoff: no}
+  - {name: a, rx_queues: 2, rss: {key: symmetric, fields: {udp4: sd, tcp6: sdfn}, weights: [3, 1]}, tx_queues: 2, xps_cpus: ["2", "1"], tx_handoff: no, ntuple: yes}
   - {name: b, rss: {key: "6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a", equal: 1}}
 )");
   CHECK(c.ports[0].rss == Rss{{}, true, wire::RssFields{.udp4 = false}, 0, {3, 1}});
   CHECK(c.ports[0].xps_cpus == std::vector<LcoreMask>{LcoreMask(2), LcoreMask(1)});
   CHECK_FALSE(c.ports[0].tx_handoff);
+  CHECK(c.ports[0].ntuple);
+  CHECK_FALSE(c.ports[1].ntuple);
   CHECK(c.ports[1].rss == Rss{.key = wire::symmetric_rss_key(40), .equal = 1});
   CHECK(c.ports[1].tx_handoff);
   const Loaded bad = parse_yaml("ports: [{name: a, rss: {key: 6d5a, fields: {udp4: sdf}}}]", "t");

@@ -38,6 +38,7 @@ TEST_CASE("ports: each impossible value is the one problem") {
       {"zero mac", [](Config& c) { c.ports[0].mac = MacAddress{}; }, "ports[0].mac", "zero"},
       {"mac twice", [](Config& c) { c.ports[1].mac = c.ports[0].mac; }, "ports[1].mac", "ports[0].mac already"},
       {"rfs", [](Config& c) { c.ports[0].rps_flow_cnt = (1 << 20) + 1; }, "ports[0].rps_flow_cnt", "0..1048576"},
+      {"rules for one queue", [](Config& c) { c.ports[0].ntuple = true; }, "ports[0].ntuple", "there is one; raise rx_queues"},
       {"rps", [](Config& c) { c.ports[0].rps_cpus = LcoreMask(4); }, "ports[0].rps_cpus", "absent lcores; there are 2"},
       {"queue map", [](Config& c) { c.ports[1].rx_lcores = {0}; }, "ports[1].rx_lcores", "each of the 2 rx_queues"},
       {"queue's lcore",

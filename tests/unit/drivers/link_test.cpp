@@ -7,6 +7,7 @@
 #include "tests/support/eal.hpp"
 #include "tests/support/raw_frame.hpp"
 
+#include <cerrno>
 #include <thread>
 
 using namespace millrace;
@@ -382,4 +383,66 @@ TEST_CASE("the two ends may be driven by two threads") {
   }
   echo.join();
   CHECK(ordered);
+}
+
+TEST_CASE("F9: a flow rule brings a flow to its queue, before RSS and without a hash; the table is bounded; gone is gone") {
+  Host host;
+  sim::LinkOptions options;
+  options.b.queues = 4;
+  options.b.flow_rules = 2;
+  sim::Link link(options);
+  auto port = link.open(End::b);
+  REQUIRE(port->can_steer_flows());
+  const auto flow = [](std::uint16_t source_port, bool v6 = false, std::uint8_t proto = 17) {
+    const auto address = [v6](std::uint8_t n) { return v6 ? *IpAddress::parse("fd00:77::" + std::to_string(n)) : IpAddress::v4(10, 77, 0, n); };
+    return FlowKey{.local = address(2), .remote = address(1), .local_port = 2000, .remote_port = source_port, .stack = 3, .proto = proto, .bound = 0};
+  };
+  const auto queue_of = [&](const RawFrame& frame) {
+    link.inject(End::a, start, frame.bytes());
+    for (std::uint16_t queue = 0; queue < 4; ++queue) {
+      pkt::Packet packet = receive(host, *port, queue);
+      if (!packet) continue;
+      const bool has_hash = (packet.mbuf().ol_flags & pkt::flag::rx_rss_hash) != 0;
+      pkt::consume(std::move(packet));
+      return std::pair{queue, has_hash};
+    }
+    FAIL("no queue has it");
+    return std::pair{std::uint16_t{0}, false};
+  };
+  const RawFrame first{.source_port = 1000};
+  const RawFrame second{.v6 = true, .proto = 6, .source_port = 1000};
+  const auto by_rss = queue_of(first);
+  CHECK(by_rss.second);
+  const auto other = static_cast<std::uint16_t>((by_rss.first + 1) % 4);
+  const auto id = port->add_flow_rule({flow(1000), other});
+  REQUIRE(id);
+  CHECK(queue_of(first) == std::pair{other, false});
+  CHECK(queue_of({.proto = 6, .source_port = 1000}).second);  // not TCP
+  CHECK(port->add_flow_rule({flow(1000), 0}).error().code == EEXIST);
+  CHECK(port->add_flow_rule({flow(1001), 4}).error().code == EINVAL);
+  const auto v6_queue = static_cast<std::uint16_t>((queue_of(second).first + 1) % 4);
+  const auto id6 = port->add_flow_rule({flow(1000, true, 6), v6_queue});
+  REQUIRE(id6);
+  CHECK(*id6 != *id);
+  CHECK(queue_of(second) == std::pair{v6_queue, false});
+  const auto full = port->add_flow_rule({flow(1002), 0});
+  REQUIRE_FALSE(full);
+  CHECK(full.error().code == ENOSPC);
+  CHECK(full.error().message == "the device's 2 flow rules are all in use");
+  REQUIRE(port->remove_flow_rule(*id));
+  CHECK(queue_of(first) == by_rss);
+  CHECK(port->remove_flow_rule(*id).error().code == ENOENT);
+  CHECK(port->add_flow_rule({flow(1002), 0}));
+}
+
+TEST_CASE("F9: a sim port without room for flow rules says that it takes none") {
+  sim::LinkOptions options;
+  options.b.flow_rules = 0;
+  sim::Link link(options);
+  auto port = link.open(End::b);
+  const auto can = port->can_steer_flows();
+  REQUIRE_FALSE(can);
+  CHECK(can.error().code == EOPNOTSUPP);
+  CHECK(can.error().message.find("takes no flow rules; leave ntuple off") != std::string::npos);
+  CHECK(port->add_flow_rule({}).error().code == EOPNOTSUPP);
 }

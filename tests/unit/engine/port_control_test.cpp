@@ -451,7 +451,7 @@ TEST_CASE("F19: without steering one lcore has all; RPS spreads; RFS spreads so 
   const Seen rps = run(0xf, 0);
   for (const int count : rps.by_lcore) CHECK(count >= total / 16);
   CHECK(rps.at_its_reader < total / 2);
-  const Seen rfs = run(0xf, 256);
+  const Seen rfs = run(0xf, 1024);
   CHECK(rfs.by_lcore == std::array<int, 4>{total / 4, total / 4, total / 4, total / 4});
   CHECK(rfs.at_its_reader == total);
 }

@@ -224,6 +224,40 @@ TEST_CASE("every lcore hears ARP; only the receiving one may answer") {
   pkt::consume(pkt::Packet::adopt(copy));
 }
 
+TEST_CASE("F9: what is parked goes up before what comes behind it; no more than netdev_max_backlog admits is parked") {
+  test::TwoLcores lcores;
+  const auto flow = [](std::uint16_t port) {
+    return FlowKey{.local = IpAddress::v4(10, 77, 0, 2), .remote = IpAddress::v4(10, 77, 0, 1), .local_port = 2000, .remote_port = port, .stack = 0, .proto = 17, .bound = 0};
+  };
+  const auto send = [&](std::uint16_t port, int packets) {
+    pkt::PacketList up;
+    for (int i = 0; i < packets; ++i) up.push_back(lcores.a.packet({.source_port = port}));
+    lcores.a.receive.steer(up);
+  };
+  lcores.a.steer.set_rps(1, 0, *steer::RpsMap::parse("2"));
+  lcores.a.steer.begin({.flow = flow(5), .ifindex = 1, .rx_queue = 0, .comes = true});
+  send(5, 3);
+  lcores.a.receive.netif_rx(lcores.a.packet({.source_port = 5}));
+  CHECK(lcores.rings.waiting(0, 1) == 0);
+  send(6, 2);
+  CHECK(lcores.rings.waiting(0, 1) == 2);
+  CHECK(lcores.a.lcore.stats.steer[stats::Steer::arfs_waits] == 4);
+  CHECK(lcores.a.lcore.stats.steer[stats::Steer::rps] == 2);
+  lcores.a.receive.unpark();
+  send(5, 1);
+  CHECK(lcores.rings.waiting(0, 1) == 7);
+  CHECK(lcores.a.lcore.stats.steer[stats::Steer::arfs_waits] == 4);
+  drain(lcores);
+
+  lcores.a.limits.netdev_max_backlog = 50;
+  lcores.a.steer.begin({.flow = flow(5), .ifindex = 1, .rx_queue = 0, .comes = true});
+  send(5, 60);
+  CHECK(lcores.a.lcore.stats.drop[stats::DropReason::backlog_full] == 9);
+  lcores.a.receive.unpark();
+  CHECK(lcores.rings.waiting(0, 1) == 51);
+  drain(lcores);
+}
+
 namespace {
 
 /// An lcore that steers the packets of 64 UDP flows, for each of which four lcores have a socket, and workers which the

@@ -4,6 +4,7 @@
 #include "tests/support/catch.hpp"
 
 #include <array>
+#include <set>
 
 using namespace millrace::steer;
 
@@ -62,6 +63,16 @@ TEST_CASE("F7: rps_flow_cnt is rounded up to a power of two; 0 is off") {
   CHECK_FALSE(DevFlows(0).is_on());
   DevFlows flows(5);
   CHECK(flows.is_on());
-  CHECK(&flows.at(1) == &flows.at(9));
-  CHECK(&flows.at(1) != &flows.at(5));
+  std::set<const DevFlow*> entries;
+  for (std::uint32_t hash = 1; hash <= 64; ++hash) entries.insert(&flows.at(hash));
+  CHECK(entries.size() == 8);
+  DevFlows one(1);
+  CHECK(&one.at(1) == &one.at(0xffffffff));
+}
+
+TEST_CASE("F7: the flows that RSS brings to one queue, equal in their low bits, use all of its table") {
+  DevFlows flows(256);
+  std::set<const DevFlow*> entries;
+  for (std::uint32_t i = 0; i < 256; ++i) entries.insert(&flows.at(i << 7 | 5));
+  CHECK(entries.size() > 128);
 }
