@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // B5, the idle engine: its share of a core, and the time from a call or a packet to the lcore that handles it, beside
-// the bare machine's busy loop and eventfd. Called by port_cost.cpp; calls Engine.
+// the bare machine's busy loop and eventfd. The TAP device, which has rx interrupts, is in a network namespace of this
+// process's own. Called by port_cost.cpp; calls Engine.
 #include "tests/bench/port_idle.hpp"
 
 #include "tests/bench/bare_loop.hpp"
 #include "tests/bench/port_ring.hpp"
 #include "tests/bench/statistics.hpp"
 #include "tests/bench/timing.hpp"
+#include "tests/support/netns.hpp"
 #include "tests/support/raw_frame.hpp"
 
 #include <millrace/engine/engine.hpp>
@@ -15,11 +17,15 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <netinet/in.h>
+#include <optional>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdexcept>
+#include <string>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <thread>
 #include <time.h>
 #include <unistd.h>
@@ -54,8 +60,13 @@ class BothCpus {
   cpu_set_t before_;
 };
 
+/// Where the engine and the kernel meet on the TAP device.
+const char* const tap_name = "mrbench0";
+const IpAddress tap_here = IpAddress::v4(10, 78, 0, 2);
+const IpAddress tap_kernel = IpAddress::v4(10, 78, 0, 1);
+
 /// An engine whose lcore runs on `cpu`.
-std::unique_ptr<Engine> start_engine(unsigned cpu) {
+std::unique_ptr<Engine> start_engine(unsigned cpu, bool has_tap) {
   Config config;
   config.seed = 1;
   config.eal.pool_packets = 2048;
@@ -66,6 +77,10 @@ std::unique_ptr<Engine> start_engine(unsigned cpu) {
       {.name = "bench",
        .interfaces = {{.port = "sim", .name = "eth0", .addresses = {{IpAddress::v4(10, 77, 0, 2), 24}}}},
        .routes = {}});
+  if (has_tap) {
+    config.ports.push_back({.name = "tap", .driver = config::PortDriver::tap, .iface = tap_name});
+    config.stacks[0].interfaces.push_back({.port = "tap", .name = "eth1", .addresses = {{tap_here, 24}}});
+  }
   auto engine = Engine::create(config);
   if (!engine) throw std::runtime_error(engine.error().message);
   if (const auto started = (*engine)->start(); !started) throw std::runtime_error(started.error().message);
@@ -88,7 +103,9 @@ double percent_of_core(clockid_t clock, F&& f) {
   return 100 * cpu / std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-void idle_cost(Bench& bench) {
+std::string idle_name(bool has_tap) { return std::string("idle:engine,lcores:1,ports:") + (has_tap ? "3,tap:1" : "2"); }
+
+void idle_cost(Bench& bench, bool has_tap) {
   // The whole process is looked at: this thread sleeps, so what is used is the lcore's.
   const double ours = percent_of_core(CLOCK_PROCESS_CPUTIME_ID, [] { std::this_thread::sleep_for(idle_time); });
   PortRing ring;
@@ -96,7 +113,7 @@ void idle_cost(Bench& bench) {
   const double busy = percent_of_core(CLOCK_THREAD_CPUTIME_ID,
                                       [&] { peer::bare_poll(ring.port_id(), static_cast<std::uint64_t>(ticks)); });
   bench.report.figure({.id = "B5",
-                       .name = "idle:engine,lcores:1,ports:2",
+                       .name = idle_name(has_tap),
                        .unit = "pct",
                        .ours = ours,
                        .peer = busy,
@@ -131,9 +148,11 @@ std::vector<double> through_inbox(Engine& engine) {
   });
 }
 
-std::vector<double> through_port(Engine& engine) {
-  static std::atomic<std::uint64_t> read_at{0};
-  const auto bound = engine.bind_udp({IpAddress::v4(10, 77, 0, 2), udp_port}, [](UdpSocket& socket) {
+/// The TSC at which a datagram to that address was read last.
+std::atomic<std::uint64_t> read_at{0};
+
+void bind_reader(Engine& engine, const IpAddress& address) {
+  const auto bound = engine.bind_udp({address, udp_port}, [](UdpSocket& socket) {
     socket.on_readable([](UdpSocket& readable) {
       read_at.store(tsc(), std::memory_order_release);
       std::array<std::uint8_t, 64> bytes;
@@ -143,8 +162,30 @@ std::vector<double> through_port(Engine& engine) {
     });
   });
   if (!bound) throw std::runtime_error(bound.error().message);
+}
+
+std::vector<double> through_port(Engine& engine) {
+  bind_reader(engine, IpAddress::v4(10, 77, 0, 2));
   const std::vector<std::uint8_t> frame = test::RawFrame{.destination_port = udp_port, .destination = mac}.bytes();
   return latencies(read_at, [&] { engine.inject("sim", frame); });
+}
+
+/// A datagram that the kernel sends: its own way through its stack and the device is in the figure.
+std::vector<double> through_tap(Engine& engine) {
+  bind_reader(engine, tap_here);
+  const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(udp_port);
+  to.sin_addr.s_addr = htonl(tap_here.v4_number());
+  const auto send = [&] {
+    if (sendto(fd, "wake", 4, 0, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 4) throw std::runtime_error("sendto");
+  };
+  send();  // the kernel finds its neighbour
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  std::vector<double> all = latencies(read_at, send);
+  close(fd);
+  return all;
 }
 
 /// A thread on `cpu` that sleeps on an eventfd and does nothing else: what the machine itself takes.
@@ -196,13 +237,15 @@ void figures(Bench& bench, const std::string& what, const std::vector<double>& o
 void run_idle(Bench& bench) {
   bench.load.look();
   bench.report.note("");
+  const std::optional<std::string> no_namespace = test::enter_network_namespace();
+  const bool has_tap = !no_namespace;
+  const auto skip = [&](const std::string& name, const std::string& why) {
+    bench.report.figure({.id = "B5", .name = name, .goal = Goal::ours_at_most(name[0] == 'i' ? most_percent : most_ns), .skip = why});
+  };
   if (bench.other_cpu < 0) {
-    for (const char* name : {"idle:engine,lcores:1,ports:2", "wake:inbox,at:p50", "wake:inbox,at:p99",
-                             "wake:port,at:p50", "wake:port,at:p99"})
-      bench.report.figure({.id = "B5",
-                           .name = name,
-                           .goal = Goal::ours_at_most(name[0] == 'i' ? most_percent : most_ns),
-                           .skip = "the lcore needs a CPU of its own, and this process may use one only"});
+    for (const std::string& name : {idle_name(has_tap), std::string("wake:inbox,at:p50"), std::string("wake:inbox,at:p99"), std::string("wake:port,at:p50"),
+                                    std::string("wake:port,at:p99"), std::string("wake:tap,at:p50"), std::string("wake:tap,at:p99")})
+      skip(name, "the lcore needs a CPU of its own, and this process may use one only");
     return;
   }
   const auto cpu = static_cast<unsigned>(bench.other_cpu);
@@ -210,14 +253,23 @@ void run_idle(Bench& bench) {
   std::unique_ptr<Engine> engine;
   {
     const BothCpus wider(bench);
-    engine = start_engine(cpu);
+    engine = start_engine(cpu, has_tap);
   }
-  idle_cost(bench);
+  if (has_tap) {
+    test::KernelInterface kernel(tap_name);
+    kernel.disable_ipv6();
+    kernel.set_up(true);
+    kernel.add_address({tap_kernel, 24});
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  }
+  idle_cost(bench, has_tap);
   figures(bench, "wake:inbox", through_inbox(*engine), bare);
   figures(bench, "wake:port", through_port(*engine), bare);
+  if (has_tap) figures(bench, "wake:tap", through_tap(*engine), bare);
+  else for (const char* name : {"wake:tap,at:p50", "wake:tap,at:p99"}) skip(name, *no_namespace);
   bench.report.note(
       "ns from the call to the lcore's handler; wake:port is a frame on a sim port, which wakes nobody: the lcore's "
-      "next look finds it");
+      "next look finds it; wake:tap is a datagram of the kernel's, which wakes the lcore by the device's interrupt");
   engine->stop();
 }
 
