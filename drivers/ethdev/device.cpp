@@ -7,6 +7,8 @@
 #include "drivers/ethdev/quiet_log.hpp"
 #include "drivers/ethdev/tap.hpp"
 
+#include <millrace/pkt/rx_stamp.hpp>
+
 #include <rte_dev.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
@@ -109,6 +111,8 @@ Result<void> Device::negotiate() {
     tx_offloads_ |= device.tx_offload_capa & RTE_ETH_TX_OFFLOAD_TCP_TSO;
   if (options_.lro)
     if (auto possible = negotiate_lro(device.rx_offload_capa, device.max_lro_pkt_size); !possible) return possible;
+  if (options_.rx_timestamp)
+    if (auto possible = negotiate_stamps(device.rx_offload_capa); !possible) return possible;
   const bool hashes = (device.rx_offload_capa & RTE_ETH_RX_OFFLOAD_RSS_HASH) != 0;
   if (hashes || info_.rx_queues > 1)
     rss_types_ = device.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP);
@@ -138,6 +142,15 @@ Result<void> Device::negotiate() {
     configured_mtu_ = RTE_ETHER_MTU;
   }
   return {};
+}
+
+Result<void> Device::negotiate_stamps(std::uint64_t rx_offload_capa) {
+  if ((rx_offload_capa & RTE_ETH_RX_OFFLOAD_TIMESTAMP) == 0)
+    return failure(EOPNOTSUPP, "port '" + options_.name + "' (" + info_.driver +
+                                   "): the device does not stamp what it receives; leave rx_timestamp out, and use the stamps of our clock");
+  rx_offloads_ |= RTE_ETH_RX_OFFLOAD_TIMESTAMP;
+  info_.offloads.rx_timestamp = true;
+  return pkt::register_rx_stamps();
 }
 
 // Linux's ethtool -K lro on is refused by a device without it, too.

@@ -30,6 +30,7 @@ class Device {
   Result<void> attach();
   Result<void> negotiate();
   Result<void> negotiate_lro(std::uint64_t rx_offload_capa, std::uint32_t max_lro_bytes);
+  Result<void> negotiate_stamps(std::uint64_t rx_offload_capa);
   Result<void> configure();
   Result<void> set_up_queues();
   Result<void> set_mtu();

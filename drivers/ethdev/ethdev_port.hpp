@@ -26,6 +26,7 @@ struct Options {
   std::uint16_t mtu = 1500;
   bool tso = true;   ///< let the device cut TCP segments, if it can
   bool lro = false;  ///< have the device merge received TCP segments; EOPNOTSUPP if it cannot
+  bool rx_timestamp = false;  ///< have the device stamp what it receives; EOPNOTSUPP if it cannot
   /// Rx interrupts for every queue: not asked for, used if the device has them, or needed.
   enum class Interrupts : std::uint8_t { off, if_possible, needed } interrupts = Interrupts::off;
   bool checksum_offload = true;  ///< false: all checksums in software, whatever the device offers

@@ -3,6 +3,7 @@
 // poll loop through port::RxQueue and TxQueue; calls rte_eth_rx_burst, port::prepare and rte_eth_tx_burst.
 #include "drivers/ethdev/queues.hpp"
 
+#include <millrace/pkt/rx_stamp.hpp>
 #include <millrace/port/tx_offload.hpp>
 #include <millrace/wire/dissect.hpp>
 #include <millrace/wire/ethernet.hpp>
@@ -54,6 +55,12 @@ pkt::ChecksumVerdict verdict_of(std::uint64_t ol_flags) {
     case RTE_MBUF_F_RX_L4_CKSUM_NONE: return pkt::ChecksumVerdict::partial;  // both bits: receive_path E10
     default: return pkt::ChecksumVerdict::unknown;
   }
+}
+
+EthdevRx::EthdevRx(std::uint16_t port_id, std::uint16_t queue, std::uint16_t ifindex, const port::Offloads& offloads, int event_fd)
+    : port_id_(port_id), queue_(queue), ifindex_(ifindex), has_verdicts_(offloads.rx_l4_checksum), has_lro_(offloads.rx_lro), event_fd_(event_fd),
+      foreign_flags_(offloads.rx_timestamp ? 0 : pkt::rx_stamp_flag()) {
+  pass_hash_on(false);
 }
 
 std::uint16_t EthdevRx::receive(Env& env, pkt::Burst& burst, std::uint16_t budget) {

@@ -13,15 +13,14 @@ namespace millrace::ethdev {
 class EthdevRx final : public port::RxQueue {
  public:
   /// `event_fd`: the queue's interrupt, or -1.
-  EthdevRx(std::uint16_t port_id, std::uint16_t queue, std::uint16_t ifindex, const port::Offloads& offloads, int event_fd = -1)
-      : port_id_(port_id), queue_(queue), ifindex_(ifindex), has_verdicts_(offloads.rx_l4_checksum), has_lro_(offloads.rx_lro), event_fd_(event_fd) {}
+  EthdevRx(std::uint16_t port_id, std::uint16_t queue, std::uint16_t ifindex, const port::Offloads& offloads, int event_fd = -1);
   std::uint16_t receive(Env& env, pkt::Burst& burst, std::uint16_t budget) override;
   int event_fd() const override { return event_fd_; }
   void arm() override;
   void disarm() override;
   int waiting() const override;
   /// Whether the hash in what is received from now on is the device's and of use. Any thread.
-  void pass_hash_on(bool on) { kept_flags_.store(on ? ~std::uint64_t{0} : ~pkt::flag::rx_rss_hash, std::memory_order_relaxed); }
+  void pass_hash_on(bool on) { kept_flags_.store(~(foreign_flags_ | (on ? 0 : pkt::flag::rx_rss_hash)), std::memory_order_relaxed); }
 
  private:
   const std::uint16_t port_id_;
@@ -30,7 +29,8 @@ class EthdevRx final : public port::RxQueue {
   const bool has_verdicts_;
   const bool has_lro_;
   const int event_fd_;
-  std::atomic<std::uint64_t> kept_flags_{~pkt::flag::rx_rss_hash};
+  const std::uint64_t foreign_flags_;  // what another port may have left in a buffer that comes in here
+  std::atomic<std::uint64_t> kept_flags_;
 };
 
 /// A transmit queue of a started ethdev; `info` outlives it.

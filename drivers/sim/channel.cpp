@@ -169,9 +169,10 @@ bool Channel::take_any(Instant now, Frame& frame) {
 bool Channel::pop(Instant now, Heap& heap, Frame& frame) {
   if (heap.empty() || heap.front().arrival > now) return false;
   std::pop_heap(heap.begin(), heap.end(), std::greater<>{});
-  const std::uint32_t slot = heap.back().slot;
+  const auto [arrival, order, slot] = heap.back();
   heap.pop_back();
   std::swap(frame, slots_[slot]);
+  frame.arrival = arrival;
   free_.push_back(slot);
   ++stats_.delivered;
   if (watch_) watch_(now, true, frame.bytes);

@@ -52,6 +52,7 @@ struct Frame {
   std::uint16_t final_sum = 0;   ///< and this is what a device that finishes it would write
   std::uint32_t rss_hash = 0;    ///< set by the receiving end, if
   bool has_hash = false;         ///< it hashed the frame by all that tells flows apart
+  Instant arrival{};             ///< when it reached the receiving end; set there
 
   /// Finishes the checksum, as the frame would be seen on a cable.
   void finish_checksum();

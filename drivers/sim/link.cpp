@@ -8,6 +8,7 @@
 
 #include <millrace/base/byte_order.hpp>
 #include <millrace/pkt/pool.hpp>
+#include <millrace/pkt/rx_stamp.hpp>
 #include <millrace/port/tx_offload.hpp>
 
 #include <algorithm>
@@ -28,7 +29,7 @@ Channel make_channel(std::uint64_t seed, const Impairments& impairments, const E
 class SimRx final : public port::RxQueue {
  public:
   SimRx(Channel& channel, const LinkOptions& link, const EndOptions& end, std::uint16_t queue)
-      : channel_(channel), link_(link), ifindex_(end.ifindex), queue_(queue), lro_(end.lro) {}
+      : channel_(channel), link_(link), ifindex_(end.ifindex), queue_(queue), lro_(end.lro), stamps_(end.rx_timestamp) {}
 
   std::uint16_t receive(Env& env, pkt::Burst& burst, std::uint16_t budget) override;
   [[nodiscard]] int waiting() const override { return channel_.waiting(queue_) + (has_next_ ? 1 : 0); }
@@ -44,6 +45,7 @@ class SimRx final : public port::RxQueue {
   const std::uint16_t ifindex_;
   const std::uint16_t queue_;
   const bool lro_;
+  const bool stamps_;
   Frame frame_;
   std::uint16_t segments_ = 1;  // of frame_, each of
   std::uint16_t size_ = 0;      // so many bytes of payload
@@ -111,6 +113,7 @@ std::uint16_t SimRx::receive(Env& env, pkt::Burst& burst, std::uint16_t budget) 
     } else if (link_.offloads.rx_l4_checksum && !frame_.corrupted) {
       meta.checksum = pkt::ChecksumVerdict::good;
     }
+    if (stamps_) pkt::set_rx_stamp(packet.mbuf(), static_cast<std::uint64_t>(frame_.arrival.time_since_epoch().count()));
     if (link_.offloads.rx_hash && frame_.has_hash) {
       packet.mbuf().rss_hash = frame_.rss_hash;
       packet.mbuf().ol_flags |= pkt::flag::rx_rss_hash;
@@ -230,6 +233,7 @@ class SimPort final : public port::Port {
     rules_.resize(own.flow_rules);
     info_.offloads.tx_segmentation.tcp |= own.tso;
     info_.offloads.rx_lro = own.lro;
+    info_.offloads.rx_timestamp = own.rx_timestamp;
     for (std::uint16_t q = 0; q < own.queues; ++q) {
       rx_.push_back(std::make_unique<SimRx>(link.into(end), link.options_, own, q));
     }

@@ -26,6 +26,7 @@ struct EndOptions {
   std::uint16_t queues = 1;   ///< rx queues, 1..16; RSS spreads received flows over them
   std::uint16_t tx_queues = 0;  ///< 0: as many as rx queues
   std::uint16_t mtu = 0;      ///< 0: the link's
+  bool rx_timestamp = false;  ///< it stamps what it receives with the moment of arrival: nanoseconds of env.now's clock
   bool tso = false;           ///< it cuts TCP packets of many segments itself, as the link's offloads may say too
   bool lro = false;           ///< it merges segments of a TCP flow that wait in its queue
   std::uint16_t flow_rules = 128;  ///< flow rules that it has room for; 0: it takes none

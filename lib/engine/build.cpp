@@ -7,6 +7,7 @@
 #include <millrace/engine/options.hpp>
 #include <millrace/engine/rss.hpp>
 #include <millrace/gro/simd.hpp>
+#include <millrace/pkt/rx_stamp.hpp>
 #include <millrace/runtime/eal.hpp>
 #include <millrace/runtime/topology.hpp>
 #include <millrace/wire/checksum.hpp>
@@ -124,6 +125,8 @@ Result<void> Engine::Impl::open_ports(const std::map<std::string, LinkEnd>& link
 Result<std::unique_ptr<port::Port>> Engine::Impl::open_port(std::size_t index, const std::map<std::string, LinkEnd>& links) {
   const config::Port& port = config.ports[index];
   const auto ifindex = static_cast<std::uint16_t>(index + 1);
+  if (port.rx_timestamp)
+    if (Result<void> field = pkt::register_rx_stamps(); !field) return tl::unexpected(field.error());
   if (port.driver == config::PortDriver::sim) {
     LinkEnd end;
     if (const auto found = links.find(port.name); found != links.end()) {

@@ -118,6 +118,7 @@ sim::EndOptions sim_options(const config::Port& port, std::uint16_t ifindex, std
   end.mtu = port.mtu;
   end.tso = port.tso;
   end.lro = port.lro;
+  end.rx_timestamp = port.rx_timestamp;
   return end;
 }
 
@@ -140,6 +141,7 @@ ethdev::Options ethdev_options(const config::Port& port, std::uint16_t ifindex) 
   options.mtu = port.mtu;
   options.tso = port.tso;
   options.lro = port.lro;
+  options.rx_timestamp = port.rx_timestamp;
   using Interrupts = ethdev::Options::Interrupts;
   if (port.rx_mode != config::RxMode::poll)
     options.interrupts = port.rx_mode == config::RxMode::interrupt ? Interrupts::needed : Interrupts::if_possible;

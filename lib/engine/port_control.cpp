@@ -235,6 +235,12 @@ Result<void> PortControl::set_rss(const config::Rss& rss) {
   return impl.respread(index_, rss);
 }
 
+std::int64_t PortControl::so_timestamping() const {
+  using namespace socket::timestamping;
+  const bool hardware = engine_.impl_->ports[index_]->info().offloads.rx_timestamp;
+  return rx_software | software | (hardware ? rx_hardware | raw_hardware : 0);
+}
+
 config::LcoreMask PortControl::xps_cpus(std::uint16_t queue) const {
   const Engine::Impl& impl = *engine_.impl_;
   config::LcoreMask mask;

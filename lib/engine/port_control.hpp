@@ -73,6 +73,10 @@ class PortControl {
   /// ethtool -u: the flow rules that the port has now.
   [[nodiscard]] std::vector<wire::FlowRule> flow_rules() const;
 
+  /// ethtool -T: which of SO_TIMESTAMPING's bits act for what this port receives (socket::timestamping): software stamps
+  /// always, hardware ones where the device stamps (rx_timestamp). Any thread.
+  [[nodiscard]] std::int64_t so_timestamping() const;
+
   /// /sys/class/net/.../queues/tx-N/xps_cpus: the lcores that send by a tx queue. The first of them owns it.
   [[nodiscard]] config::LcoreMask xps_cpus(std::uint16_t queue) const;
 

@@ -16,7 +16,8 @@ int ThreadQueue::set_option(Socket socket, socket::Option option, std::int64_t v
   if (const int refused = socket::check_set(option, slot->kind(), value); refused != 0) return refused;
   switch (option) {
     case Option::timestamp:
-    case Option::timestampns: slot->timestamp.set(option, value != 0); return 0;
+    case Option::timestampns:
+    case Option::timestamping: slot->timestamp.set(option, value); return 0;
     case Option::busy_poll: slot->busy_poll.us = static_cast<std::uint32_t>(value); return 0;
     case Option::busy_poll_budget: slot->busy_poll.budget = static_cast<std::uint16_t>(value); return 0;
     case Option::udp_segment: slot->set[option] = value; break;
@@ -36,7 +37,8 @@ int ThreadQueue::get_option(Socket socket, socket::Option option, std::int64_t& 
     case Option::incoming_cpu: value = slot->incoming_cpu; return 0;
     case Option::incoming_napi_id: value = slot->napi_id; return 0;
     case Option::timestamp:
-    case Option::timestampns: value = slot->timestamp.get(option); return 0;
+    case Option::timestampns:
+    case Option::timestamping: value = slot->timestamp.get(option); return 0;
     case Option::busy_poll: value = slot->busy_poll.us; return 0;
     case Option::busy_poll_budget: value = slot->busy_poll.budget; return 0;
     default:

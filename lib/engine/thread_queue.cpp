@@ -186,7 +186,7 @@ std::int64_t ThreadQueue::read(Socket socket, std::span<std::uint8_t> into, sock
     pkt::Packet packet = slot->received.pop_front();
     const std::size_t n = packet.copy_out(0, into.subspan(copied));
     copied += n;
-    control.timestamp = slot->timestamp.told(packet.meta().rx_time);
+    slot->timestamp.tell(pkt::rx_times(packet), control);
     if (n < packet.length()) {
       packet.trim_front(static_cast<std::uint32_t>(n));
       slot->received.push_front(std::move(packet));
@@ -266,7 +266,7 @@ std::int64_t ThreadQueue::receive_from(Socket socket, std::span<std::uint8_t> in
   from = sender;
   const std::uint32_t length = packet.length();
   packet.copy_out(0, into);
-  control.timestamp = slot->timestamp.told(packet.meta().rx_time);
+  slot->timestamp.tell(pkt::rx_times(packet), control);
   control.segment_size = packet.meta().gso_size;
   pkt::consume(std::move(packet));
   impl_->give_back(socket, *slot, lcore, length);

@@ -4,6 +4,7 @@
 
 #include <millrace/base/copy.hpp>
 #include <millrace/pkt/home.hpp>
+#include <millrace/pkt/rx_stamp.hpp>
 
 #include <rte_mbuf.h>
 
@@ -37,6 +38,7 @@ void Packet::trim_front(std::uint32_t n, Home* home) {
     next->pkt_len = mbuf_->pkt_len - mbuf_->data_len;
     next->nb_segs = static_cast<std::uint16_t>(mbuf_->nb_segs - 1);
     next->ol_flags |= mbuf_->ol_flags & ~(RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL);
+    if ((mbuf_->ol_flags & rx_stamp_flag()) != 0) copy_rx_stamp(*mbuf_, *next);
     next->port = mbuf_->port;
     next->rss_hash = mbuf_->rss_hash;
     next->vlan_tci = mbuf_->vlan_tci;

@@ -36,6 +36,7 @@ struct Offloads {
   Segmentation tx_segmentation{};
   bool rx_hash = false;         ///< received packets carry the hash that chose their queue
   bool rx_lro = false;          ///< the device merges received TCP segments; such a packet says so, with their size and number
+  bool rx_timestamp = false;    ///< received packets carry the device's time (pkt::rx_stamp)
 };
 
 struct LinkState {

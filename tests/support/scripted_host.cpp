@@ -2,6 +2,7 @@
 // A host under test on a link that the test plays, and the frames of its peer.
 #include "tests/support/scripted_host.hpp"
 
+#include <millrace/pkt/rx_stamp.hpp>
 #include <millrace/port/tx_offload.hpp>
 #include <millrace/wire/dissect.hpp>
 #include <millrace/wire/ethernet.hpp>
@@ -86,6 +87,7 @@ void ScriptedHost::receives(const Bytes& frame, const Arrival& arrival) {
   meta.type = type_of(frame);
   meta.ifindex = interface.ifindex;
   meta.is_copy = arrival.is_copy;
+  if (arrival.rx_stamp) pkt::set_rx_stamp(packet.mbuf(), *arrival.rx_stamp);
   if (meta.ethertype == wire::ethertype::arp) return ip.neighbors().receive_arp(interface, std::move(packet));
   ip.input(std::move(packet));
 }

@@ -13,6 +13,7 @@
 #include "tests/support/balance.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -51,6 +52,7 @@ struct Arrival {
   bool is_copy = false;
   pkt::ChecksumVerdict checksum = pkt::ChecksumVerdict::unknown;
   std::size_t first_buffer = 0;  ///< bytes in the first buffer, the rest in a second; 0: one buffer
+  std::optional<std::uint64_t> rx_stamp{};  ///< the device's time
 };
 
 /// A host of one lcore, 10.77.0.2/24, fd00:77::2/64 and fe80::2/64 on one interface, with everything below the

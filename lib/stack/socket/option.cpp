@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Which options there are, for whom and in which range; the state of SO_TIMESTAMP. Called by UdpSocket, Stream and
+// Which options there are, for whom and in which range; the state of SO_TIMESTAMP and its kin. Called by UdpSocket, Stream and
 // ThreadQueue. sk_setsockopt() and sk_getsockopt() of net/core/sock.c.
 #include <millrace/stack/socket/option.hpp>
 
@@ -48,26 +48,32 @@ int check_set(Option option, SocketKind kind, std::int64_t value) {
   const Rule* rule = rule_of(option, kind);
   if (rule == nullptr) return -ENOPROTOOPT;
   if (rule->access == Access::get) return -EOPNOTSUPP;
+  if (option == Option::timestamping && (value & ~timestamping::all) != 0) return -EINVAL;
   return value < rule->min || value > rule->max ? -EINVAL : 0;
 }
 
 int check_get(Option option, SocketKind kind) { return rule_of(option, kind) != nullptr ? 0 : -ENOPROTOOPT; }
 
-void TimestampOption::set(Option which, bool on) {
-  if (!on) {
+void TimestampOption::set(Option which, std::int64_t value) {
+  if (which == Option::timestamping) {
+    timestamping_ = value;
+  } else if (value == 0) {
     resolution_ = Duration{0};
   } else {
     resolution_ = which == Option::timestamp ? Duration(1us) : Duration(1ns);
   }
 }
 
-bool TimestampOption::get(Option which) const {
+std::int64_t TimestampOption::get(Option which) const {
+  if (which == Option::timestamping) return timestamping_;
   return which == Option::timestamp ? resolution_ == Duration(1us) : resolution_ == Duration(1ns);
 }
 
-std::optional<Instant> TimestampOption::told(Instant time) const {
-  if (!is_on()) return std::nullopt;
-  return time - time.time_since_epoch() % resolution_;
+void TimestampOption::tell(const pkt::RxTimes& received, Control& control) const {
+  const Instant time = received.software;
+  if (resolution_ != Duration{0}) control.timestamp = time - time.time_since_epoch() % resolution_;
+  if ((timestamping_ & timestamping::software) != 0) control.software = time;
+  if ((timestamping_ & timestamping::raw_hardware) != 0) control.raw_hardware = received.hardware;
 }
 
 }  // namespace millrace::socket

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <millrace/base/time.hpp>
+#include <millrace/pkt/rx_stamp.hpp>
 
 #include <cstdint>
 #include <optional>
@@ -26,27 +27,41 @@ enum class SocketKind : std::uint8_t { stream = 1, udp = 2 };
 /// 0 or -ENOPROTOOPT.
 [[nodiscard]] int check_get(Option option, SocketKind kind);
 
+/// Bits of SO_TIMESTAMPING, with Linux's values (SOF_TIMESTAMPING_*). Stamps are made whatever a socket asks for: the rx
+/// bits ask for none that the port's rx_timestamp does not, and are taken for who sets them as on Linux.
+namespace timestamping {
+inline constexpr std::int64_t rx_hardware = 1 << 2;
+inline constexpr std::int64_t rx_software = 1 << 3;
+inline constexpr std::int64_t software = 1 << 4;      ///< Control::software is wanted
+inline constexpr std::int64_t raw_hardware = 1 << 6;  ///< Control::raw_hardware is wanted
+inline constexpr std::int64_t all = rx_hardware | rx_software | software | raw_hardware;
+}  // namespace timestamping
+
 /// What comes beside the bytes of a receive call: the twin of recvmsg()'s control messages. Each call sets all of it.
 struct Control {
   /// SO_TIMESTAMP, SO_TIMESTAMPNS: when the packet was received (receive_path L7), by the engine's clock; in whole
   /// microseconds with SO_TIMESTAMP. None when neither is on, or nothing was read.
   std::optional<Instant> timestamp{};
+  /// SO_TIMESTAMPING, its scm_timestamping: when the packet was received, by the engine's clock,
+  std::optional<Instant> software{};
+  /// and by the device's own clock and in its unit, nanoseconds with most; none when the device did not stamp it.
+  std::optional<std::uint64_t> raw_hardware{};
   /// UDP_GRO: the bytes read are datagrams of this size, one after the other, the last perhaps shorter; 0: one datagram.
   std::uint16_t segment_size = 0;
 };
 
-/// SO_TIMESTAMP and SO_TIMESTAMPNS of one socket: one switch and its resolution, as in Linux, where the last one set
-/// decides and clearing either ends both.
+/// SO_TIMESTAMP, SO_TIMESTAMPNS and SO_TIMESTAMPING of one socket. The first two are one switch and its resolution, as in
+/// Linux, where the last one set decides and clearing either ends both.
 class TimestampOption {
  public:
-  void set(Option which, bool on);
-  [[nodiscard]] bool get(Option which) const;
-  [[nodiscard]] bool is_on() const { return resolution_ != Duration{0}; }
-  /// What the application is told of a packet received at `time`.
-  [[nodiscard]] std::optional<Instant> told(Instant time) const;
+  void set(Option which, std::int64_t value);
+  [[nodiscard]] std::int64_t get(Option which) const;
+  /// Writes what the application is told of a packet received at those times.
+  void tell(const pkt::RxTimes& received, Control& control) const;
 
  private:
   Duration resolution_{0};  ///< 0: off
+  std::int64_t timestamping_ = 0;
 };
 
 }  // namespace millrace::socket

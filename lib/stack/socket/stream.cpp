@@ -33,9 +33,9 @@ std::int64_t Stream::read(std::span<std::uint8_t> into, Control& control) {
   control = {};
   busy_loop();
   if (connection_ == nullptr) return -EBADF;
-  Instant received{};
+  pkt::RxTimes received;
   const std::int64_t n = connection_->read(into, &received);
-  if (n > 0) control.timestamp = timestamp_.told(received);
+  if (n > 0) timestamp_.tell(received, control);
   return n;
 }
 
@@ -83,7 +83,8 @@ int Stream::set_option(Option option, std::int64_t value) {
   switch (option) {
     case Option::no_delay: connection_->no_delay(value != 0); return 0;
     case Option::timestamp:
-    case Option::timestampns: timestamp_.set(option, value != 0); return 0;
+    case Option::timestampns:
+    case Option::timestamping: timestamp_.set(option, value); return 0;
     case Option::busy_poll: busy_poll_.us = static_cast<std::uint32_t>(value); return 0;
     case Option::busy_poll_budget: busy_poll_.budget = static_cast<std::uint16_t>(value); return 0;
     default: return -ENOPROTOOPT;
@@ -98,7 +99,8 @@ int Stream::get_option(Option option, std::int64_t& value) const {
     case Option::incoming_cpu: value = connection_->incoming_napi_id() != 0 ? sockets_.lcore() : -1; return 0;
     case Option::incoming_napi_id: value = connection_->incoming_napi_id(); return 0;
     case Option::timestamp:
-    case Option::timestampns: value = timestamp_.get(option); return 0;
+    case Option::timestampns:
+    case Option::timestamping: value = timestamp_.get(option); return 0;
     case Option::busy_poll: value = busy_poll_.us; return 0;
     case Option::busy_poll_budget: value = busy_poll_.budget; return 0;
     default: return -ENOPROTOOPT;

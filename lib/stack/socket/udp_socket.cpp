@@ -51,11 +51,11 @@ std::int64_t UdpSocket::receive_from(std::span<std::uint8_t> into, Endpoint& fro
   record_flow();
   busy_loop();
   if (socket_ == nullptr) return -EBADF;
-  pkt::Meta meta;
-  const std::int64_t length = udp_.recv_from(*socket_, into, &from, &meta);
+  udp::Received received;
+  const std::int64_t length = udp_.recv_from(*socket_, into, &from, &received);
   if (length < 0) return length;
-  control.timestamp = timestamp_.told(meta.rx_time);
-  control.segment_size = meta.gso_size;
+  timestamp_.tell(received.times, control);
+  control.segment_size = received.segment_size;
   return length;
 }
 
@@ -96,7 +96,8 @@ int UdpSocket::set_option(Option option, std::int64_t value) {
     case Option::udp_segment: socket_->segment_size = static_cast<std::uint16_t>(value); return 0;
     case Option::udp_gro: udp_.set_gro(*socket_, value != 0); return 0;
     case Option::timestamp:
-    case Option::timestampns: timestamp_.set(option, value != 0); return 0;
+    case Option::timestampns:
+    case Option::timestamping: timestamp_.set(option, value); return 0;
     case Option::busy_poll: busy_poll_.us = static_cast<std::uint32_t>(value); return 0;
     case Option::busy_poll_budget: busy_poll_.budget = static_cast<std::uint16_t>(value); return 0;
     default: return -ENOPROTOOPT;
@@ -113,7 +114,8 @@ int UdpSocket::get_option(Option option, std::int64_t& value) const {
     case Option::incoming_cpu: value = socket_->incoming_cpu(); return 0;
     case Option::incoming_napi_id: value = socket_->napi_id(); return 0;
     case Option::timestamp:
-    case Option::timestampns: value = timestamp_.get(option); return 0;
+    case Option::timestampns:
+    case Option::timestamping: value = timestamp_.get(option); return 0;
     case Option::busy_poll: value = busy_poll_.us; return 0;
     case Option::busy_poll_budget: value = busy_poll_.budget; return 0;
     default: return -ENOPROTOOPT;

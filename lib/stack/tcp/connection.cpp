@@ -11,7 +11,7 @@ namespace millrace::tcp {
 
 Connection::Connection(Tcp& tcp, const FlowKey& flow) : Tcb(flow, tcp.config_, &Tcp::on_timer, this), tcp_(tcp) {}
 
-std::int64_t Connection::read(std::span<std::uint8_t> into, Instant* received) {
+std::int64_t Connection::read(std::span<std::uint8_t> into, pkt::RxTimes* received) {
   if (const std::size_t n = receiving.read(tcp_.env_, into, received); n > 0) {
     after_read(n);
     return static_cast<std::int64_t>(n);

@@ -53,7 +53,7 @@ class Connection final : private Tcb {
   /// Copies up to into.size() bytes out, in order. 0 at the end of the stream, -EAGAIN when nothing has come yet,
   /// -errno once everything is read and the connection has failed. `received`: when the last packet read from came, set
   /// when the result is above 0.
-  std::int64_t read(std::span<std::uint8_t> into, Instant* received = nullptr);
+  std::int64_t read(std::span<std::uint8_t> into, pkt::RxTimes* received = nullptr);
   /// The next payload without a copy, at most one received packet; null when there is none (ask read() why). The
   /// caller ends it with pkt::consume.
   [[nodiscard]] pkt::Packet read_packet();

@@ -28,6 +28,7 @@ void ReceiveQueue::push(Env& env, pkt::Packet payload, bool compact) {
       payload.copy_out(0, {compact_.append(static_cast<std::uint16_t>(length)), length});
       // As tcp_try_coalesce(): the last one's time stands for all.
       compact_.meta().rx_time = payload.meta().rx_time;
+      pkt::copy_rx_stamp(payload.mbuf(), compact_.mbuf());
       compact_.meta().napi_id = payload.meta().napi_id;
       consume(env, std::move(payload), stats::Ledger::joined);
       env.stats->tcp_ext.add(stats::TcpExt::TCPRcvCoalesce);
@@ -98,13 +99,13 @@ std::uint32_t ReceiveQueue::pull(Env& env, Seq next) {
   return next - begin;
 }
 
-std::size_t ReceiveQueue::read(Env& env, std::span<std::uint8_t> into, Instant* received) {
+std::size_t ReceiveQueue::read(Env& env, std::span<std::uint8_t> into, pkt::RxTimes* received) {
   std::size_t copied = 0;
   while (copied < into.size() && bytes_ > 0) {
     pkt::Packet payload = pop();
     const std::size_t n = payload.copy_out(0, into.subspan(copied));
     copied += n;
-    if (received != nullptr) *received = payload.meta().rx_time;
+    if (received != nullptr) *received = pkt::rx_times(payload);
     if (n == payload.length()) {
       consume(env, std::move(payload), stats::Ledger::delivered);
       continue;

@@ -3,6 +3,7 @@
 
 #include <millrace/env/env.hpp>
 #include <millrace/pkt/packet.hpp>
+#include <millrace/pkt/rx_stamp.hpp>
 #include <millrace/stack/tcp/seq.hpp>
 
 #include <cstdint>
@@ -30,7 +31,7 @@ class ReceiveQueue {
   std::uint32_t pull(Env& env, Seq next);
 
   /// Copies bytes out to the application and frees what was copied. `received`: when the last packet read from came.
-  std::size_t read(Env& env, std::span<std::uint8_t> into, Instant* received = nullptr);
+  std::size_t read(Env& env, std::span<std::uint8_t> into, pkt::RxTimes* received = nullptr);
   /// The next in-order payload, whole; null when there is none.
   [[nodiscard]] pkt::Packet pop();
 

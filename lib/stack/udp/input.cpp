@@ -131,6 +131,8 @@ void Udp::deliver_to_all(pkt::Packet datagram, const Arrival& arrival) {
       continue;
     }
     if (pkt::Packet copy = copy_of(datagram)) {
+      copy.meta() = datagram.meta();
+      pkt::copy_rx_stamp(datagram.mbuf(), copy.mbuf());
       enqueue(*s, std::move(copy), arrival);
     } else {
       ++s->drops_;

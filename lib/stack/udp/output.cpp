@@ -132,13 +132,13 @@ std::int64_t Udp::transmit(Socket& socket, pkt::Packet payload, const Endpoint& 
   return -errno_of(verdict);
 }
 
-std::int64_t Udp::recv_from(Socket& socket, std::span<std::uint8_t> into, Endpoint* from, pkt::Meta* meta) {
+std::int64_t Udp::recv_from(Socket& socket, std::span<std::uint8_t> into, Endpoint* from, Received* received) {
   if (const int error = take_error(socket); error != 0) return -error;
   pkt::Packet datagram = take(socket, from);
   if (!datagram) return -EAGAIN;
   const std::uint32_t length = datagram.length();
   datagram.copy_out(0, into);
-  if (meta != nullptr) *meta = datagram.meta();
+  if (received != nullptr) *received = {pkt::rx_times(datagram), datagram.meta().gso_size};
   consume(env_, std::move(datagram), stats::Ledger::delivered);
   return length;
 }

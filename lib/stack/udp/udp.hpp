@@ -2,6 +2,7 @@
 #pragma once
 
 #include <millrace/env/env.hpp>
+#include <millrace/pkt/rx_stamp.hpp>
 #include <millrace/gro/udp_ports.hpp>
 #include <millrace/stack/ip/ip.hpp>
 #include <millrace/stack/udp/socket.hpp>
@@ -21,6 +22,12 @@ struct Options {
   std::uint16_t port_stride = 1;         ///< lcores of one stack take turns, as in tcp::Config: only ports that are
   std::uint16_t port_phase = 0;          ///< port_phase modulo port_stride are chosen here
   gro::UdpPorts* gro_ports = nullptr;    ///< where sockets with UDP_GRO are announced; null: datagrams are never merged
+};
+
+/// What comes beside a datagram's bytes.
+struct Received {
+  pkt::RxTimes times{};
+  std::uint16_t segment_size = 0;  ///< that of UDP_GRO; 0: a single datagram
 };
 
 /// UDP (RFC 768, RFC 8200 section 8.1) of one lcore's stack: its sockets, what arrives for them and what they send.
@@ -55,8 +62,8 @@ class Udp final : public ip::Transport {
   std::int64_t send_packet(Socket& socket, pkt::Packet payload, const Endpoint* to = nullptr);
 
   /// Reads the next datagram: copies what fits, drops the rest of it, returns its whole length. EAGAIN, or an error
-  /// that ICMP brought. `meta`: what its packet said of it; gso_size is that of UDP_GRO, 0 for a single datagram.
-  std::int64_t recv_from(Socket& socket, std::span<std::uint8_t> into, Endpoint* from = nullptr, pkt::Meta* meta = nullptr);
+  /// that ICMP brought.
+  std::int64_t recv_from(Socket& socket, std::span<std::uint8_t> into, Endpoint* from = nullptr, Received* received = nullptr);
   /// Takes the next datagram itself, data() at its payload; null when recv_from would say EAGAIN.
   [[nodiscard]] pkt::Packet take(Socket& socket, Endpoint* from = nullptr);
   /// SO_ERROR: the pending error as a positive errno, cleared by reading.

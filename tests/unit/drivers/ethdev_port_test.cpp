@@ -4,6 +4,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/eal.hpp"
 
+#include <cerrno>
 #include <memory>
 
 using namespace millrace;
@@ -43,4 +44,14 @@ TEST_CASE("an ethdev is a port: packets with a fresh Meta, counters on both side
   CHECK(stats->port[stats::Port::tx_bytes] == 6400);
   CHECK(port.device_stats().rx_packets == 64);
   CHECK(port.device_stats().tx_packets == 64);
+}
+
+TEST_CASE("L7: a device that does not stamp is refused when stamps are asked of it") {
+  test::TestPool pool;
+  CHECK_FALSE((*ethdev::open({.name = "net_null2", .pools = {&*pool}}))->info().offloads.rx_timestamp);
+  const auto opened = ethdev::open({.name = "net_null3", .rx_timestamp = true, .pools = {&*pool}});
+  REQUIRE_FALSE(opened);
+  CHECK(opened.error().code == EOPNOTSUPP);
+  CHECK(opened.error().message ==
+        "port 'net_null3' (net_null): the device does not stamp what it receives; leave rx_timestamp out, and use the stamps of our clock");
 }

@@ -2,6 +2,7 @@
 #include "drivers/ethdev/queues.hpp"
 
 #include <millrace/base/byte_order.hpp>
+#include <millrace/pkt/rx_stamp.hpp>
 
 #include "tests/support/catch.hpp"
 #include "tests/support/lcore_env.hpp"
@@ -173,4 +174,40 @@ TEST_CASE("E17, E10: of a frame that the device merged the size of its segments 
   CHECK(described(1000, 0, RTE_MBUF_F_RX_LRO) == Said{0, 1});
   CHECK(described(0, 100, RTE_MBUF_F_RX_LRO) == Said{0, 1});
   CHECK(described(1000, 100, RTE_MBUF_F_RX_LRO, 58) == Said{0, 1});
+}
+
+namespace {
+
+std::vector<pkt::Mbuf*> arriving;
+
+std::uint16_t fake_rx_burst(void*, rte_mbuf** packets, std::uint16_t count) {
+  const auto n = static_cast<std::uint16_t>(std::min<std::size_t>(count, arriving.size()));
+  for (std::uint16_t i = 0; i < n; ++i) packets[i] = reinterpret_cast<rte_mbuf*>(arriving[i]);
+  arriving.erase(arriving.begin(), arriving.begin() + n);
+  return n;
+}
+
+}  // namespace
+
+TEST_CASE("L7: the device's stamp comes with a packet of a port that stamps; of another it is some other port's, and goes") {
+  test::LcoreEnv lcore;
+  REQUIRE(pkt::register_rx_stamps());
+  FakeDevice device;
+  rte_eth_fp_ops[fake_port].rx_pkt_burst = fake_rx_burst;
+  rte_eth_fp_ops[fake_port].rxq.data = device.queues.data();
+  for (const bool stamps : {true, false}) {
+    ethdev::EthdevRx queue(fake_port, 0, 1, {.rx_timestamp = stamps});
+    for (const bool hashes : {true, false}) {
+      queue.pass_hash_on(hashes);
+      pkt::Packet sent = lcore.pool.packet(RawFrame{}.bytes());
+      pkt::set_rx_stamp(sent.mbuf(), 42);
+      sent.mbuf().ol_flags |= pkt::flag::rx_rss_hash;
+      arriving.push_back(sent.release());
+      pkt::Burst burst;
+      REQUIRE(queue.receive(lcore.env, burst, 32) == 1);
+      CHECK(pkt::rx_stamp(burst[0]) == (stamps ? std::optional<std::uint64_t>(42) : std::nullopt));
+      CHECK(((burst[0].ol_flags & pkt::flag::rx_rss_hash) != 0) == hashes);
+      burst.take_all([](pkt::Packet packet) { pkt::consume(std::move(packet)); });
+    }
+  }
 }

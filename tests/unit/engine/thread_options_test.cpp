@@ -60,6 +60,31 @@ TEST_CASE("L6, L7: a thread's sockets tell lcore, queue and time of what they re
   CHECK(control.timestamp == sent + 3ms);
 }
 
+TEST_CASE("L7: a thread's socket is told the device's stamp as one of an lcore is") {
+  World w({.there = {.delay = 3ms}, .adjust_b = [](Config& c) { c.ports[0].rx_timestamp = true; }});
+  const Socket udp = *w.queue->bind_udp(endpoint("10.77.0.2:7"));
+  CHECK(w.queue->set_option(udp, Option::timestamping, 1) == -EINVAL);
+  CHECK(w.queue->set_option(udp, Option::timestamping, socket::timestamping::raw_hardware) == 0);
+  std::int64_t value = 0;
+  CHECK(w.queue->get_option(udp, Option::timestamping, value) == 0);
+  CHECK(value == 64);
+  UdpSocket& sender = **TwoEngines::sockets(*w.hosts.a).bind_udp(endpoint("10.77.0.1:9"));
+  std::array<std::uint8_t, 16> datagram;
+  Endpoint from;
+  socket::Control control;
+  Instant sent{};
+  for (int i = 0; i < 2; ++i) {  // the first one waits for the answer to an ARP request
+    sent = w.hosts.now();
+    sender.send_to(bytes("x"), endpoint("10.77.0.2:7"));
+    w.hosts.run_for(1s);
+    while (w.queue->next_event()) {
+    }
+    REQUIRE(w.queue->receive_from(udp, datagram, from, control) == 1);
+  }
+  CHECK(control.raw_hardware == static_cast<std::uint64_t>((sent + 3ms).time_since_epoch().count()));
+  CHECK_FALSE(control.software.has_value());
+}
+
 TEST_CASE("options of a thread's sockets reach the lcores; the rest is refused") {
   World w({.lcores_b = 2});
   const Socket udp = *w.queue->bind_udp(endpoint("10.77.0.2:7"));

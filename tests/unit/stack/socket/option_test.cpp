@@ -4,6 +4,8 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/two_engines.hpp"
 
+#include <millrace/engine/port_control.hpp>
+
 #include <array>
 #include <cerrno>
 #include <climits>
@@ -209,6 +211,90 @@ TEST_CASE("L7: each datagram has its stamp, in microseconds or nanoseconds; with
   receiver.set_option(Option::timestamp, 0);  // ends both
   CHECK(receiver.receive_from(datagram, from, control) == 1);
   CHECK_FALSE(control.timestamp.has_value());
+}
+
+TEST_CASE("L7: SO_TIMESTAMPING takes the bits of receiving, and tells what was asked for") {
+  TwoEngines world({.adjust_b = [](Config& c) { c.ports[0].rx_timestamp = true; }});
+  UdpSocket& receiver = bound(*world.b, server);
+  UdpSocket& sender = bound(*world.a, endpoint("10.77.0.1:9"));
+  CHECK(get(receiver, Option::timestamping) == 0);
+  for (const std::int64_t bad : {1, 2, 32, 93, 128, 92 + 256}) CHECK(receiver.set_option(Option::timestamping, bad) == -EINVAL);
+  CHECK(receiver.set_option(Option::timestamping, -1) == -EINVAL);
+  for (const std::int64_t flags : {0, 8, 16, 64, 4 + 8 + 16 + 64}) {
+    CAPTURE(flags);
+    CHECK(receiver.set_option(Option::timestamping, flags) == 0);
+    CHECK(get(receiver, Option::timestamping) == flags);
+    sender.send_to(bytes("x"), server);
+    world.run_for(1s);
+    std::array<std::uint8_t, 16> datagram;
+    Endpoint from;
+    Control control;
+    REQUIRE(receiver.receive_from(datagram, from, control) == 1);
+    CHECK(control.software.has_value() == ((flags & 16) != 0));
+    CHECK(control.raw_hardware.has_value() == ((flags & 64) != 0));
+    CHECK_FALSE(control.timestamp.has_value());
+  }
+}
+
+TEST_CASE("L7: the device's stamp is the moment of arrival, however late the poll and the worker; a port without has none") {
+  struct Times {
+    Duration software;
+    std::optional<Duration> hardware;
+  };
+  // Sent at 0, on the cable for 3 ms, polled 2 ms after its arrival, delivered by the worker 5 ms after that.
+  const auto times = [](bool stamps, std::int64_t prequeue) -> Times {
+    TwoEngines world({.lcores_b = 2, .there = {.delay = 3ms}, .adjust_b = [&](Config& c) {
+                        c.ports[0].rx_timestamp = stamps;
+                        c.sysctl.netdev_tstamp_prequeue = prequeue;
+                      }});
+    CHECK(world.b->port("p0")->so_timestamping() == (stamps ? 92 : 24));
+    UdpSocket& receiver = bound(*world.b, server, 1);  // the queue is on lcore 0
+    UdpSocket& sender = bound(*world.a, endpoint("10.77.0.1:9"));
+    sender.send_to(bytes("neighbours"), server);
+    world.run_for(1s);
+    std::array<std::uint8_t, 16> datagram;
+    Endpoint from;
+    Control control;
+    CHECK(receiver.receive_from(datagram, from, control) == 10);
+    CHECK(receiver.set_option(Option::timestamping, socket::timestamping::all) == 0);
+    const Instant sent = world.now();
+    sender.send_to(bytes("x"), server);
+    world.a->run_once();
+    world.b->set_clock(sent + 5ms);
+    world.b->run_once(0);
+    world.b->set_clock(sent + 10ms);
+    world.b->run_once(1);
+    REQUIRE(receiver.receive_from(datagram, from, control) == 1);
+    REQUIRE(control.software.has_value());
+    Times found{*control.software - sent, std::nullopt};
+    if (control.raw_hardware) found.hardware = Instant(Duration(*control.raw_hardware)) - sent;
+    return found;
+  };
+  CHECK(times(true, 1).software == 5ms);
+  CHECK(times(true, 1).hardware == Duration(3ms));
+  CHECK(times(true, 0).software == 10ms);
+  CHECK(times(true, 0).hardware == Duration(3ms));
+  CHECK(times(false, 1).software == 5ms);
+  CHECK_FALSE(times(false, 1).hardware.has_value());
+}
+
+TEST_CASE("L7: SO_TIMESTAMPING of a stream is the last packet's") {
+  TwoEngines world({.there = {.delay = 3ms}, .adjust_b = [](Config& c) { c.ports[0].rx_timestamp = true; }});
+  Connected tcp(world);
+  tcp.stream().set_option(Option::timestamping, 16 + 64);
+  Instant sent{};
+  for (const char* text : {"first", "second"}) {
+    sent = world.now();
+    tcp.client.stream->write(bytes(text));
+    world.run_for(50ms);
+  }
+  std::array<std::uint8_t, 16> part;
+  Control control;
+  CHECK(tcp.stream().read(part, control) == 11);  // put together in one buffer on their way
+  CHECK(control.software == sent + 3ms);
+  CHECK(control.raw_hardware == static_cast<std::uint64_t>((sent + 3ms).time_since_epoch().count()));
+  CHECK(tcp.stream().read(part, control) == -EAGAIN);
+  CHECK_FALSE(control.raw_hardware.has_value());
 }
 
 TEST_CASE("L7: a stream tells when the last packet came that it read from") {

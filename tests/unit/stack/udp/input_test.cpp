@@ -206,6 +206,23 @@ TEST_CASE("RFC 1122 4.1.3.5: a broadcast or multicast datagram reaches every soc
   }
 }
 
+TEST_CASE("L7: each receiver of a broadcast is told when the one packet came, by our clock and by the device's") {
+  Host host;
+  REQUIRE(pkt::register_rx_stamps());
+  std::array<udp::Socket*, 3> ears{};
+  for (udp::Socket*& ear : ears) ear = &host.bound({any4, 7}, true);
+  const Instant came = host.env.now;
+  host.datagram(to_port_7(300, peer4, addr("10.77.0.255")), {.rx_stamp = 42}, addr("10.77.0.255"));
+  host.advance(5ms);
+  for (udp::Socket* socket : ears) {
+    udp::Received received;
+    CHECK(host.udp.recv_from(*socket, {}, nullptr, &received) == 300);
+    CHECK(received.times.software == came);
+    CHECK(received.times.hardware == 42u);
+    CHECK(received.segment_size == 0);
+  }
+}
+
 TEST_CASE("an empty datagram to a group reaches every socket, too") {
   Host host;
   udp::Socket& one = host.bound({any4, 7}, true);
