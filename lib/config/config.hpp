@@ -92,6 +92,7 @@ struct Port {
                                             ///< lcore i by queue i modulo their number
   bool tx_handoff = true;                   ///< lcores may share a tx queue: its owner sends for the others
   bool ntuple = false;                      ///< RFS has the device bring flows to the rx queue of the lcore that reads them
+  bool threaded = false;                    ///< each rx queue is polled by an lcore made for it, beyond Config::lcores
   bool rx_timestamp = false;                ///< the device stamps what it receives (SIOCSHWTSTAMP, HWTSTAMP_FILTER_ALL)
   bool operator==(const Port&) const = default;
 };

@@ -102,6 +102,7 @@ void read_port(const Value& value, Port& port) {
       {"ntuple", [&](const Value& v) { v.flag(port.ntuple); }},
       {"gro", [&](const Value& v) { v.flag(port.gro); }},
       {"lro", [&](const Value& v) { v.flag(port.lro); }},
+      {"threaded", [&](const Value& v) { v.flag(port.threaded); }},
       {"rx_timestamp", [&](const Value& v) { v.flag(port.rx_timestamp); }},
       {"tso", [&](const Value& v) { v.flag(port.tso); }},
       {"gso_max_size", [&](const Value& v) { v.number(port.gso_max_size, limit::gso_max_size); }},

@@ -45,6 +45,8 @@ void check_lcores(const Config& config, const Port& port, const std::string& at,
   if (!port.rx_lcores.empty() && port.rx_lcores.size() != port.rx_queues)
     findings.add(at + ".rx_lcores", std::to_string(port.rx_lcores.size()) + " entries",
                  "must have one entry for each of the " + std::to_string(port.rx_queues) + " rx_queues, or be absent");
+  if (port.threaded && !port.rx_lcores.empty())
+    findings.add(at + ".rx_lcores", std::to_string(port.rx_lcores.size()) + " entries", "must be absent, since threaded gives each rx queue an lcore of its own");
   for (std::size_t q = 0; q < port.rx_lcores.size(); ++q)
     if (port.rx_lcores[q] >= lcores)
       findings.add(indexed(at + ".rx_lcores", q), std::to_string(port.rx_lcores[q]), "is no lcore; " + there_are);

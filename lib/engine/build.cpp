@@ -29,7 +29,8 @@ std::string unique_name(const char* kind, std::uint16_t lcore) {
 }
 
 std::uint16_t queue_lcore(const config::Port& port, std::uint16_t queue, std::size_t lcores) {
-  return port.rx_lcores.empty() ? static_cast<std::uint16_t>(queue % lcores) : port.rx_lcores[queue];
+  // A device may have more queues than were asked for.
+  return queue < port.rx_lcores.size() ? port.rx_lcores[queue] : static_cast<std::uint16_t>(queue % lcores);
 }
 
 }  // namespace
@@ -109,6 +110,7 @@ Result<void> Engine::Impl::open_ports(const std::map<std::string, LinkEnd>& link
     if (config.ports[i].ntuple)
       if (const Result<void> can = (*opened)->can_steer_flows(); !can)
         return failure(can.error().code, "port '" + config.ports[i].name + "': ntuple: " + can.error().message);
+    if (Result<void> can = check_coalesce(config.ports[i], config.ports[i].coalesce, (*opened)->rx_queue(0).waiting() >= 0); !can) return can;
     ports.push_back(std::move(*opened));
     std::vector<std::uint16_t>& placed = rx_lcores.emplace_back();
     steering.emplace_back(ports[i]->info().rx_queues, QueueSteering{config.ports[i].rps_cpus, config.ports[i].rps_flow_cnt});

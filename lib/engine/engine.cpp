@@ -2,6 +2,7 @@
 // The facade: life of an engine, its threads, manual drive, calls from outside. Called by applications; calls the parts
 // that build.cpp made.
 #include <millrace/engine/impl.hpp>
+#include <millrace/engine/options.hpp>
 
 #include <millrace/base/log.hpp>
 
@@ -49,7 +50,8 @@ Result<std::unique_ptr<Engine>> Engine::create(const Config& config, const std::
   for (const auto& [port, end] : links) check_link(config, port, end, problems);
   if (!problems.empty()) return tl::unexpected(all_problems(problems));
   auto impl = std::make_unique<Impl>();
-  impl->config = config;
+  impl->config = with_poll_threads(config);
+  if (problems = config::validate(impl->config); !problems.empty()) return tl::unexpected(all_problems(problems));
   impl->seed = config.seed != 0 ? config.seed : drawn_seed();
   if (Result<void> built = impl->build(links); !built) return tl::unexpected(built.error());
   return std::unique_ptr<Engine>(new Engine(std::move(impl)));

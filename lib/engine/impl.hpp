@@ -132,6 +132,7 @@ struct Engine::Impl {
   // port_control.cpp
   void control(std::uint16_t lcore, const std::function<void()>& f);
   void replant(std::size_t port, std::uint16_t queue, std::uint16_t to);
+  std::unique_ptr<runtime::RxPoller> uproot(std::size_t port, std::uint16_t queue, std::uint16_t lcore);
   void plant(std::size_t port, std::uint16_t queue, std::unique_ptr<runtime::RxPoller> poller);
   void bring_up(std::size_t port);
   void take_down(std::size_t port);

@@ -5,7 +5,9 @@
 #include <millrace/base/rng.hpp>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
+#include <utility>
 
 namespace millrace {
 namespace {
@@ -64,6 +66,23 @@ gro::Config gro_config(const config::Sysctl& sysctl, const config::Port& port) {
 
 runtime::Coalesce coalesce_of(const config::Coalesce& coalesce) {
   return {.rx_usecs = microseconds(coalesce.rx_usecs), .rx_frames = coalesce.rx_frames, .adaptive = coalesce.adaptive};
+}
+
+Result<void> check_coalesce(const config::Port& port, const config::Coalesce& coalesce, bool can_count_frames) {
+  if (coalesce.rx_frames == 0 || can_count_frames) return {};
+  return failure(EOPNOTSUPP, "port '" + port.name + "': coalesce.rx_frames: " + std::to_string(coalesce.rx_frames) +
+                                 ": the device does not tell how many packets wait; leave it 0, and use rx_usecs or adaptive");
+}
+
+Config with_poll_threads(Config config) {
+  for (config::Port& port : config.ports) {
+    if (!std::exchange(port.threaded, false)) continue;
+    for (std::uint16_t queue = 0; queue < port.rx_queues; ++queue) {
+      port.rx_lcores.push_back(static_cast<std::uint16_t>(config.lcores.size()));
+      config.lcores.emplace_back();
+    }
+  }
+  return config;
 }
 
 runtime::RxPoller::Wiring rx_wiring(const config::Port& port, port::RxQueue& queue, runtime::Receive& receive) {

@@ -20,6 +20,11 @@ namespace millrace {
 [[nodiscard]] runtime::SoftnetLimits softnet_limits(const config::Sysctl& sysctl);
 [[nodiscard]] gro::Config gro_config(const config::Sysctl& sysctl, const config::Port& port);
 [[nodiscard]] runtime::Coalesce coalesce_of(const config::Coalesce& coalesce);
+/// EOPNOTSUPP: rx_frames on a port that cannot tell how many packets wait.
+[[nodiscard]] Result<void> check_coalesce(const config::Port& port, const config::Coalesce& coalesce, bool can_count_frames);
+/// The configuration in which each rx queue of a port that is `threaded` has an lcore of its own, behind those that it
+/// names (receive_path D16).
+[[nodiscard]] Config with_poll_threads(Config config);
 /// A queue's mode, hold-off and timers; the rest of the wiring is the engine's.
 [[nodiscard]] runtime::RxPoller::Wiring rx_wiring(const config::Port& port, port::RxQueue& queue, runtime::Receive& receive);
 [[nodiscard]] poll::NapiTunables napi_tunables(const config::Port& port);

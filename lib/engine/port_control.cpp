@@ -47,6 +47,14 @@ void Engine::Impl::plant(std::size_t port, std::uint16_t queue, std::unique_ptr<
   lcore.adopt(std::move(poller));
 }
 
+// Takes a queue from its lcore: no poll of it begins any more, however busy the lcore is until it makes the request.
+std::unique_ptr<runtime::RxPoller> Engine::Impl::uproot(std::size_t port, std::uint16_t queue, std::uint16_t lcore) {
+  lcores.shared(lcore)->poller_of(napi_id(port, queue))->request_disable();
+  std::unique_ptr<runtime::RxPoller> poller;
+  control(lcore, [&] { poller = lcores[lcore]->release(napi_id(port, queue)); });
+  return poller;
+}
+
 // Takes a queue from its lcore and gives it to `to`, to be steered as is wanted now. What the old lcore has handed over is
 // delivered before anything that comes later is steered (receive_path F8, X18).
 void Engine::Impl::replant(std::size_t port, std::uint16_t queue, std::uint16_t to) {
@@ -54,8 +62,7 @@ void Engine::Impl::replant(std::size_t port, std::uint16_t queue, std::uint16_t 
   const std::uint16_t from = std::exchange(rx_lcores[port][queue], to);
   if (from != to) place(port);
   if (!is_up(port)) return;
-  std::unique_ptr<runtime::RxPoller> poller;
-  control(from, [&] { poller = lcores[from]->release(napi_id(port, queue)); });
+  std::unique_ptr<runtime::RxPoller> poller = uproot(port, queue, from);
   for (std::uint16_t target = 0; target < lcores.size(); ++target)
     control(target, [&] { lcores[target]->parts.backlog->drain(lcores[target]->env(), from); });
   control(to, [&] { plant(port, queue, std::move(poller)); });
@@ -86,7 +93,7 @@ Result<void> Engine::Impl::while_still(std::size_t port, const std::function<Res
   const std::vector<std::uint16_t>& by_queue = rx_lcores[port];
   std::vector<std::unique_ptr<runtime::RxPoller>> pollers(by_queue.size());
   std::vector<int> waiting(by_queue.size());
-  for (std::uint16_t q = 0; q < by_queue.size(); ++q) control(by_queue[q], [&] { pollers[q] = lcores[by_queue[q]]->release(napi_id(port, q)); });
+  for (std::uint16_t q = 0; q < by_queue.size(); ++q) pollers[q] = uproot(port, q, by_queue[q]);
   for (std::uint16_t q = 0; q < by_queue.size(); ++q) waiting[q] = ports[port]->rx_queue(q).waiting();
   const Result<void> done = change();
   for (std::uint16_t q = 0; q < by_queue.size(); ++q)
@@ -166,10 +173,7 @@ void Engine::Impl::bring_up(std::size_t port) {
 
 void Engine::Impl::take_down(std::size_t port) {
   drop_rules(port);
-  for (std::uint16_t q = 0; q < rx_lcores[port].size(); ++q) {
-    runtime::Lcore& lcore = *lcores[rx_lcores[port][q]];
-    control(rx_lcores[port][q], [&] { parked[port].push_back(lcore.release(napi_id(port, q))); });
-  }
+  for (std::uint16_t q = 0; q < rx_lcores[port].size(); ++q) parked[port].push_back(uproot(port, q, rx_lcores[port][q]));
   // Nothing is handed over any more.
   for (std::uint16_t id = 0; id < lcores.size(); ++id) {
     runtime::LcoreParts& parts = lcores[id]->parts;
@@ -194,6 +198,9 @@ Result<void> PortControl::set_coalesce(const config::Coalesce& coalesce) {
   Config wanted = impl.config;
   wanted.ports[index_].coalesce = coalesce;
   if (const auto problems = config::validate(wanted); !problems.empty()) return failure(EINVAL, problems[0].to_string());
+  bool can_count = true;
+  impl.on_poller(index_, 0, [&](runtime::RxPoller& poller) { can_count = poller.interrupt().can_count_frames(); });
+  if (Result<void> can = check_coalesce(impl.config.ports[index_], coalesce, can_count); !can) return can;
   impl.config.ports[index_].coalesce = coalesce;
   for (std::uint16_t q = 0; q < impl.rx_lcores[index_].size(); ++q) {
     impl.on_poller(index_, q, [&](runtime::RxPoller& poller) { poller.interrupt().set_coalesce(coalesce_of(coalesce)); });

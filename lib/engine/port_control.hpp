@@ -43,7 +43,7 @@ class PortControl {
   [[nodiscard]] bool is_up() const;
 
   /// ethtool -C: the hold-off of every rx queue. EINVAL as the configuration would have it, or when the port's rx_mode
-  /// is not interrupt.
+  /// is not interrupt; EOPNOTSUPP: rx_frames, and the device does not tell how many packets wait.
   [[nodiscard]] Result<void> set_coalesce(const config::Coalesce& coalesce);
   /// ethtool -c of one queue: rx_usecs is the one in force, which adaptive-rx chose if that is on.
   [[nodiscard]] config::Coalesce coalesce(std::uint16_t queue) const;

@@ -47,6 +47,7 @@ bool Napi::complete() {
 void Napi::enable(NapiHost* host, std::uint16_t lcore) {
   host_ = host;
   lcore_ = lcore;
+  disable_requested_.store(false, std::memory_order_relaxed);
   state_.clear(napi_bit::disable | napi_bit::sched | napi_bit::missed);
 }
 

@@ -6,6 +6,7 @@
 #include <millrace/poll/napi_state.hpp>
 #include <millrace/timer/wheel.hpp>
 
+#include <atomic>
 #include <cstdint>
 
 namespace millrace::poll {
@@ -60,7 +61,7 @@ class Napi {
   [[nodiscard]] std::uint32_t id() const { return id_; }
   void set_id(std::uint32_t id) { id_ = id; }
   [[nodiscard]] bool is_scheduled() const { return state_.has(napi_bit::sched); }
-  [[nodiscard]] bool is_disabled() const { return state_.has(napi_bit::disable); }
+  [[nodiscard]] bool is_disabled() const { return state_.has(napi_bit::disable) || disable_requested_.load(std::memory_order_relaxed); }
   [[nodiscard]] bool may_busy_poll() const { return id_ != 0 && !state_.has(napi_bit::no_busy_poll); }
 
   /// napi_schedule(): to be polled, at the end of `poll_list`, unless it is scheduled already; then the running poll is
@@ -73,7 +74,7 @@ class Napi {
   }
 
   /// napi_state_start_busy_polling(): takes it for polls from outside the loop, unless it is scheduled or let go.
-  bool begin_busy_poll() { return may_busy_poll() && state_.watchdog_prep(); }
+  bool begin_busy_poll() { return may_busy_poll() && !is_disabled() && state_.watchdog_prep(); }
 
   /// napi_complete_done(), from inside poll(): ends polling. Flushes what GRO holds (flush_held), arms the flush
   /// timer. Returns whether to unmask the interrupt: not when it is deferred, and not when something was scheduled
@@ -89,6 +90,9 @@ class Napi {
   /// napi_disable() on the owner lcore: no poll after the current one, and none scheduled. Returns whether it is let go
   /// already; false from inside its own poll, which goes on to its end.
   bool disable();
+  /// The same asked for by any other thread (receive_path D13): the poll under way is the last, no other begins. Its owner
+  /// lcore lets it go when it comes to it; who wants to wait for that has the lcore call disable().
+  void request_disable() { disable_requested_.store(true, std::memory_order_relaxed); }
   [[nodiscard]] std::uint16_t lcore() const { return lcore_; }
   [[nodiscard]] NapiHost* host() const { return host_; }
 
@@ -112,6 +116,7 @@ class Napi {
   static void on_watchdog(void* napi, Instant now);
 
   NapiState<PlainWord> state_;
+  std::atomic<bool> disable_requested_{false};
   timer::Timer watchdog_{on_watchdog, this};
   timer::Wheel* wheel_ = nullptr;
   NapiHost* host_ = nullptr;

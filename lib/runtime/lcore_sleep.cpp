@@ -10,6 +10,8 @@ namespace millrace::runtime {
 namespace {
 
 constexpr std::uint64_t idle_passes_before_sleep = 1000;
+// How often frames are counted that may end a hold-off (receive_path B5).
+constexpr Duration frames_look = 5us;
 // Where interrupts and wake-ups end the sleep only a timer bounds it. Not for ever even so: a device may lose one.
 constexpr Duration longest_wait = 100ms;
 
@@ -91,7 +93,12 @@ struct Lcore::Sleeper {
 // Returns whether the second look found something to do, so that it did not sleep.
 bool Lcore::sleep(Duration at_most, const std::atomic<bool>& stop) {
   const auto wakes = [](const auto& poller) { return poller->interrupt().can_sleep(); };
-  if (std::all_of(parts.pollers.begin(), parts.pollers.end(), wakes)) at_most = longest_wait;
+  const auto counts = [](const auto& poller) { return poller->interrupt().is_counting_frames(); };
+  if (std::any_of(parts.pollers.begin(), parts.pollers.end(), counts)) {
+    at_most = frames_look;
+  } else if (std::all_of(parts.pollers.begin(), parts.pollers.end(), wakes)) {
+    at_most = longest_wait;
+  }
   Sleeper sleeper{*this, stop};
   if (!prepare_to_sleep(sleeper)) return true;
   if (const Instant deadline = next_deadline(); deadline != never) at_most = std::min<Duration>(at_most, deadline - env_.now);

@@ -35,6 +35,12 @@ void below_weight(Softnet& softnet, poll::Napi& napi, Env& env) {
   if (napi.is_scheduled() && !napi.hook.is_linked()) softnet.poll_list.push_back(napi);
 }
 
+// What another thread asked to be disabled since it was scheduled (D13).
+int let_go(poll::Napi& napi) {
+  napi.disable();
+  return -1;
+}
+
 // One poll, with the loop's part of the contract around it. Negative: it was refused.
 int guarded_poll(poll::Napi& napi, Env& env, int weight) {
   static std::atomic_flag said_lcore;
@@ -44,6 +50,7 @@ int guarded_poll(poll::Napi& napi, Env& env, int weight) {
     warn_once(said_lcore, "a NAPI stood on the poll list of an lcore that does not own it; it is not polled there");
     return -1;
   }
+  if (napi.is_disabled()) return let_go(napi);
   napi.begin_poll();
   const int work = napi.poll(env, weight);
   napi.end_poll();

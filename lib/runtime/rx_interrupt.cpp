@@ -61,7 +61,7 @@ void RxInterrupt::on_hold_end(void* self, Instant) {
 }
 
 bool RxInterrupt::frames_ended(Env& env) {
-  if (!is_holding() || coalesce_.rx_frames == 0 || queue_.waiting() < static_cast<int>(coalesce_.rx_frames)) return false;
+  if (!is_counting_frames() || queue_.waiting() < static_cast<int>(coalesce_.rx_frames)) return false;
   cancel_hold_off();
   env.stats->softnet.add(stats::Softnet::coalesce_frames);
   return true;

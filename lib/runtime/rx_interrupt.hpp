@@ -23,7 +23,7 @@ enum class RxMode : std::uint8_t {
 /// ethtool -c: how long the unmasking of the interrupt is held off (receive_path B5). In software, so on every port.
 struct Coalesce {
   Duration rx_usecs{0};         ///< rx-usecs; 0: not at all
-  std::uint32_t rx_frames = 0;  ///< rx-frames: the hold-off ends when so many wait, if the port can tell; 0: by time only
+  std::uint32_t rx_frames = 0;  ///< rx-frames: the hold-off ends when so many wait, which the port has to tell; 0: by time only
   bool adaptive = false;        ///< adaptive-rx: rx_usecs follows the load
   bool operator==(const Coalesce&) const = default;
 };
@@ -52,6 +52,10 @@ class RxInterrupt {
   bool hold_off(Env& env, poll::NapiHost& host, poll::Napi& napi, std::uint32_t work);
   /// Whether rx_frames has ended a hold-off that goes on; it is over then.
   bool frames_ended(Env& env);
+  /// Whether the port tells how many packets wait, which rx_frames needs.
+  [[nodiscard]] bool can_count_frames() const { return queue_.waiting() >= 0; }
+  /// Whether a hold-off goes on that rx_frames may end: somebody has to look, for no event tells of it.
+  [[nodiscard]] bool is_counting_frames() const { return is_holding() && coalesce_.rx_frames != 0; }
   void cancel_hold_off();
   [[nodiscard]] bool is_holding() const { return hold_.is_armed(); }
 

@@ -90,7 +90,7 @@ TEST_CASE("F1, F2, F3, F9, F10, F23: the keys of RSS, ntuple and tx queues reach
   const Config c = config_of(R"(
 lcores: 2
 ports:
-  - {name: a, rx_queues: 2, rss: {key: symmetric, fields: {udp4: sd, tcp6: sdfn}, weights: [3, 1]}, tx_queues: 2, xps_cpus: ["2", "1"], tx_handoff: no, ntuple: yes, rx_timestamp: yes}
+  - {name: a, rx_queues: 2, rss: {key: symmetric, fields: {udp4: sd, tcp6: sdfn}, weights: [3, 1]}, tx_queues: 2, xps_cpus: ["2", "1"], tx_handoff: no, ntuple: yes, threaded: yes, rx_timestamp: yes}
   - {name: b, rss: {key: "6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a", equal: 1}}
 )");
   CHECK(c.ports[0].rss == Rss{{}, true, wire::RssFields{.udp4 = false}, 0, {3, 1}});
@@ -99,6 +99,8 @@ ports:
   CHECK(c.ports[0].ntuple);
   CHECK_FALSE(c.ports[1].ntuple);
   CHECK(c.ports[0].rx_timestamp);
+  CHECK(c.ports[0].threaded);
+  CHECK_FALSE(c.ports[1].threaded);
   CHECK_FALSE(c.ports[1].rx_timestamp);
   CHECK(c.ports[1].rss == Rss{.key = wire::symmetric_rss_key(40), .equal = 1});
   CHECK(c.ports[1].tx_handoff);

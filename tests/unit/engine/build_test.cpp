@@ -7,8 +7,15 @@
 
 #include "tests/support/catch.hpp"
 #include "tests/support/two_engines.hpp"
+#include "tests/unit/engine/steering_world.hpp"
 
+#include <array>
+#include <atomic>
 #include <cerrno>
+#include <map>
+#include <mutex>
+#include <set>
+#include <thread>
 
 using namespace millrace;
 using test::host_config;
@@ -129,4 +136,67 @@ TEST_CASE("stacks of one engine are hosts of their own") {
   for (int i = 0; i < 20; ++i) (*engine)->run_once();
   CHECK(connected);
   CHECK(accepted == 1);
+}
+
+TEST_CASE("D16: a threaded port's queues are polled by threads made for them, and by no other") {
+  test::SteeringWorld w(1, [](Config& c) {
+    c.clock = config::ClockSource::tsc;
+    c.ports[0].rx_queues = 2;
+    c.ports[0].threaded = true;
+  });
+  REQUIRE(w.engine->lcores() == 3);
+  CHECK(w.port().smp_affinity(0) == config::LcoreMask(2));
+  CHECK(w.port().smp_affinity(1) == config::LcoreMask(4));
+  std::mutex mutex;
+  std::map<std::uint16_t, std::set<std::thread::id>> threads;
+  std::atomic<int> read{0};
+  const auto note = [&](std::uint16_t lcore) {
+    const std::lock_guard lock(mutex);
+    threads[lcore].insert(std::this_thread::get_id());
+  };
+  const auto bound = w.engine->on_each_lcore([&](Sockets& sockets) -> Result<void> {
+    Result<UdpSocket*> socket = sockets.bind_udp({IpAddress::v4(0, 0, 0, 0), test::SteeringWorld::port_number});
+    if (!socket) return tl::unexpected(socket.error());
+    (*socket)->on_readable([&, lcore = sockets.lcore()](UdpSocket& readable) {
+      std::array<std::uint8_t, 64> bytes;
+      Endpoint from;
+      for (note(lcore); readable.receive_from(bytes, from) > 0;) read.fetch_add(1);
+    });
+    return {};
+  });
+  REQUIRE(bound);
+  REQUIRE(w.engine->start());
+  w.engine->post(0, [&](Sockets&) { note(0); });
+  for (std::uint16_t flow = 0; flow < 64; ++flow) w.inject(static_cast<std::uint16_t>(1000 + flow));
+  const auto noted = [&] {
+    const std::lock_guard lock(mutex);
+    return threads.size();
+  };
+  while (read.load() < 64 || noted() < 3) std::this_thread::yield();
+  w.engine->stop();
+  std::set<std::thread::id> all{std::this_thread::get_id()};
+  for (const auto& [lcore, ids] : threads) {
+    CHECK(ids.size() == 1);
+    all.insert(ids.begin(), ids.end());
+  }
+  CHECK(all.size() == 4);
+  CHECK(w.count("softnet", "polls", 0) == 0);
+  CHECK(w.count("softnet", "processed", 0) == 0);
+  CHECK(w.count("softnet", "processed") == 64);
+}
+
+TEST_CASE("D16: threaded excludes rx_lcores, and its lcores count against the limit") {
+  Config config;
+  config.ports.push_back({.name = "p0", .rx_lcores = {0}, .threaded = true});
+  const auto both = Engine::create(config);
+  REQUIRE_FALSE(both);
+  CHECK(both.error().message.find("must be absent, since threaded") != std::string::npos);
+  config.ports[0].rx_lcores.clear();
+  config.ports[0].rx_queues = 16;
+  config.lcores.resize(120);
+  config.eal.pool_packets = 1023;
+  config.eal.memory_mb = 1024;
+  const auto many = Engine::create(config);
+  REQUIRE_FALSE(many);
+  CHECK(many.error().message.find("lcores") != std::string::npos);
 }

@@ -3,6 +3,8 @@
 
 #include "tests/support/catch.hpp"
 
+#include <cerrno>
+
 using namespace millrace;
 
 TEST_CASE("the tunables of softirqs and NAPIs reach them, in their units") {
@@ -207,4 +209,27 @@ TEST_CASE("F10: with a queue for each lcore no two share one; with fewer each qu
     CHECK(tx_place(port, id, 4, 2).queue == 1);
     CHECK(tx_place(port, id, 4, 2).owner == 0);
   }
+}
+
+TEST_CASE("B5: rx_frames is refused where the device does not tell how many packets wait") {
+  const config::Port port{.name = "net0"};
+  CHECK(check_coalesce(port, {.rx_usecs = 50, .rx_frames = 32}, true));
+  CHECK(check_coalesce(port, {.rx_usecs = 50}, false));
+  const Result<void> refused = check_coalesce(port, {.rx_frames = 32}, false);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == EOPNOTSUPP);
+  CHECK(refused.error().message ==
+        "port 'net0': coalesce.rx_frames: 32: the device does not tell how many packets wait; leave it 0, and use rx_usecs or adaptive");
+}
+
+TEST_CASE("D16: the queues of threaded ports get lcores behind those that are configured") {
+  Config config;
+  config.lcores.resize(2);
+  config.ports = {{.name = "a", .rx_queues = 2, .threaded = true}, {.name = "b", .rx_queues = 3}, {.name = "c", .threaded = true}};
+  const Config all = with_poll_threads(config);
+  CHECK(all.lcores.size() == 5);
+  CHECK(all.ports[0].rx_lcores == std::vector<std::uint16_t>{2, 3});
+  CHECK(all.ports[1].rx_lcores.empty());
+  CHECK(all.ports[2].rx_lcores == std::vector<std::uint16_t>{4});
+  CHECK(with_poll_threads(all) == all);
 }

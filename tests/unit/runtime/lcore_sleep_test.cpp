@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tests/support/catch.hpp"
 #include "tests/unit/runtime/bare_lcore.hpp"
+#include "tests/unit/runtime/fake_queue.hpp"
 
 #include <thread>
 
@@ -23,4 +24,43 @@ TEST_CASE("X20: an idle lcore sleeps, and a posted call wakes it") {
   thread.join();
   CHECK(calls == 200);
   CHECK(bare.count(stats::Softnet::idle_wakeups) > 0);
+}
+
+TEST_CASE("B5: rx_frames 32 ends a hold-off of 10 s though the lcore has nothing to do and sleeps") {
+  runtime::MonotonicClock clock;
+  test::TestPool pool;
+  test::FakeQueue queue;
+  test::BareLcore bare(clock);
+  bare.lcore.env().pool = &*pool;
+  auto made = std::make_unique<runtime::RxPoller>(
+      runtime::RxPoller::Wiring{.queue = queue,
+                                .receive = *bare.lcore.parts.receive,
+                                .arrival = {.mac = test::RawFrame{}.destination, .napi_id = 0x10001, .ifindex = 1},
+                                .mode = runtime::RxMode::interrupt,
+                                .coalesce = {.rx_usecs = 10s, .rx_frames = 32}},
+      gro::Config{});
+  CHECK(made->interrupt().can_count_frames());
+  bare.lcore.adopt(std::move(made));
+  bare.lcore.run_once();  // empty, held off
+  std::atomic<bool> stop{false};
+  std::thread thread([&] { bare.lcore.run(stop); });
+  const auto& softnet = bare.lcore.stats().softnet;
+  const auto sleeps_again = [&] {
+    const auto before = softnet[stats::Softnet::idle_sleeps];
+    while (softnet[stats::Softnet::idle_sleeps] < before + 3) std::this_thread::yield();
+  };
+  sleeps_again();
+  queue.arrive(31);
+  sleeps_again();
+  CHECK(softnet[stats::Softnet::processed] == 0);
+  const Instant last = clock.now();
+  queue.arrive(1);
+  while (softnet[stats::Softnet::processed] < 32 && clock.now() < last + 9s) std::this_thread::yield();
+  CHECK(softnet[stats::Softnet::processed] == 32);
+  CHECK(softnet[stats::Softnet::coalesce_frames] == 1);
+  CHECK(softnet[stats::Softnet::coalesce_timer] == 0);
+  stop.store(true);
+  bare.waker.wake_if_asleep();
+  thread.join();
+  bare.lcore.shut_down();
 }

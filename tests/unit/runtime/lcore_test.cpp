@@ -5,6 +5,9 @@
 #include "tests/support/eal.hpp"
 #include "tests/unit/runtime/bare_lcore.hpp"
 
+#include <atomic>
+#include <future>
+#include <thread>
 
 using namespace millrace;
 
@@ -231,6 +234,44 @@ TEST_CASE("F18, M3: netif_rx always goes by the backlog, and is delivered when t
   CHECK(bare.lcore.stats().drop[stats::DropReason::no_stack] == 3);
   CHECK(bare.count(stats::Softnet::api_exit_runs) == 2);
   CHECK(bare.count(stats::Softnet::polls) == 2);
+}
+
+namespace {
+
+/// A flood whose polls another thread may count.
+class CountedFlood final : public poll::Napi {
+ public:
+  int poll(Env&, int weight) override {
+    polls.fetch_add(1);
+    return weight;
+  }
+  std::atomic<int> polls{0};
+};
+
+}  // namespace
+
+TEST_CASE("D13: under a flood a control thread's disable returns within one poll, and no poll follows") {
+  runtime::MonotonicClock clock;
+  Bare bare(clock);
+  CountedFlood flood;
+  flood.enable();
+  bare.lcore.softnet().schedule(flood);
+  std::atomic<bool> stop{false};
+  std::thread thread([&] { bare.lcore.run(stop); });
+  while (flood.polls.load() < 1000) std::this_thread::yield();
+  flood.request_disable();
+  const int asked = flood.polls.load();
+  std::promise<bool> let_go;
+  REQUIRE(bare.lcore.post_control([&] { let_go.set_value(flood.disable()); }));
+  CHECK(let_go.get_future().get());
+  const int ended = flood.polls.load();
+  CHECK(ended <= asked + 1);
+  std::this_thread::sleep_for(5ms);
+  CHECK(flood.polls.load() == ended);
+  stop.store(true);
+  bare.waker.wake_if_asleep();
+  thread.join();
+  CHECK_FALSE(flood.is_scheduled());
 }
 
 TEST_CASE("F12: an lcore's tunables change in the one copy that all its parts read") {

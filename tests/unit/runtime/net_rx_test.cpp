@@ -9,6 +9,7 @@
 #include <deque>
 #include <functional>
 #include <string>
+#include <thread>
 #include <vector>
 
 using namespace millrace;
@@ -232,6 +233,29 @@ TEST_CASE("D13: a queue disabled during a poll that uses its whole weight is let
   loop.pass();
   CHECK_FALSE(napis[0].is_scheduled());
   CHECK(loop.softnet.poll_list.empty());
+}
+
+TEST_CASE("D13: another thread's request ends a flood with the poll that is under way; between polls none begins") {
+  Loop loop;
+  auto& napis = loop.napis(2, endless);
+  napis[0].during_poll = [&] { std::thread([&] { napis[0].request_disable(); }).join(); };
+  loop.pass();
+  CHECK(loop.log == "AB");
+  CHECK_FALSE(napis[0].is_scheduled());
+  std::thread([&] { napis[1].request_disable(); }).join();
+  REQUIRE(napis[1].is_scheduled());
+  for (int i = 0; i < 3; ++i) {
+    loop.softnet.schedule(napis[0]);
+    loop.softnet.schedule(napis[1]);
+    loop.pass();
+  }
+  CHECK(loop.log == "AB");
+  CHECK(loop.softnet.poll_list.empty());
+  napis[0].during_poll = nullptr;
+  napis[0].enable();
+  loop.softnet.schedule(napis[0]);
+  loop.pass();
+  CHECK(loop.log == "ABA");
 }
 
 TEST_CASE("D4: less than the weight without complete is reported as napi_stuck, and the queue is not lost") {
