@@ -44,17 +44,18 @@ void for_each_bit(std::uint32_t bits, F&& f) {
 
 }  // namespace
 
-/// Packets of one rx queue. A bit stands for a packet.
+/// Packets of one rx queue. A bit stands for a packet. Without `rps`: no queue has rps_cpus or an RFS table (receive_path F21).
+template <bool rps>
 class Steer::Pass {
  public:
   Pass(Steer& steer, Env& env, std::span<pkt::Mbuf* const> packets, Choice* choices)
       : steer_(steer), directory_(steer.directory_), env_(env), packets_(packets), choices_(choices),
-        queue_(steer.find_queue(packets[0]->meta)), spread_(queue_ != nullptr ? queue_->rps.lcores() : std::span<const LcoreId>()) {}
+        queue_(rps ? steer.find_queue(packets[0]->meta) : nullptr), spread_(queue_ != nullptr ? queue_->rps.lcores() : std::span<const LcoreId>()) {}
 
   void run() {
     const std::uint32_t known = read_all();
     for_each_bit(~known & bits(packets_.size()), [this](std::size_t i) { choices_[i] = {undecided}; });
-    if (spread_.size() > 1) hash(known);
+    if (rps && spread_.size() > 1) hash(known);
     std::uint32_t left = known & ~find_suggested(known);
     if (left != 0) left &= ~find_strays(env_.lcore, left);
     for (LcoreId lcore = 0; left != 0 && lcore < directory_.size(); ++lcore) left &= ~find_strays(lcore, left);
@@ -66,7 +67,7 @@ class Steer::Pass {
 
   std::uint32_t read_all() {
     const OwnerHash& hash = directory_.hash();
-    const bool follows = queue_ != nullptr && queue_->flows.is_on();
+    const bool follows = rps && queue_ != nullptr && queue_->flows.is_on();
     const std::uint16_t stack = steer_.stack_of(packets_[0]->meta);
     const std::uint64_t hash_flag = queue_ != nullptr && steer_.interfaces_[packets_[0]->meta.ifindex].ntuple ? 0 : pkt::flag::rx_rss_hash;
     std::uint32_t known = 0;
@@ -128,8 +129,8 @@ class Steer::Pass {
   /// Asks each lcore for the flows that rps_cpus would bring it: most flows' owner, as it brought their first packets too.
   std::uint32_t find_suggested(std::uint32_t which) {
     Choice* const choices = choices_;
-    if (spread_.size() <= 1) {
-      const LcoreId only = rps_lcore(spread_, 0, directory_, env_.lcore);
+    if (!rps || spread_.size() <= 1) {
+      const LcoreId only = rps ? rps_lcore(spread_, 0, directory_, env_.lcore) : env_.lcore;
       for_each_bit(which, [=](std::size_t i) { choices[i] = {only}; });
       return find(only, which);
     }
@@ -184,7 +185,8 @@ class Steer::Pass {
   std::array<std::uint32_t, most_packets> hashes_;
 };
 
-void Steer::choose(Env& env, std::span<pkt::Mbuf* const> packets, Choice* choices) {
+template <bool rps>
+void Steer::choose_all(Env& env, std::span<pkt::Mbuf* const> packets, Choice* choices) {
   MR_ASSERT(packets.size() <= most_packets);
   if (directory_.size() == 1) {
     std::fill_n(choices, packets.size(), Choice{env.lcore});
@@ -199,9 +201,12 @@ void Steer::choose(Env& env, std::span<pkt::Mbuf* const> packets, Choice* choice
     const auto is_other = [&first](const pkt::Mbuf* m) { return m->meta.ifindex != first.ifindex || m->meta.rx_queue != first.rx_queue; };
     const auto rest = packets.subspan(done);
     const auto n = static_cast<std::size_t>(std::find_if(rest.begin(), rest.end(), is_other) - rest.begin());
-    Pass(*this, env, rest.first(n), choices + done).run();
+    Pass<rps>(*this, env, rest.first(n), choices + done).run();
     done += n;
   }
 }
+
+template void Steer::choose_all<true>(Env&, std::span<pkt::Mbuf* const>, Choice*);
+template void Steer::choose_all<false>(Env&, std::span<pkt::Mbuf* const>, Choice*);
 
 }  // namespace millrace::steer

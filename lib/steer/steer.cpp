@@ -151,10 +151,20 @@ const Steer::Queue* Steer::find_queue(const pkt::Meta& meta) const {
   return &interfaces_[meta.ifindex].queues[meta.rx_queue];
 }
 
-void Steer::set_rps(std::uint16_t ifindex, std::uint16_t rx_queue, const RpsMap& map) { queue(ifindex, rx_queue).rps = map; }
+void Steer::set_rps(std::uint16_t ifindex, std::uint16_t rx_queue, const RpsMap& map) {
+  queue(ifindex, rx_queue).rps = map;
+  look_for_rps();
+}
 
 void Steer::set_rps_flow_cnt(std::uint16_t ifindex, std::uint16_t rx_queue, std::uint32_t entries) {
   queue(ifindex, rx_queue).flows = DevFlows(entries);
+  look_for_rps();
+}
+
+void Steer::look_for_rps() {
+  const auto has_rps = [](const Queue& queue) { return !queue.rps.lcores().empty() || queue.flows.is_on(); };
+  rps_needed_ = std::any_of(interfaces_.begin(), interfaces_.end(),
+                            [&](const Interface& i) { return std::any_of(i.queues.begin(), i.queues.end(), has_rps); });
 }
 
 std::uint32_t Steer::count_hash(Env& env, const pkt::Packet& packet, const Flow& flow) const {

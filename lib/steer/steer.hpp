@@ -123,7 +123,12 @@ class Steer {
   /// The same for up to most_packets packets at once, several times as fast; get_rps_cpu() of a list before any of it is
   /// delivered, as Linux does. Where the lcore is `undecided` the packet has to be chosen for by itself, at its turn:
   /// the choice waits for what is queued before it, or is of no common shape.
-  void choose(Env& env, std::span<pkt::Mbuf* const> packets, Choice* choices);
+  void choose(Env& env, std::span<pkt::Mbuf* const> packets, Choice* choices) { rps_needed_ ? choose_all<true>(env, packets, choices) : choose_all<false>(env, packets, choices); }
+  /// Linux's static branch rps_needed (receive_path F21): whether any rx queue has rps_cpus or rps_flow_cnt. While none has,
+  /// choose_all<false>(), which is compiled without RPS, decides the same; a burst asks once.
+  [[nodiscard]] bool is_rps_needed() const { return rps_needed_; }
+  template <bool rps>
+  void choose_all(Env& env, std::span<pkt::Mbuf* const> packets, Choice* choices);
   static constexpr std::size_t most_packets = FlowTable::most_probes;
   static constexpr LcoreId undecided = max_lcores;
 
@@ -144,7 +149,9 @@ class Steer {
     bool ntuple = false;
     std::vector<Queue> queues;  ///< by rx queue
   };
+  template <bool rps>
   class Pass;
+  void look_for_rps();
   /// Where to, and the counter that says why.
   struct Decision {
     LcoreId lcore;
@@ -174,6 +181,7 @@ class Steer {
   RuleRequests* requests_ = nullptr;
   std::vector<Switch> switches_;
   std::vector<Interface> interfaces_;  // by ifindex
+  bool rps_needed_ = false;
 };
 
 }  // namespace millrace::steer

@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-LOOPS = ["mr_count_bare", "mr_count_port", "mr_count_poll_loop", "mr_count_own", "mr_count_other", "mr_count_lookup"]
+LOOPS = ["mr_count_bare", "mr_count_port", "mr_count_poll_loop", "mr_count_own", "mr_count_other", "mr_count_rps_off", "mr_count_no_rps", "mr_count_lookup"]
 
 
 def inclusive_costs(profile):

@@ -18,6 +18,8 @@ extern "C" {
 [[gnu::noinline]] std::uint64_t mr_count_poll_loop(millrace::bench::PollLoop& loop, std::uint64_t packets);
 [[gnu::noinline]] std::uint64_t mr_count_own(millrace::bench::SteerLoad& load, std::uint64_t packets);
 [[gnu::noinline]] std::uint64_t mr_count_other(millrace::bench::SteerLoad& load, std::uint64_t packets);
+[[gnu::noinline]] std::uint64_t mr_count_rps_off(millrace::bench::SteerLoad& load, std::uint64_t packets);
+[[gnu::noinline]] std::uint64_t mr_count_no_rps(millrace::bench::SteerLoad& load, std::uint64_t packets);
 [[gnu::noinline]] std::uint64_t mr_count_lookup(millrace::bench::peer::OwnerLookup& lookup, std::span<millrace::pkt::Mbuf* const> burst, std::uint64_t packets);
 
 std::uint64_t mr_count_bare(std::uint16_t port, std::uint64_t packets) {
@@ -28,6 +30,8 @@ std::uint64_t mr_count_port(millrace::bench::PortRing& ring, std::uint64_t packe
 }
 std::uint64_t mr_count_poll_loop(millrace::bench::PollLoop& loop, std::uint64_t packets) { return loop.run(packets); }
 std::uint64_t mr_count_own(millrace::bench::SteerLoad& load, std::uint64_t packets) { return load.steer_all(packets); }
+std::uint64_t mr_count_rps_off(millrace::bench::SteerLoad& load, std::uint64_t packets) { return load.steer_all(packets); }
+std::uint64_t mr_count_no_rps(millrace::bench::SteerLoad& load, std::uint64_t packets) { return load.steer_all_without_rps(packets); }
 std::uint64_t mr_count_other(millrace::bench::SteerLoad& load, std::uint64_t packets) { return load.steer_all(packets); }
 std::uint64_t mr_count_lookup(millrace::bench::peer::OwnerLookup& lookup, std::span<millrace::pkt::Mbuf* const> burst, std::uint64_t packets) {
   std::array<std::uint16_t, millrace::bench::peer::OwnerLookup::burst> owners;
@@ -48,6 +52,11 @@ void count_steering(std::uint64_t packets) {
   {
     SteerLoad own(flows, 0);
     print("mr_count_own", mr_count_own(own, packets));
+  }
+  {
+    SteerLoad off(flows, 0, false);
+    print("mr_count_rps_off", mr_count_rps_off(off, packets));
+    print("mr_count_no_rps", mr_count_no_rps(off, packets));
   }
   SteerLoad other(flows, 1);
   print("mr_count_other", mr_count_other(other, packets));

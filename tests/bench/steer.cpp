@@ -55,8 +55,21 @@ void run_case(Bench& bench, const Case& c) {
   bench.report.comparison({.id = "B3", .name = c.name(), .peer_name = "ptype+rss+rte_hash", .goal = c.goal}, result);
 }
 
+// Switched off, within 1% of the same compiled without RPS (receive_path F21).
+void rps_off(Bench& bench, const Instructions& counts) {
+  Figure figure{.id = "B3", .name = "choose:rps_off,flows:64,burst:32", .unit = "instr", .peer_name = "without_rps",
+                .goal = Goal::ratio_at_least(0.99), .skip = counts.fault};
+  if (counts.fault.empty()) {
+    figure.ours = counts.by_loop.at("mr_count_rps_off");
+    figure.peer = counts.by_loop.at("mr_count_no_rps");
+    figure.ratio = figure.peer / figure.ours;
+  }
+  bench.report.figure(figure);
+}
+
 void instructions(Bench& bench) {
   const Instructions& counts = count_instructions();
+  rps_off(bench, counts);
   for (const auto& [owner, loop] : {std::pair{"own", "mr_count_own"}, std::pair{"other", "mr_count_other"}}) {
     Figure figure{.id = "B3", .name = std::string("choose:") + owner + ",flows:64,burst:32", .unit = "instr", .peer_name = "ptype+rss+rte_hash",
                   .goal = Goal::ratio_at_least(1), .skip = counts.fault};

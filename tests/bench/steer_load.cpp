@@ -29,13 +29,13 @@ void SteerLoad::choose_flows(std::uint32_t count, steer::LcoreId owner) {
   }
 }
 
-SteerLoad::SteerLoad(std::uint32_t flows, steer::LcoreId owner) {
+SteerLoad::SteerLoad(std::uint32_t flows, steer::LcoreId owner, bool rps) {
   auto pool = pkt::Pool::create({.name = "bench_steer", .packets = flows + 1023, .data_room = 512});
   if (!pool) throw std::runtime_error(pool.error().message);
   pool_ = std::move(*pool);
   env_.stats = &stats_;
   env_.lcore = here;
-  steer_.set_rps(1, 0, steer::RpsMap::parse("3").value());
+  if (rps) steer_.set_rps(1, 0, steer::RpsMap::parse("3").value());
   choose_flows(flows, owner);
   for (const FlowKey& key : flows_) {
     const auto bytes = test::RawFrame{.payload = 22, .source_port = key.remote_port, .source_host = key.remote.bytes[15]}.bytes();
@@ -53,14 +53,27 @@ SteerLoad::~SteerLoad() {
   for (pkt::Mbuf* m : packets_) pkt::consume(pkt::Packet::adopt(m));
 }
 
-void SteerLoad::steer(steer::LcoreId* owners) {
+template <class Choose>
+void SteerLoad::steer_by(steer::LcoreId* owners, Choose&& choose) {
   for (std::size_t at = 0; at < packets_.size(); at += burst) {
     const auto part = std::span(packets_).subspan(at, burst);
     for (pkt::Mbuf* m : part) static_cast<void>(gro::arrive(*m, arrival));
     std::array<steer::Steer::Choice, burst> choices;
-    steer_.choose(env_, part, choices.data());
+    choose(part, choices.data());
     for (const steer::Steer::Choice& choice : choices) *owners++ = choice.lcore;
   }
+}
+
+void SteerLoad::steer(steer::LcoreId* owners) {
+  steer_by(owners, [this](std::span<pkt::Mbuf* const> part, steer::Steer::Choice* choices) { steer_.choose(env_, part, choices); });
+}
+
+std::uint64_t SteerLoad::steer_all_without_rps(std::uint64_t packets) {
+  std::vector<steer::LcoreId> owners(packets_.size());
+  std::uint64_t done = 0;
+  for (; done < packets; done += packets_.size())
+    steer_by(owners.data(), [this](std::span<pkt::Mbuf* const> part, steer::Steer::Choice* choices) { steer_.choose_all<false>(env_, part, choices); });
+  return done;
 }
 
 std::uint64_t SteerLoad::steer_all(std::uint64_t packets) {

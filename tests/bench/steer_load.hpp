@@ -21,7 +21,7 @@ class SteerLoad {
   static constexpr steer::LcoreId here = 0;
 
   /// `flows`: a multiple of 32.
-  SteerLoad(std::uint32_t flows, steer::LcoreId owner);
+  SteerLoad(std::uint32_t flows, steer::LcoreId owner, bool rps = true);
   ~SteerLoad();
   SteerLoad(const SteerLoad&) = delete;
   SteerLoad& operator=(const SteerLoad&) = delete;
@@ -32,8 +32,12 @@ class SteerLoad {
   void steer(steer::LcoreId* owners);
   /// The same over and over; returns how many packets it was.
   std::uint64_t steer_all(std::uint64_t packets);
+  /// The same as it is compiled without RPS (receive_path F21).
+  std::uint64_t steer_all_without_rps(std::uint64_t packets);
 
  private:
+  template <class Choose>
+  void steer_by(steer::LcoreId* owners, Choose&& choose);
   void choose_flows(std::uint32_t count, steer::LcoreId owner);
 
   std::unique_ptr<pkt::Pool> pool_;

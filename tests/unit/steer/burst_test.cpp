@@ -139,3 +139,55 @@ TEST_CASE("F7: RFS chooses for each datagram at its turn, for TCP with the burst
   pkt::consume(std::move(datagram));
   pkt::consume(std::move(segment));
 }
+
+TEST_CASE("F21: RPS is needed while a queue has rps_cpus or rps_flow_cnt, and no longer") {
+  World w;
+  Chooser chooser(*w.directory);
+  Steer& steer = chooser.steer;
+  CHECK_FALSE(steer.is_rps_needed());
+  steer.set_stack(1, 0);
+  steer.set_rps(1, 0, RpsMap{});
+  CHECK_FALSE(steer.is_rps_needed());
+  steer.set_rps(2, 3, RpsMap::of(0xb));
+  CHECK(steer.is_rps_needed());
+  steer.set_rps_flow_cnt(1, 0, 16);
+  steer.set_rps(2, 3, RpsMap{});
+  CHECK(steer.is_rps_needed());
+  steer.set_rps_flow_cnt(1, 0, 0);
+  CHECK_FALSE(steer.is_rps_needed());
+}
+
+TEST_CASE("F21: while it is not, what is compiled without RPS decides and counts as what is compiled with it; then choose() goes by RPS") {
+  World w;
+  Chooser with(*w.directory);
+  Chooser without(*w.directory);
+  Rng rng(21);
+  for (int round = 0; round < 200; ++round) {
+    std::vector<pkt::Packet> packets;
+    std::vector<pkt::Mbuf*> list;
+    for (std::size_t i = 0; i < Steer::most_packets; ++i) {
+      packets.push_back(w.packet(any_frame(rng), static_cast<std::uint16_t>(rng.below(12) == 0)));
+      const std::optional<Flow> flow = read_flow(packets.back());
+      if (flow && flow->is_exact && rng.below(6) == 0) w.tables[std::array<LcoreId, 3>{0, 1, 3}[rng.below(3)]]->insert(flow->key, &w.object);
+    }
+    for (pkt::Packet& p : packets) list.push_back(&p.mbuf());
+    std::array<Steer::Choice, Steer::most_packets> a, b;
+    with.steer.choose_all<true>(with.env, list, a.data());
+    without.steer.choose_all<false>(without.env, list, b.data());
+    for (std::size_t i = 0; i < list.size(); ++i)
+      if (a[i].lcore != b[i].lcore) FAIL("round " << round << " packet " << i << ": " << a[i].lcore << " and " << b[i].lcore);
+    for (pkt::Packet& p : packets) pkt::consume(std::move(p));
+  }
+  for (std::size_t i = 0; i < stats::CounterBlock<stats::Steer>::size; ++i)
+    CHECK(with.stats.steer[static_cast<stats::Steer>(i)] == without.stats.steer[static_cast<stats::Steer>(i)]);
+
+  pkt::Packet packet = w.packet(test::RawFrame{.source_port = 60'000, .destination_port = 60'001}.bytes(), 0);
+  const std::array<pkt::Mbuf*, 1> one{&packet.mbuf()};
+  Steer::Choice choice{};
+  without.steer.choose(without.env, one, &choice);
+  CHECK(choice.lcore == without.env.lcore);
+  without.steer.set_rps(1, 0, RpsMap::of(8));
+  without.steer.choose(without.env, one, &choice);
+  CHECK(choice.lcore == 3);
+  pkt::consume(std::move(packet));
+}
