@@ -21,7 +21,6 @@ void Engine::Impl::rules_were_asked_for() {
 void Engine::Impl::start_rule_server() {
   const auto wants = [](const config::Port& port) { return port.ntuple; };
   if (!is_running() || rule_server.joinable() || std::none_of(config.ports.begin(), config.ports.end(), wants)) return;
-  stops_serving.store(false);
   rule_server = std::thread([this] {
     for (;;) {
       rules_asked.wait(false, std::memory_order_acquire);
@@ -38,18 +37,19 @@ void Engine::Impl::stop_rule_server() {
   rules_asked.store(true);  // whatever was asked for is left to who serves next
   rules_asked.notify_one();
   rule_server.join();
+  stops_serving.store(false);
 }
 
 bool Engine::Impl::serve_rules() {
   if (!rules_asked.load(std::memory_order_relaxed)) return false;
-  const runtime::McsLock::Guard lock(control_lock);
   rules_asked.exchange(false, std::memory_order_acq_rel);
-  while (serve_some_rules()) continue;
+  while (serve_some_rules() && !stops_serving.load()) continue;
   return true;
 }
 
 // A few of each lcore's requests: what is on its way is held up by no more than that.
 bool Engine::Impl::serve_some_rules() {
+  const runtime::McsLock::Guard lock(control_lock);  // let go of between any two: who moves queues has a turn
   std::vector<RuleChanges> leaving(ports.size());
   std::vector<RuleChanges> coming(ports.size());
   bool any = false;

@@ -26,8 +26,9 @@ struct Readers {
     std::uint8_t number;
   };
 
-  explicit Readers(std::uint16_t flows, std::uint32_t rps_flow_cnt, bool ntuple = true)
+  explicit Readers(std::uint16_t flows, std::uint32_t rps_flow_cnt, bool ntuple = true, std::int64_t max_restart = 10)
       : world(4, [&](Config& c) {
+          c.sysctl.softirq_max_restart = max_restart;
           c.ports[0].rx_queues = 4;
           c.ports[0].rps_flow_cnt = rps_flow_cnt;
           c.ports[0].ntuple = ntuple;
@@ -301,6 +302,21 @@ TEST_CASE("F9: what moves a queue takes its rules away: smp_affinity, rps_flow_c
   CHECK(r.world.port().flow_rules().empty());
   r.world.port().set_up(true);
   CHECK(rule() == 1);
+  r.check_order();
+}
+
+TEST_CASE("F9, X18: what waits in the old queue when a rule comes goes up before what comes by the new one") {
+  Readers r(16, 256, true, 1);  // one poll a pass: 64 frames
+  const std::uint16_t flow = r.flow_at(0);
+  r.read_on(2, flow);
+  for (int i = 0; i < 100; ++i) r.send(flow);
+  r.world.engine->run_once(0);
+  CHECK(r.count("arfs_added") == 1);
+  for (int i = 0; i < 10; ++i) r.send(flow);
+  r.world.engine->run_once(2);
+  r.world.run();
+  CHECK(r.arrived[flow].size() == 110);
+  CHECK(r.received()[2] == 10);
   r.check_order();
 }
 

@@ -75,9 +75,9 @@ void make_sockets(Engine& engine) {
   if (!made) fail(made.error().message);
 }
 
-void wait_for(int packets) {
+void wait_for(const Engine& engine, int packets) {
   for (int i = 0; i < 60'000 && total.load() < packets; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  if (total.load() != packets) fail(std::to_string(packets - total.load()) + " of " + std::to_string(packets) + " packets lost");
+  if (total.load() != packets) fail(std::to_string(packets - total.load()) + " of " + std::to_string(packets) + " packets lost\n" + engine.stats().to_text());
 }
 
 }  // namespace
@@ -105,9 +105,9 @@ int main() {
     if (move % 100 == 50 && !port.set_smp_affinity(queue, config::LcoreMask().set(static_cast<std::size_t>(move / 100 % lcores)))) fail("a move was refused");
     if (move % 100 == 60 && !port.set_smp_affinity(static_cast<std::uint16_t>((move - 10) % lcores), config::LcoreMask().set(static_cast<std::size_t>((move - 10) % lcores)))) fail("a move was refused");
     if (move % 400 == 399 && !(port.set_ntuple(false) && port.set_ntuple(true))) fail("ntuple was refused");
-    if (move % 10 == 9) wait_for(sent);  // sockets and rings are bounded
+    if (move % 10 == 9) wait_for(*engine, sent);  // sockets and rings are bounded
   }
-  wait_for(sent);
+  wait_for(*engine, sent);
   engine->stop();
   for (std::uint16_t flow = 0; flow < flows; ++flow)
     for (std::size_t i = 0; i < seen[flow].size(); ++i)
