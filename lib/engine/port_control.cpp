@@ -95,7 +95,7 @@ Result<void> Engine::Impl::while_still(std::size_t port, const std::function<Res
   std::vector<int> waiting(by_queue.size());
   for (std::uint16_t q = 0; q < by_queue.size(); ++q) pollers[q] = uproot(port, q, by_queue[q]);
   for (std::uint16_t q = 0; q < by_queue.size(); ++q) waiting[q] = ports[port]->rx_queue(q).waiting();
-  const Result<void> done = change();
+  Result<void> done = change();
   for (std::uint16_t q = 0; q < by_queue.size(); ++q)
     control(by_queue[q], [&] { pollers[q]->take_waiting(lcores[by_queue[q]]->env(), waiting[q]); });
   for (std::uint16_t target = 0; target < lcores.size(); ++target)
