@@ -18,7 +18,6 @@
 #include <chrono>
 #include <functional>
 #include <netinet/in.h>
-#include <optional>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -65,22 +64,21 @@ const char* const tap_name = "mrbench0";
 const IpAddress tap_here = IpAddress::v4(10, 78, 0, 2);
 const IpAddress tap_kernel = IpAddress::v4(10, 78, 0, 1);
 
-/// An engine whose lcore runs on `cpu`.
-std::unique_ptr<Engine> start_engine(unsigned cpu, bool has_tap) {
+/// An engine whose lcore runs on `cpu`: with ports in memory, or with a TAP device.
+std::unique_ptr<Engine> start_engine(unsigned cpu, bool with_tap) {
   Config config;
   config.seed = 1;
   config.eal.pool_packets = 2048;
   config.lcores[0].cpu = cpu;
-  config.ports.push_back({.name = "ring", .driver = config::PortDriver::vdev, .device = "net_ring1"});
-  config.ports.push_back({.name = "sim", .mac = mac});
-  config.stacks.push_back(
-      {.name = "bench",
-       .interfaces = {{.port = "sim", .name = "eth0", .addresses = {{IpAddress::v4(10, 77, 0, 2), 24}}}},
-       .routes = {}});
-  if (has_tap) {
+  config::Stack stack{.name = "bench", .interfaces = {{.port = "tap", .name = "eth0", .addresses = {{tap_here, 24}}}}, .routes = {}};
+  if (with_tap) {
     config.ports.push_back({.name = "tap", .driver = config::PortDriver::tap, .iface = tap_name});
-    config.stacks[0].interfaces.push_back({.port = "tap", .name = "eth1", .addresses = {{tap_here, 24}}});
+  } else {
+    config.ports.push_back({.name = "ring", .driver = config::PortDriver::vdev, .device = "net_ring1"});
+    config.ports.push_back({.name = "sim", .mac = mac});
+    stack.interfaces = {{.port = "sim", .name = "eth0", .addresses = {{IpAddress::v4(10, 77, 0, 2), 24}}}};
   }
+  config.stacks.push_back(stack);
   auto engine = Engine::create(config);
   if (!engine) throw std::runtime_error(engine.error().message);
   if (const auto started = (*engine)->start(); !started) throw std::runtime_error(started.error().message);
@@ -103,9 +101,10 @@ double percent_of_core(clockid_t clock, F&& f) {
   return 100 * cpu / std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-std::string idle_name(bool has_tap) { return std::string("idle:engine,lcores:1,ports:") + (has_tap ? "3,tap:1" : "2"); }
+constexpr const char* idle_in_memory = "idle:engine,lcores:1,ports:2";
+constexpr const char* idle_with_tap = "idle:engine,lcores:1,tap:1";
 
-void idle_cost(Bench& bench, bool has_tap) {
+void idle_cost(Bench& bench, const char* name) {
   // The whole process is looked at: this thread sleeps, so what is used is the lcore's.
   const double ours = percent_of_core(CLOCK_PROCESS_CPUTIME_ID, [] { std::this_thread::sleep_for(idle_time); });
   PortRing ring;
@@ -113,7 +112,7 @@ void idle_cost(Bench& bench, bool has_tap) {
   const double busy = percent_of_core(CLOCK_THREAD_CPUTIME_ID,
                                       [&] { peer::bare_poll(ring.port_id(), static_cast<std::uint64_t>(ticks)); });
   bench.report.figure({.id = "B5",
-                       .name = idle_name(has_tap),
+                       .name = name,
                        .unit = "pct",
                        .ours = ours,
                        .peer = busy,
@@ -232,45 +231,59 @@ void figures(Bench& bench, const std::string& what, const std::vector<double>& o
   }
 }
 
+void in_memory(Bench& bench, unsigned cpu, const std::vector<double>& bare) {
+  std::unique_ptr<Engine> engine;
+  {
+    const BothCpus wider(bench);
+    engine = start_engine(cpu, false);
+  }
+  idle_cost(bench, idle_in_memory);
+  figures(bench, "wake:inbox", through_inbox(*engine), bare);
+  figures(bench, "wake:port", through_port(*engine), bare);
+  engine->stop();
+}
+
+void on_tap(Bench& bench, unsigned cpu, const std::vector<double>& bare) {
+  std::unique_ptr<Engine> engine;
+  {
+    const BothCpus wider(bench);
+    engine = start_engine(cpu, true);
+  }
+  test::KernelInterface kernel(tap_name);
+  kernel.disable_ipv6();
+  kernel.set_up(true);
+  kernel.add_address({tap_kernel, 24});
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  idle_cost(bench, idle_with_tap);
+  figures(bench, "wake:tap", through_tap(*engine), bare);
+  engine->stop();
+}
+
 }  // namespace
 
 void run_idle(Bench& bench) {
   bench.load.look();
   bench.report.note("");
-  const std::optional<std::string> no_namespace = test::enter_network_namespace();
-  const bool has_tap = !no_namespace;
-  const auto skip = [&](const std::string& name, const std::string& why) {
+  const auto skip = [&](const char* name, const std::string& why) {
     bench.report.figure({.id = "B5", .name = name, .goal = Goal::ours_at_most(name[0] == 'i' ? most_percent : most_ns), .skip = why});
   };
   if (bench.other_cpu < 0) {
-    for (const std::string& name : {idle_name(has_tap), std::string("wake:inbox,at:p50"), std::string("wake:inbox,at:p99"), std::string("wake:port,at:p50"),
-                                    std::string("wake:port,at:p99"), std::string("wake:tap,at:p50"), std::string("wake:tap,at:p99")})
+    for (const char* name : {idle_in_memory, "wake:inbox,at:p50", "wake:inbox,at:p99", "wake:port,at:p50", "wake:port,at:p99", idle_with_tap,
+                             "wake:tap,at:p50", "wake:tap,at:p99"})
       skip(name, "the lcore needs a CPU of its own, and this process may use one only");
     return;
   }
   const auto cpu = static_cast<unsigned>(bench.other_cpu);
   const std::vector<double> bare = through_eventfd(cpu);
-  std::unique_ptr<Engine> engine;
-  {
-    const BothCpus wider(bench);
-    engine = start_engine(cpu, has_tap);
+  in_memory(bench, cpu, bare);
+  if (const auto no_namespace = test::enter_network_namespace()) {
+    for (const char* name : {idle_with_tap, "wake:tap,at:p50", "wake:tap,at:p99"}) skip(name, *no_namespace);
+  } else {
+    on_tap(bench, cpu, bare);
   }
-  if (has_tap) {
-    test::KernelInterface kernel(tap_name);
-    kernel.disable_ipv6();
-    kernel.set_up(true);
-    kernel.add_address({tap_kernel, 24});
-    std::this_thread::sleep_for(std::chrono::milliseconds(200));
-  }
-  idle_cost(bench, has_tap);
-  figures(bench, "wake:inbox", through_inbox(*engine), bare);
-  figures(bench, "wake:port", through_port(*engine), bare);
-  if (has_tap) figures(bench, "wake:tap", through_tap(*engine), bare);
-  else for (const char* name : {"wake:tap,at:p50", "wake:tap,at:p99"}) skip(name, *no_namespace);
   bench.report.note(
       "ns from the call to the lcore's handler; wake:port is a frame on a sim port, which wakes nobody: the lcore's "
       "next look finds it; wake:tap is a datagram of the kernel's, which wakes the lcore by the device's interrupt");
-  engine->stop();
 }
 
 }  // namespace millrace::bench
