@@ -106,8 +106,8 @@ TEST_CASE("F22, F5: a burst is chosen for as its packets one by one, and counted
       else if (rng.below(4) == 0) w.tables[lcore]->erase(flow->key);
       if (rng.below(20) == 0) w.tables[lcore]->insert(bound_key({flow->key.local, flow->key.local_port}, flow->key.proto, 0), &w.object);
     }
-    std::vector<pkt::Mbuf*> list;
-    for (pkt::Packet& p : packets) list.push_back(&p.mbuf());
+    std::vector<pkt::Mbuf*> list(packets.size());
+    std::transform(packets.begin(), packets.end(), list.begin(), [](pkt::Packet& p) { return &p.mbuf(); });
     std::vector<Steer::Choice> choices(n);
     many.steer.choose(many.env, list, choices.data());
     for (std::size_t i = 0; i < n; ++i) {
@@ -164,13 +164,13 @@ TEST_CASE("F21: while it is not, what is compiled without RPS decides and counts
   Rng rng(21);
   for (int round = 0; round < 200; ++round) {
     std::vector<pkt::Packet> packets;
-    std::vector<pkt::Mbuf*> list;
     for (std::size_t i = 0; i < Steer::most_packets; ++i) {
       packets.push_back(w.packet(any_frame(rng), static_cast<std::uint16_t>(rng.below(12) == 0)));
       const std::optional<Flow> flow = read_flow(packets.back());
       if (flow && flow->is_exact && rng.below(6) == 0) w.tables[std::array<LcoreId, 3>{0, 1, 3}[rng.below(3)]]->insert(flow->key, &w.object);
     }
-    for (pkt::Packet& p : packets) list.push_back(&p.mbuf());
+    std::array<pkt::Mbuf*, Steer::most_packets> list;
+    std::transform(packets.begin(), packets.end(), list.begin(), [](pkt::Packet& p) { return &p.mbuf(); });
     std::array<Steer::Choice, Steer::most_packets> a, b;
     with.steer.choose_all<true>(with.env, list, a.data());
     without.steer.choose_all<false>(without.env, list, b.data());
