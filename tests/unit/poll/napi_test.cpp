@@ -177,7 +177,7 @@ TEST_CASE("D14: defer_hard_irqs 2 with empty GRO: polled again within 100 us, un
   CHECK(host.watchdogs == 2);
 }
 
-TEST_CASE("D14: the timer of a NAPI that is scheduled already leaves no MISSED, and that of a disabled one is gone") {
+TEST_CASE("D13, D14: the timer of a NAPI that is scheduled already leaves no MISSED, and that of a disabled one is gone") {
   Host host;
   HandNapi napi;
   napi.enable(&host);

@@ -7,6 +7,9 @@
 
 #include <millrace/pkt/truesize.hpp>
 
+#include <array>
+#include <optional>
+
 using namespace millrace;
 using stats::DropReason;
 using tcp::Seq;
@@ -75,6 +78,26 @@ TEST_CASE("compaction puts small payloads together, in order with large ones") {
   CHECK(f.queue.bytes() == 0);
   CHECK(f.queue.memory() == 0);
   CHECK(f.pool->in_use() == 0);
+}
+
+TEST_CASE("L7: small payloads put together in one buffer have the times of the last, by our clock and by the device's") {
+  Fixture f;
+  REQUIRE(pkt::register_rx_stamps());
+  for (const bool last_is_stamped : {true, false}) {
+    for (std::uint32_t i = 0; i < 2; ++i) {
+      pkt::Packet p = f.bytes(0, 10);
+      p.meta().rx_time = Instant(Duration(100 + i));
+      if (i == 0 || last_is_stamped) pkt::set_rx_stamp(p.mbuf(), 7000 + i);
+      f.queue.push(f.env, std::move(p), true);
+    }
+    CHECK(f.pool->in_use() == 1);
+    std::array<std::uint8_t, 100> into{};
+    pkt::RxTimes times;
+    CHECK(f.queue.read(f.env, into, &times) == 20);
+    CHECK(times.software == Instant(Duration(101)));
+    CHECK(times.hardware.has_value() == last_is_stamped);
+    CHECK(times.hardware.value_or(7001) == 7001);
+  }
 }
 
 TEST_CASE("an empty pool makes compaction impossible, not wrong") {
