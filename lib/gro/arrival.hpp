@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-#include <millrace/gro/words.hpp>
+#include <millrace/base/words.hpp>
 #include <millrace/pkt/mbuf.hpp>
 #include <millrace/wire/address.hpp>
 

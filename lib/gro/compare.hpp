@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <millrace/base/words.hpp>
 #include <millrace/gro/header_mask.hpp>
-#include <millrace/gro/words.hpp>
 
 #include <cstddef>
 #include <cstdint>

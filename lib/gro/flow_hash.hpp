@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-#include <millrace/gro/words.hpp>
+
+#include <millrace/base/words.hpp>
 
 #include <array>
 #include <cstdint>

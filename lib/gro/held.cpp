@@ -4,7 +4,7 @@
 #include <millrace/gro/held.hpp>
 
 #include <millrace/base/assert.hpp>
-#include <millrace/gro/words.hpp>
+#include <millrace/base/words.hpp>
 
 #include <bit>
 

@@ -3,7 +3,7 @@
 // Clauses: receive_path E4, E6-E9, E13; Linux 6.18's inet_gro_flush(), ipv6_gro_receive(), tcp_gro_receive().
 #include <millrace/gro/rules.hpp>
 
-#include <millrace/gro/words.hpp>
+#include <millrace/base/words.hpp>
 #include <millrace/wire/dissect.hpp>
 #include <millrace/wire/ethernet.hpp>
 #include <millrace/wire/ipv4.hpp>

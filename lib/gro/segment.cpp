@@ -3,7 +3,7 @@
 // Clauses: receive_path E5, E7, E10, X18.
 #include <millrace/gro/segment.hpp>
 
-#include <millrace/gro/words.hpp>
+#include <millrace/base/words.hpp>
 #include <millrace/wire/ethernet.hpp>
 #include <millrace/wire/ipv4.hpp>
 #include <millrace/wire/ipv6.hpp>

@@ -3,8 +3,8 @@
 // gro.cpp for what is neither TCP nor UDP. Clauses: receive_path E15, E3 (CONSUMED), E4-E7, X18.
 #include <millrace/gro/gro.hpp>
 
+#include <millrace/base/words.hpp>
 #include <millrace/gro/rules.hpp>
-#include <millrace/gro/words.hpp>
 #include <millrace/wire/ethernet.hpp>
 #include <millrace/wire/ipv4.hpp>
 #include <millrace/wire/ipv6.hpp>

@@ -4,6 +4,8 @@
 #include <millrace/steer/steer.hpp>
 
 #include <millrace/base/assert.hpp>
+#include <millrace/base/bits.hpp>
+#include <millrace/base/words.hpp>
 #include <millrace/wire/protocol.hpp>
 
 #include <algorithm>
@@ -18,28 +20,16 @@ constexpr std::uint16_t v6_addresses_at = 8;
 constexpr std::uint16_t v4_ports_at = 20;
 constexpr std::uint16_t v6_ports_at = 40;
 
-template <class Number>
-Number load(const std::uint8_t* p) {
-  Number v;
-  std::memcpy(&v, p, sizeof v);
-  return v;
-}
-
 // The halves of ::ffff:a.b.c.d.
 static_assert(std::endian::native == std::endian::little, "the words of a key are put together from halves");
 constexpr std::uint64_t mapped_high = 0;
 constexpr std::uint64_t mapped_low = 0xffff0000;
-std::uint64_t mapped(const std::uint8_t* v4) { return std::uint64_t{load<std::uint32_t>(v4)} << 32 | mapped_low; }
+std::uint64_t mapped(const std::uint8_t* v4) { return std::uint64_t{load32(v4)} << 32 | mapped_low; }
 bool is_mapped(std::uint64_t high, std::uint64_t low) { return high == mapped_high && static_cast<std::uint32_t>(low) == mapped_low; }
 
 /// Ports, stack and protocol as the last word of a FlowKey.
 std::uint64_t ends(const std::uint8_t* ports, std::uint16_t stack, std::uint8_t proto) {
   return load_be32(ports) | std::uint64_t{stack} << 32 | std::uint64_t{proto} << 48;
-}
-
-template <class F>
-void for_each_bit(std::uint32_t bits, F&& f) {
-  for (; bits != 0; bits &= bits - 1) f(static_cast<std::size_t>(std::countr_zero(bits)));
 }
 
 }  // namespace
@@ -95,7 +85,7 @@ class Steer::Pass {
     }
     if (header != v6_ports_at) return false;
     const std::uint8_t* const tuple = tuples_[i] = ip + v6_addresses_at;
-    const auto word = [tuple](std::size_t at) { return load<std::uint64_t>(tuple + at); };
+    const auto word = [tuple](std::size_t at) { return load64(tuple + at); };
     words = {word(16), word(24), word(0), word(8), ends(ip + v6_ports_at, stack, meta.l4_proto)};
     is_v6_ |= 1u << i;
     // An IPv4-mapped address would pass for an IPv4 flow of another's.

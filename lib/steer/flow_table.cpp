@@ -4,6 +4,7 @@
 #include <millrace/steer/flow_table.hpp>
 
 #include <millrace/base/assert.hpp>
+#include <millrace/base/bits.hpp>
 #include <millrace/base/rng.hpp>
 
 #include <bit>
@@ -18,11 +19,6 @@ namespace {
 constexpr std::uint32_t no_entry = UINT32_MAX;
 
 std::uint32_t tag_of(const FlowProbe& probe) { return static_cast<std::uint32_t>(probe.hash >> 32); }
-
-template <class F>
-void for_each_bit(std::uint32_t bits, F&& f) {
-  for (; bits != 0; bits &= bits - 1) f(static_cast<std::size_t>(std::countr_zero(bits)));
-}
 
 // At full capacity a bucket holds four flows on average, so that 19 of 20 lookups end in their first bucket.
 std::uint32_t bucket_count(std::uint32_t capacity) { return std::bit_ceil((capacity + 3) / 4); }

@@ -14,23 +14,30 @@ struct Sent {
   std::uint64_t packets, hardware, software, segments, frames, too_long, retransmitted;
 };
 
-// A host with the port as `adjust` leaves it writes 64 KB at a time, 1 MB in all, to one whose port is the default.
+// A megabyte from one host to the other, written 64 KB at a time; it has arrived whole.
+struct Megabyte {
+  explicit Megabyte(TwoEngines& hosts) {
+    const std::string text = pattern(1 << 20);
+    accept_into(*hosts.b, endpoint("10.77.0.2:80"), accepted);
+    client.join(**TwoEngines::sockets(*hosts.a).connect(endpoint("10.77.0.2:80")));
+    REQUIRE(hosts.run_until([&] { return client.connected; }));
+    std::size_t written = 0;
+    REQUIRE(hosts.run_until([&] {
+      const std::size_t n = std::min<std::size_t>(65536, text.size() - written);
+      const std::int64_t taken = n > 0 ? client.stream->write(bytes(text).subspan(written, n)) : 0;
+      if (taken > 0) written += static_cast<std::size_t>(taken);
+      return !accepted.empty() && accepted[0]->received.size() == text.size();
+    }));
+    CHECK(accepted[0]->received == text);
+  }
+  std::vector<std::unique_ptr<Conversation>> accepted;
+  Conversation client;
+};
+
+// From a host with the port as `adjust` leaves it to one whose port is the default.
 Sent send_a_megabyte(const std::function<void(Config&)>& adjust) {
   TwoEngines hosts({.adjust_a = adjust});
-  const std::string text = pattern(1 << 20);
-  std::vector<std::unique_ptr<Conversation>> accepted;
-  accept_into(*hosts.b, endpoint("10.77.0.2:80"), accepted);
-  Conversation client;
-  client.join(**TwoEngines::sockets(*hosts.a).connect(endpoint("10.77.0.2:80")));
-  REQUIRE(hosts.run_until([&] { return client.connected; }));
-  std::size_t written = 0;
-  REQUIRE(hosts.run_until([&] {
-    const std::size_t n = std::min<std::size_t>(65536, text.size() - written);
-    const std::int64_t taken = n > 0 ? client.stream->write(bytes(text).subspan(written, n)) : 0;
-    if (taken > 0) written += static_cast<std::size_t>(taken);
-    return !accepted.empty() && accepted[0]->received.size() == text.size();
-  }));
-  CHECK(accepted[0]->received == text);
+  const Megabyte sent(hosts);
   const Stats a = hosts.a->stats();
   return {a.total("gso", "packets"), a.total("gso", "hardware"), a.total("gso", "software"), a.total("gso", "segments"),
           a.total("port", "tx_packets"), a.total("drop", "tx_too_long"), a.total("tcp", "RetransSegs")};
@@ -70,20 +77,7 @@ TEST_CASE("X21, E10: on a line that corrupts, what the other lcore owns is summe
                       c.ports[0].rps_cpus.reset();
                       c.ports[0].rps_cpus.set(1);  // lcore 0 has the only queue
                     }});
-  const std::string text = pattern(1 << 20);
-  std::vector<std::unique_ptr<Conversation>> accepted;
-  accept_into(*hosts.b, endpoint("10.77.0.2:80"), accepted);
-  Conversation client;
-  client.join(**TwoEngines::sockets(*hosts.a).connect(endpoint("10.77.0.2:80")));
-  std::size_t written = 0;
-  REQUIRE(hosts.run_until([&] {
-    if (client.connected && written < text.size()) {
-      const std::int64_t taken = client.stream->write(bytes(text).subspan(written));
-      if (taken > 0) written += static_cast<std::size_t>(taken);
-    }
-    return !accepted.empty() && accepted[0]->received.size() == text.size();
-  }));
-  CHECK(accepted[0]->received == text);
+  const Megabyte sent(hosts);
   const Stats b = hosts.b->stats();
   const auto by_lcore = [&](std::string_view name) { return b.find("gro", name)->by_lcore; };
   CHECK(by_lcore("checksum_computed")[0] <= 2);  // SYN and ACK of the handshake, which bear nothing
@@ -99,20 +93,7 @@ TEST_CASE("E17: with lro the device merges, nothing is lost, and TCP counts ever
     TwoEngines hosts({.adjust_b = [&](Config& c) { c.ports[0].lro = lro; }});
     CHECK_FALSE(config::Port{}.lro);
     CHECK(hosts.b->port("p0")->lro() == lro);
-    const std::string text = pattern(1 << 20);
-    std::vector<std::unique_ptr<Conversation>> accepted;
-    accept_into(*hosts.b, endpoint("10.77.0.2:80"), accepted);
-    Conversation client;
-    client.join(**TwoEngines::sockets(*hosts.a).connect(endpoint("10.77.0.2:80")));
-    std::size_t written = 0;
-    REQUIRE(hosts.run_until([&] {
-      if (client.connected && written < text.size()) {
-        const std::int64_t taken = client.stream->write(bytes(text).subspan(written));
-        if (taken > 0) written += static_cast<std::size_t>(taken);
-      }
-      return !accepted.empty() && accepted[0]->received.size() == text.size();
-    }));
-    CHECK(accepted[0]->received == text);
+    const Megabyte sent(hosts);
     const Stats a = hosts.a->stats();
     const Stats b = hosts.b->stats();
     CHECK(b.total("tcp", "InSegs") == a.total("tcp", "OutSegs"));

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <cstring>
 
-namespace millrace::gro {
+namespace millrace {
 
 /// Header bytes as machine words, in whatever order this machine has: for tests of equality and for sums of one's
 /// complement, which do not ask for the order. Numbers are read with load_be16/32.
@@ -24,4 +24,4 @@ namespace millrace::gro {
   return v;
 }
 
-}  // namespace millrace::gro
+}  // namespace millrace
