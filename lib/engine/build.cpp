@@ -208,8 +208,8 @@ void Engine::Impl::make_pollers(std::uint16_t id) {
       if (queue_lcore(port, q, lcores.size()) != id) continue;
       runtime::RxPoller::Wiring wiring = rx_wiring(port, ports[i]->rx_queue(q), *parts.receive);
       wiring.arrival = {.mac = info.mac,
-                        .napi_id = napi_id(i, q),
                         .ifindex = static_cast<std::uint16_t>(i + 1),
+                        .napi_id = napi_id(i, q),
                         .has_verdicts = info.offloads.rx_l4_checksum};
       wiring.lcores = lcores.size();
       auto poller = std::make_unique<runtime::RxPoller>(wiring, gro_of(i));

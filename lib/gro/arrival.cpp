@@ -28,7 +28,7 @@ bool arrive(pkt::Mbuf& mbuf, const Arrival& arrival) {
   const std::uint8_t* frame = mbuf.data();
   pkt::Meta& meta = mbuf.meta;
   meta.napi_id = arrival.napi_id;
-  meta.type = packet_type(frame, arrival.mac);
+  meta.type = packet_type(frame, arrival);
   const wire::PlainLayers plain = wire::dissect_plain({frame, mbuf.data_len});
   if (plain.payload_offset == 0) {
     arrive_slowly(mbuf);

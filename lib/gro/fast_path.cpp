@@ -247,7 +247,7 @@ class FastPath::Pass {
     meta.payload_offset = header;
     meta.ethertype = V::ethertype;
     meta.l4_proto = wire::ip_proto::tcp;
-    meta.type = packet_type(frame, arrival_.mac);
+    meta.type = packet_type(frame, arrival_);
     meta.napi_id = arrival_.napi_id;
     meta.gso_size = 0;
     meta.gso_segs = 1;

@@ -20,17 +20,11 @@ constexpr std::uint16_t v6_addresses_at = 8;
 constexpr std::uint16_t v4_ports_at = 20;
 constexpr std::uint16_t v6_ports_at = 40;
 
-// The halves of ::ffff:a.b.c.d.
-static_assert(std::endian::native == std::endian::little, "the words of a key are put together from halves");
-constexpr std::uint64_t mapped_high = 0;
-constexpr std::uint64_t mapped_low = 0xffff0000;
-std::uint64_t mapped(const std::uint8_t* v4) { return std::uint64_t{load32(v4)} << 32 | mapped_low; }
-bool is_mapped(std::uint64_t high, std::uint64_t low) { return high == mapped_high && static_cast<std::uint32_t>(low) == mapped_low; }
+std::uint64_t mapped(std::uint64_t v4) { return v4 << 32 | v4_mapped; }
+bool is_mapped(std::uint64_t high, std::uint64_t low) { return high == 0 && static_cast<std::uint32_t>(low) == v4_mapped; }
 
-/// Ports, stack and protocol as the last word of a FlowKey.
-std::uint64_t ends(const std::uint8_t* ports, std::uint16_t stack, std::uint8_t proto) {
-  return load_be32(ports) | std::uint64_t{stack} << 32 | std::uint64_t{proto} << 48;
-}
+/// Ports and protocol as in the last word of a FlowKey; the stack is still to come.
+std::uint64_t ends(const std::uint8_t* ports, std::uint8_t proto) { return load_be32(ports) | std::uint64_t{proto} << 48; }
 
 }  // namespace
 
@@ -56,40 +50,45 @@ class Steer::Pass {
   static constexpr std::uint32_t bits(std::size_t n) { return n == most_packets ? ~0u : (1u << n) - 1; }
 
   std::uint32_t read_all() {
-    const OwnerHash& hash = directory_.hash();
     const bool follows = rps && queue_ != nullptr && queue_->flows.is_on();
-    const std::uint16_t stack = steer_.stack_of(packets_[0]->meta);
-    const std::uint64_t hash_flag = queue_ != nullptr && steer_.interfaces_[packets_[0]->meta.ifindex].ntuple ? 0 : pkt::flag::rx_rss_hash;
+    const std::uint64_t stack = std::uint64_t{steer_.stack_of(packets_[0]->meta)} << 32;
+    std::uint64_t flags = 0;
     std::uint32_t known = 0;
     for (std::size_t i = 0; i < packets_.size(); ++i) {
       const pkt::Meta& meta = packets_[i]->meta;
       if (meta.payload_offset == 0 || (follows && meta.l4_proto == wire::ip_proto::udp) || !read(*packets_[i], stack, i)) continue;
-      probes_[i].hash = hash(probes_[i].words);
       known |= 1u << i;
-      has_port_hash_ |= static_cast<std::uint32_t>((packets_[i]->ol_flags & hash_flag) != 0) << i;
+      flags |= packets_[i]->ol_flags;
     }
+    const bool asks_port = queue_ == nullptr || !steer_.interfaces_[packets_[0]->meta.ifindex].ntuple;
+    if (asks_port && (flags & pkt::flag::rx_rss_hash) != 0)
+      for_each_bit(known, [this](std::size_t i) { has_port_hash_ |= static_cast<std::uint32_t>((packets_[i]->ol_flags & pkt::flag::rx_rss_hash) != 0) << i; });
     return known;
   }
 
-  /// The key of a TCP or UDP packet of the common shape. What is left out is chosen by itself.
-  bool read(const pkt::Mbuf& m, std::uint16_t stack, std::size_t i) {
+  /// The flow of a TCP or UDP packet of the common shape. What is left out is chosen by itself.
+  bool read(const pkt::Mbuf& m, std::uint64_t stack, std::size_t i) {
     const pkt::Meta& meta = m.meta;
     const std::uint8_t* const ip = static_cast<const std::uint8_t*>(m.buf_addr) + m.data_off + meta.l3_offset;
     const int header = meta.l4_offset - meta.l3_offset;
-    FlowWords& words = probes_[i].words;
+    const OwnerHash& hash = directory_.hash();
+    FlowProbe& probe = probes_[i];
     if (meta.ethertype == wire::ethertype::ipv4) {
       if (header != v4_ports_at) return false;
       const std::uint8_t* const tuple = tuples_[i] = ip + v4_addresses_at;
-      words = {mapped_high, mapped(tuple + 4), mapped_high, mapped(tuple), ends(ip + v4_ports_at, stack, meta.l4_proto)};
+      const std::uint64_t addresses = load64(tuple);
+      probe.words = {0, mapped(addresses >> 32), 0, mapped(addresses), ends(ip + v4_ports_at, meta.l4_proto) | stack};
+      probe.hash = hash.of_v4(addresses, probe.words[4]);
       return true;
     }
     if (header != v6_ports_at) return false;
     const std::uint8_t* const tuple = tuples_[i] = ip + v6_addresses_at;
     const auto word = [tuple](std::size_t at) { return load64(tuple + at); };
-    words = {word(16), word(24), word(0), word(8), ends(ip + v6_ports_at, stack, meta.l4_proto)};
+    probe.words = {word(16), word(24), word(0), word(8), ends(ip + v6_ports_at, meta.l4_proto) | stack};
+    probe.hash = hash(probe.words);
     is_v6_ |= 1u << i;
     // An IPv4-mapped address would pass for an IPv4 flow of another's.
-    return !is_mapped(words[0], words[1]) && !is_mapped(words[2], words[3]);
+    return !is_mapped(probe.words[0], probe.words[1]) && !is_mapped(probe.words[2], probe.words[3]);
   }
 
   /// The hashes by which rps_cpus spreads.
@@ -127,7 +126,7 @@ class Steer::Pass {
     std::array<std::uint32_t, max_lcores> flows_of;  // by place in spread_
     std::fill_n(flows_of.begin(), spread_.size(), 0u);
     for_each_bit(which, [&, choices](std::size_t i) {
-      const std::size_t place = rps_place(spread_.size(), not_zero(hashes_[i]));
+      const std::size_t place = rps_place(spread_.size(), hashes_[i]);
       choices[i] = {spread_[place]};
       flows_of[place] |= 1u << i;
     });

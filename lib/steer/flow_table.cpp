@@ -9,8 +9,10 @@
 
 #include <bit>
 #include <cstring>
-#if defined(__SSE2__)
-#include <emmintrin.h>
+// Every half of a vector is loaded at once, like an atomic; TSan cannot know.
+#if defined(__SSE4_1__) && !defined(__SANITIZE_THREAD__)
+#define MR_WHOLE_VECTORS
+#include <smmintrin.h>
 #endif
 
 namespace millrace::steer {
@@ -30,28 +32,26 @@ OwnerHash::OwnerHash(std::uint64_t seed) {
   for (auto& key : keys_) key = rng.next();
 }
 
-// One line. A slot is tag << 32 | (index of the entry + 1), 0 when free; it is written in one store, so that a reader
-// sees a flow come and go at once. Flows never move, hence a reader never misses one that stays.
+// One line. A flow comes and goes with the store of its entry's number; until then its tag means nothing. Flows never
+// move, hence a reader never misses one that stays.
 struct alignas(64) FlowTable::Bucket {
   static constexpr std::uint32_t slots = 7;
-  std::array<std::atomic<std::uint64_t>, slots> slot{};
+  std::array<std::atomic<std::uint32_t>, slots> tag{};
   /// Flows that belong here or before, and stand in a later bucket because this one was full: a lookup goes on.
   std::atomic<std::uint32_t> passed{0};
+  std::array<std::atomic<std::uint32_t>, slots> entry{};  ///< index + 1; 0: the slot is free
 
-  /// The slots of that tag, as bits; not ordered with other loads, so what they hold has to be read again.
-  [[nodiscard]] std::uint32_t matches(std::uint32_t tag) const {
-#if defined(__SSE2__) && !defined(__SANITIZE_THREAD__)
-    // Whole slots at once: every look alike, so that the place where a flow stands costs no mispredicted branch.
-    const auto tags = [this](std::size_t i) {
-      const auto two = [&](std::size_t at) { return _mm_castsi128_ps(_mm_load_si128(reinterpret_cast<const __m128i*>(this) + at)); };
-      return _mm_castps_si128(_mm_shuffle_ps(two(i), two(i + 1), 0xdd));
-    };
-    const __m128i wanted = _mm_set1_epi32(static_cast<int>(tag));
-    const __m128i equal = _mm_packs_epi32(_mm_cmpeq_epi32(tags(0), wanted), _mm_cmpeq_epi32(tags(2), wanted));
-    return static_cast<std::uint32_t>(_mm_movemask_epi8(_mm_packs_epi16(equal, _mm_setzero_si128()))) & ((1u << slots) - 1);
+  /// The slots of that tag, as bits.
+  [[nodiscard]] std::uint32_t matches(std::uint32_t wanted) const {
+#if defined(MR_WHOLE_VECTORS)
+    // All slots at once: every look alike, so that the place where a flow stands costs no mispredicted branch.
+    const auto* const tags = reinterpret_cast<const __m128i*>(this);
+    const __m128i all = _mm_set1_epi32(static_cast<int>(wanted));
+    const __m128i equal = _mm_packs_epi32(_mm_cmpeq_epi32(_mm_load_si128(tags), all), _mm_cmpeq_epi32(_mm_load_si128(tags + 1), all));
+    return static_cast<std::uint32_t>(_mm_movemask_epi8(_mm_packs_epi16(equal, equal))) & ((1u << slots) - 1);
 #else
     std::uint32_t found = 0;
-    for (std::uint32_t s = 0; s < slots; ++s) found |= std::uint32_t{slot[s].load(std::memory_order_relaxed) >> 32 == tag} << s;
+    for (std::uint32_t s = 0; s < slots; ++s) found |= std::uint32_t{tag[s].load(std::memory_order_relaxed) == wanted} << s;
     return found;
 #endif
   }
@@ -67,12 +67,25 @@ struct alignas(64) FlowTable::Entry {
   /// Whether the key stood here, whole, at some moment of the call. False too when the entry was erased meanwhile.
   [[nodiscard]] bool matches(const FlowWords& words) const {
     const std::uint32_t before = sequence.load(std::memory_order_acquire);
-    std::uint64_t differs = before & 1;
-    // Acquire, so that the sequence is read again only after them (Boehm, "Can seqlocks get along with programming
-    // language memory models?", 2012); on x86 these are plain loads.
-#pragma GCC unroll 5
-    for (std::size_t i = 0; i < words.size(); ++i) differs |= key[i].load(std::memory_order_acquire) ^ words[i];
-    return differs == 0 && sequence.load(std::memory_order_relaxed) == before;
+    if (differs(words) || (before & 1) != 0) return false;
+    return sequence.load(std::memory_order_relaxed) == before;
+  }
+
+ private:
+  // The sequence is read again only after the words: by acquire (Boehm, "Can seqlocks get along with programming
+  // language memory models?", 2012), or because x86 keeps loads in order and the compiler is told to.
+  [[nodiscard]] bool differs(const FlowWords& words) const {
+#if defined(MR_WHOLE_VECTORS)
+    const auto pair = [](const auto& from, std::size_t at) { return _mm_load_si128(reinterpret_cast<const __m128i*>(from.data() + at)); };
+    const __m128i addresses = _mm_or_si128(_mm_xor_si128(pair(key, 0), pair(words, 0)), _mm_xor_si128(pair(key, 2), pair(words, 2)));
+    const bool differ = _mm_testz_si128(addresses, addresses) == 0 || key[4].load(std::memory_order_relaxed) != words[4];
+    std::atomic_signal_fence(std::memory_order_acq_rel);
+    return differ;
+#else
+    std::uint64_t differ = 0;
+    for (std::size_t i = 0; i < words.size(); ++i) differ |= key[i].load(std::memory_order_acquire) ^ words[i];
+    return differ != 0;
+#endif
   }
 };
 
@@ -96,14 +109,6 @@ FlowProbe FlowTable::probe(const FlowKey& key) const {
   return p;
 }
 
-// The first entry of the tag; nearly always the only one. Null: none.
-const FlowTable::Entry* FlowTable::candidate(const Bucket& bucket, std::uint32_t tag) const {
-  const std::uint32_t found = bucket.matches(tag);
-  if (found == 0) return nullptr;
-  const std::uint64_t slot = bucket.slot[static_cast<std::size_t>(std::countr_zero(found))].load(std::memory_order_acquire);
-  return slot != 0 ? &entries_[static_cast<std::uint32_t>(slot) - 1] : nullptr;
-}
-
 FlowTable::Found FlowTable::locate(const FlowProbe& p) const {
   std::uint32_t b = first_bucket(p);
   // At most once round: flows that came and went can leave every bucket marked as passed.
@@ -111,9 +116,9 @@ FlowTable::Found FlowTable::locate(const FlowProbe& p) const {
     const Bucket& bucket = buckets_[b];
     for (std::uint32_t found = bucket.matches(tag_of(p)); found != 0; found &= found - 1) {
       const auto s = static_cast<std::uint32_t>(std::countr_zero(found));
-      const std::uint64_t slot = bucket.slot[s].load(std::memory_order_acquire);
-      if (slot == 0) continue;
-      Entry& entry = entries_[static_cast<std::uint32_t>(slot) - 1];
+      const std::uint32_t number = bucket.entry[s].load(std::memory_order_acquire);
+      if (number == 0) continue;
+      Entry& entry = entries_[number - 1];
       if (entry.matches(p.words)) return {b, s, &entry};
     }
     if (bucket.passed.load(std::memory_order_acquire) == 0) break;
@@ -137,9 +142,12 @@ FlowTable::Found FlowTable::locate(const FlowProbe& p) const {
   for_each_bit(which, [&](std::size_t i) {
     const FlowProbe& p = probes[i];
     const Bucket& bucket = buckets_[first_bucket(p)];
-    const Entry* const entry = candidate(bucket, tag_of(p));
-    if (entry != nullptr && entry->matches(p.words)) found |= 1u << i;
-    else if (entry != nullptr || bucket.passed.load(std::memory_order_acquire) != 0) odd |= 1u << i;
+    if (const std::uint32_t slots = bucket.matches(tag_of(p)); slots != 0) {
+      const std::size_t number = bucket.entry[lowest_bit(slots)].load(std::memory_order_acquire);
+      (number != 0 && entries_[number - 1].matches(p.words) ? found : odd) |= 1u << i;
+    } else if (bucket.passed.load(std::memory_order_acquire) != 0) {
+      odd |= 1u << i;
+    }
   });
   for_each_bit(odd, [&](std::size_t i) { found |= std::uint32_t{locate(probes[i]).entry != nullptr} << i; });
   return found;
@@ -160,9 +168,10 @@ bool FlowTable::insert(const FlowKey& key, void* object) {
   // There are more slots than entries, so one is free. Buckets passed are marked before the flow is published.
   for (std::uint32_t b = first_bucket(p);; b = (b + 1) & bucket_mask_) {
     Bucket& bucket = buckets_[b];
-    for (auto& slot : bucket.slot) {
-      if (slot.load(std::memory_order_relaxed) != 0) continue;
-      slot.store(std::uint64_t{tag_of(p)} << 32 | (index + 1), std::memory_order_release);
+    for (std::uint32_t s = 0; s < Bucket::slots; ++s) {
+      if (bucket.entry[s].load(std::memory_order_relaxed) != 0) continue;
+      bucket.tag[s].store(tag_of(p), std::memory_order_relaxed);
+      bucket.entry[s].store(index + 1, std::memory_order_release);
       size_.store(size() + 1, std::memory_order_relaxed);
       return true;
     }
@@ -175,7 +184,7 @@ bool FlowTable::erase(const FlowKey& key) {
   const Found found = locate(p);
   if (found.entry == nullptr) return false;
 
-  buckets_[found.bucket].slot[found.slot].store(0, std::memory_order_release);
+  buckets_[found.bucket].entry[found.slot].store(0, std::memory_order_release);
   for (std::uint32_t b = first_bucket(p); b != found.bucket; b = (b + 1) & bucket_mask_)
     buckets_[b].passed.store(buckets_[b].passed.load(std::memory_order_relaxed) - 1, std::memory_order_release);
 

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -20,6 +21,10 @@ namespace millrace::steer {
 /// A FlowKey as the words that tables compare.
 using FlowWords = std::array<std::uint64_t, sizeof(FlowKey) / sizeof(std::uint64_t)>;
 
+/// What stands before the address in the second word of an IPv4-mapped one (::ffff:a.b.c.d); its first word is 0.
+static_assert(std::endian::native == std::endian::little, "the words of a key are put together from halves");
+inline constexpr std::uint32_t v4_mapped = 0xffff0000;
+
 /// A flow with the hash under which every table of one seed keeps it.
 struct alignas(64) FlowProbe {
   FlowWords words;
@@ -31,16 +36,21 @@ class OwnerHash {
  public:
   explicit OwnerHash(std::uint64_t seed);
 
+  // Every word meets a secret of its own before it is multiplied (as in the NH family of UMAC, RFC 4418), so which
+  // keys collide depends on the seed.
   [[nodiscard]] std::uint64_t operator()(const FlowWords& words) const {
-    // Every word meets a secret of its own before it is multiplied (as in the NH family of UMAC, RFC 4418), so which
-    // keys collide depends on the seed.
-    const auto& k = keys_;
-    const std::uint64_t sum = fold(words[0] + k[0], words[1] + k[1]) + fold(words[2] + k[2], words[3] + k[3]) + fold(words[4] + k[4], k[5]);
-    return fold(sum ^ k[6], k[7] | 1);
+    if (is_v4(words)) return of_v4(words[3] >> 32 | (words[1] & ~std::uint64_t{0xffffffff}), words[4]);
+    return last(fold(words[0] + keys_[0], words[1] + keys_[1]) + fold(words[2] + keys_[2], words[3] + keys_[3]) + fold(words[4] + keys_[4], keys_[5]));
   }
+  /// The same of a flow between IPv4 addresses, which are given as they stand in a received packet: source, destination.
+  [[nodiscard]] std::uint64_t of_v4(std::uint64_t addresses, std::uint64_t ends) const { return last(fold(addresses + keys_[0], ends + keys_[1])); }
   bool operator==(const OwnerHash&) const = default;
 
  private:
+  static bool is_v4(const FlowWords& words) {
+    return (words[0] | words[2]) == 0 && static_cast<std::uint32_t>(words[1]) == v4_mapped && static_cast<std::uint32_t>(words[3]) == v4_mapped;
+  }
+  [[nodiscard]] std::uint64_t last(std::uint64_t sum) const { return fold(sum ^ keys_[6], keys_[7] | 1); }
   static std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
     __extension__ using Wide = unsigned __int128;
     const Wide product = static_cast<Wide>(a) * b;
@@ -91,7 +101,6 @@ class FlowTable {
   };
   [[nodiscard]] FlowProbe probe(const FlowKey& key) const;
   [[nodiscard]] std::uint32_t first_bucket(const FlowProbe& probe) const { return static_cast<std::uint32_t>(probe.hash) & bucket_mask_; }
-  [[nodiscard]] const Entry* candidate(const Bucket& bucket, std::uint32_t tag) const;
   [[nodiscard]] Found locate(const FlowProbe& p) const;
 
   const OwnerHash hash_;

@@ -108,7 +108,7 @@ Batching measure_batching(pkt::Pool& pool, const BatchingCase& c) {
   bare.lcore.adopt(std::make_unique<runtime::RxPoller>(
       runtime::RxPoller::Wiring{.queue = stream,
                                 .receive = *bare.lcore.parts.receive,
-                                .arrival = {.mac = {{2, 0, 0, 0, 0, 1}}, .napi_id = 0x10001, .ifindex = 1},
+                                .arrival = {.mac = {{2, 0, 0, 0, 0, 1}}, .ifindex = 1, .napi_id = 0x10001},
                                 .mode = runtime::RxMode::interrupt,
                                 .coalesce = {.rx_usecs = c.rx_usecs}},
       gro::Config{.enabled = c.gro}));

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t rx_burst = 32;
 // As EthdevRx of a port that verifies checksums.
-constexpr gro::Arrival arrival{.mac = {{2, 0, 0, 0, 0, 1}}, .napi_id = 1, .ifindex = 1, .has_verdicts = true};
+constexpr gro::Arrival arrival{.mac = {{2, 0, 0, 0, 0, 1}}, .ifindex = 1, .napi_id = 1, .has_verdicts = true};
 
 }  // namespace
 

@@ -12,7 +12,7 @@
 namespace millrace::bench {
 namespace {
 
-constexpr gro::Arrival arrival{.mac = {{2, 0, 0, 0, 0, 2}}, .napi_id = 1, .ifindex = 1, .has_verdicts = true};
+constexpr gro::Arrival arrival{.mac = {{2, 0, 0, 0, 0, 2}}, .ifindex = 1, .napi_id = 1, .has_verdicts = true};
 
 }  // namespace
 

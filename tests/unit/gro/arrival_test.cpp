@@ -9,7 +9,7 @@ using namespace millrace::test;
 
 namespace {
 
-constexpr gro::Arrival arrival{.mac = {{2, 0, 0, 0, 0, 1}}, .napi_id = 7, .ifindex = 1};
+constexpr gro::Arrival arrival{.mac = {{2, 0, 0, 0, 0, 1}}, .ifindex = 1, .napi_id = 7};
 
 }  // namespace
 
@@ -19,10 +19,10 @@ TEST_CASE("G7: the packet type follows from the destination address") {
   const std::uint8_t other_frame[8] = {2, 0, 0, 0, 0, 2, 9, 9};
   const std::uint8_t broadcast_frame[8] = {255, 255, 255, 255, 255, 255, 9, 9};
   const std::uint8_t multicast_frame[8] = {0x33, 0x33, 0, 0, 0, 1, 9, 9};
-  CHECK(gro::packet_type(host_frame, arrival.mac) == host);
-  CHECK(gro::packet_type(other_frame, arrival.mac) == other_host);
-  CHECK(gro::packet_type(broadcast_frame, arrival.mac) == broadcast);
-  CHECK(gro::packet_type(multicast_frame, arrival.mac) == multicast);
+  CHECK(gro::packet_type(host_frame, arrival) == host);
+  CHECK(gro::packet_type(other_frame, arrival) == other_host);
+  CHECK(gro::packet_type(broadcast_frame, arrival) == broadcast);
+  CHECK(gro::packet_type(multicast_frame, arrival) == multicast);
 }
 
 TEST_CASE("G7: what the dissector finds is put into Meta; 13 bytes are no frame") {

@@ -77,7 +77,7 @@ class TwoWays {
     return config;
   }
   static gro::Arrival arrival(bool has_verdicts) {
-    return {.mac = {{2, 0, 0, 0, 0, 1}}, .napi_id = 7, .ifindex = 1, .has_verdicts = has_verdicts};
+    return {.mac = {{2, 0, 0, 0, 0, 1}}, .ifindex = 1, .napi_id = 7, .has_verdicts = has_verdicts};
   }
 
   pkt::Packet packet_of(Lane& lane, const Bytes& bytes) const {

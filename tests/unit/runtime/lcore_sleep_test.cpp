@@ -35,7 +35,7 @@ TEST_CASE("B5: rx_frames 32 ends a hold-off of 10 s though the lcore has nothing
   auto made = std::make_unique<runtime::RxPoller>(
       runtime::RxPoller::Wiring{.queue = queue,
                                 .receive = *bare.lcore.parts.receive,
-                                .arrival = {.mac = test::RawFrame{}.destination, .napi_id = 0x10001, .ifindex = 1},
+                                .arrival = {.mac = test::RawFrame{}.destination, .ifindex = 1, .napi_id = 0x10001},
                                 .mode = runtime::RxMode::interrupt,
                                 .coalesce = {.rx_usecs = 10s, .rx_frames = 32}},
       gro::Config{});

@@ -24,7 +24,7 @@ struct Rig {
     auto made = std::make_unique<runtime::RxPoller>(
         runtime::RxPoller::Wiring{.queue = queue,
                                   .receive = *bare.lcore.parts.receive,
-                                  .arrival = {.mac = test::RawFrame{}.destination, .napi_id = napi_id, .ifindex = 1},
+                                  .arrival = {.mac = test::RawFrame{}.destination, .ifindex = 1, .napi_id = napi_id},
                                   .mode = mode,
                                   .coalesce = coalesce,
                                   .lcores = 2},

@@ -32,7 +32,7 @@ class Queue final : public port::RxQueue {
 struct Rig {
   test::TwoLcores lcores;
   Queue queue;
-  runtime::RxPoller poller{{.queue = queue, .receive = lcores.a.receive, .arrival = {.mac = RawFrame{}.destination, .napi_id = 7, .ifindex = 1}}, gro::Config{}};
+  runtime::RxPoller poller{{.queue = queue, .receive = lcores.a.receive, .arrival = {.mac = RawFrame{}.destination, .ifindex = 1, .napi_id = 7}}, gro::Config{}};
   poll::NapiList list;
   Env& env = lcores.a.lcore.env;
 };

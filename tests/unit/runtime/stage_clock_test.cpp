@@ -21,7 +21,7 @@ struct Rig {
     bare.lcore.adopt(std::make_unique<runtime::RxPoller>(
         runtime::RxPoller::Wiring{.queue = queue,
                                   .receive = *bare.lcore.parts.receive,
-                                  .arrival = {.mac = test::RawFrame{}.destination, .napi_id = 0x10001, .ifindex = 1},
+                                  .arrival = {.mac = test::RawFrame{}.destination, .ifindex = 1, .napi_id = 0x10001},
                                   .mode = runtime::RxMode::poll},
         gro::Config{}));
     bare.lcore.run_once();

@@ -17,7 +17,7 @@ using namespace millrace::steer;
 
 namespace {
 
-constexpr gro::Arrival arrival{.mac = {{2, 0, 0, 0, 0, 2}}, .napi_id = 1, .ifindex = 1};
+constexpr gro::Arrival arrival{.mac = {{2, 0, 0, 0, 0, 2}}, .ifindex = 1, .napi_id = 1};
 constexpr std::size_t counters = stats::CounterBlock<stats::Steer>::size;
 
 /// A receiving lcore with its own counters; the tables are shared, three lcores online of four.
