@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The Toeplitz hash in three variants. Called by steering, by ports that spread flows, and by whoever predicts a NIC's
-// queue. Microsoft, "RSS Hashing Functions"; PCLMULQDQ: Intel SDM volume 2.
+// The Toeplitz hash in four variants. Called by steering, by ports that spread flows, and by whoever predicts a NIC's
+// queue; calls ToeplitzBlock. Microsoft, "RSS Hashing Functions"; PCLMULQDQ: Intel SDM volume 2.
 #include <millrace/wire/toeplitz.hpp>
 
 #include <millrace/base/assert.hpp>
 #include <millrace/base/simd.hpp>
 
-#include <bit>
-#include <cstring>
+#include <algorithm>
 
 #if defined(__x86_64__)
 #if defined(__GNUC__) && !defined(__clang__)
@@ -33,17 +32,6 @@ namespace {
 bool key_bit(const ToeplitzKey& key, std::size_t i) {
   return i < 8 * key.size() && (key[i / 8] >> (7 - i % 8) & 1) != 0;
 }
-
-/// Where the tuples are: in packets, or one after the other.
-struct Scattered {
-  const std::uint8_t* const* first;
-  const std::uint8_t* operator[](std::size_t i) const { return first[i]; }
-};
-template <class Tuple>
-struct Rows {
-  const Tuple* first;
-  const std::uint8_t* operator[](std::size_t i) const { return first[i].bytes.data(); }
-};
 
 struct V4 {
   static constexpr std::size_t bytes = sizeof(Ipv4Tuple::bytes);
@@ -118,8 +106,8 @@ MR_TARGET_PCLMUL std::uint32_t hash_one(const std::uint8_t* at, const std::uint6
   return static_cast<std::uint32_t>(_mm_cvtsi128_si32(mirror(join(sum, sum))));
 }
 
-template <class Family, class Source>
-MR_TARGET_PCLMUL void hash_fours(const Source& at, std::size_t count, const std::uint64_t* windows, std::uint32_t* hashes) {
+template <class Family>
+MR_TARGET_PCLMUL void hash_fours(const std::uint8_t* const* at, std::size_t count, const std::uint64_t* windows, std::uint32_t* hashes) {
   for (std::size_t i = 0; i < count; i += 4) {
     const __m128i ab = join(sums(Family{}, at[i], windows), sums(Family{}, at[i + 1], windows));
     const __m128i cd = join(sums(Family{}, at[i + 2], windows), sums(Family{}, at[i + 3], windows));
@@ -139,19 +127,17 @@ MR_TARGET_VPCLMUL inline __m512i window_of_four(const std::uint64_t* windows, st
   return in_each_lane(_mm_load_si128(reinterpret_cast<const __m128i*>(windows + 2 * word)));
 }
 
-/// 16 bytes from `offset` of tuples i to i + 3.
-template <class Source>
-MR_TARGET_VPCLMUL inline __m512i load_four(const Source& at, std::size_t i, std::size_t offset) {
-  const auto lane = [&](std::size_t n) { return reinterpret_cast<const __m128i*>(at[i + n] + offset); };
+/// 16 bytes from `offset` of four tuples.
+MR_TARGET_VPCLMUL inline __m512i load_four(const std::uint8_t* const* at, std::size_t offset) {
+  const auto lane = [&](std::size_t n) { return reinterpret_cast<const __m128i*>(at[n] + offset); };
   __m512i v = _mm512_castsi128_si512(_mm_loadu_si128(lane(0)));
   v = _mm512_inserti32x4(v, _mm_loadu_si128(lane(1)), 1);
   v = _mm512_inserti32x4(v, _mm_loadu_si128(lane(2)), 2);
   return _mm512_inserti32x4(v, _mm_loadu_si128(lane(3)), 3);
 }
 
-template <class Source>
-MR_TARGET_VPCLMUL inline FourSums sums_of_four(V4, const Source& at, std::size_t i, const std::uint64_t* windows) {
-  const __m512i in = _mm512_shuffle_epi8(load_four(at, i, 0), in_each_lane(MR_ORDER_V4));
+MR_TARGET_VPCLMUL inline FourSums sums_of_four(V4, const std::uint8_t* const* at, const std::uint64_t* windows) {
+  const __m512i in = _mm512_shuffle_epi8(load_four(at, 0), in_each_lane(MR_ORDER_V4));
   const __m512i first = window_of_four(windows, 0);
   const __m512i ports = _mm512_clmulepi64_epi128(in, window_of_four(windows, 1), 0x01);
   return {_mm512_xor_si512(_mm512_clmulepi64_epi128(in, first, 0x00), ports), _mm512_clmulepi64_epi128(in, first, 0x10)};
@@ -159,12 +145,11 @@ MR_TARGET_VPCLMUL inline FourSums sums_of_four(V4, const Source& at, std::size_t
 
 MR_TARGET_VPCLMUL inline __m512i add(__m512i a, __m512i b, __m512i c) { return _mm512_ternarylogic_epi64(a, b, c, 0x96); }
 
-template <class Source>
-MR_TARGET_VPCLMUL inline FourSums sums_of_four(V6, const Source& at, std::size_t i, const std::uint64_t* windows) {
-  const __m512i ports = _mm512_shuffle_epi8(load_four(at, i, 20), in_each_lane(MR_ORDER_V6_PORTS));
+MR_TARGET_VPCLMUL inline FourSums sums_of_four(V6, const std::uint8_t* const* at, const std::uint64_t* windows) {
+  const __m512i ports = _mm512_shuffle_epi8(load_four(at, 20), in_each_lane(MR_ORDER_V6_PORTS));
   FourSums sum{_mm512_clmulepi64_epi128(ports, window_of_four(windows, 4), 0x01), _mm512_setzero_si512()};
   for (std::size_t half = 0; half < 2; ++half) {
-    const __m512i in = _mm512_shuffle_epi8(load_four(at, i, 16 * half), in_each_lane(MR_ORDER_V6));
+    const __m512i in = _mm512_shuffle_epi8(load_four(at, 16 * half), in_each_lane(MR_ORDER_V6));
     const __m512i first = window_of_four(windows, 2 * half);
     const __m512i second = window_of_four(windows, 2 * half + 1);
     sum.high = add(sum.high, _mm512_clmulepi64_epi128(in, first, 0x00), _mm512_clmulepi64_epi128(in, second, 0x01));
@@ -173,14 +158,14 @@ MR_TARGET_VPCLMUL inline FourSums sums_of_four(V6, const Source& at, std::size_t
   return sum;
 }
 
-template <class Family, class Source>
-MR_TARGET_VPCLMUL void hash_eights(const Source& at, std::size_t count, const std::uint64_t* windows, std::uint32_t* hashes) {
+template <class Family>
+MR_TARGET_VPCLMUL void hash_eights(const std::uint8_t* const* at, std::size_t count, const std::uint64_t* windows, std::uint32_t* hashes) {
   const __m512i high = _mm512_setr_epi32(2, 6, 10, 14, 18, 22, 26, 30, 0, 0, 0, 0, 0, 0, 0, 0);
   const __m512i low = _mm512_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28, 0, 0, 0, 0, 0, 0, 0, 0);
   const __m256i turned_bits = _mm256_set1_epi64x(static_cast<long long>(0x8040201008040201));
   for (std::size_t i = 0; i < count; i += 8) {
-    const FourSums a = sums_of_four(Family{}, at, i, windows);
-    const FourSums b = sums_of_four(Family{}, at, i + 4, windows);
+    const FourSums a = sums_of_four(Family{}, at + i, windows);
+    const FourSums b = sums_of_four(Family{}, at + i + 4, windows);
     const __m512i both =
         _mm512_xor_si512(_mm512_permutex2var_epi32(a.high, high, b.high), _mm512_permutex2var_epi32(a.low, low, b.low));
     const __m256i bytes = _mm256_gf2p8affine_epi64_epi8(_mm512_castsi512_si256(both), turned_bits, 0);
@@ -197,6 +182,7 @@ bool is_supported(ToeplitzVariant variant) {
 #if defined(__x86_64__)
   const bool pclmul = __builtin_cpu_supports("sse4.1") && __builtin_cpu_supports("pclmul");
   if (variant == ToeplitzVariant::pclmul) return pclmul;
+  if (variant == ToeplitzVariant::avx2) return pclmul && __builtin_cpu_supports("avx2");
   if (variant == ToeplitzVariant::vpclmul) {
     return pclmul && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
            __builtin_cpu_supports("vpclmulqdq") && __builtin_cpu_supports("gfni");
@@ -209,6 +195,7 @@ ToeplitzVariant best_toeplitz_variant() {
   static const ToeplitzVariant best = [] {
     const Simd bound = simd_bound();
     if (bound >= Simd::avx512 && is_supported(ToeplitzVariant::vpclmul)) return ToeplitzVariant::vpclmul;
+    if (bound >= Simd::avx2 && is_supported(ToeplitzVariant::avx2)) return ToeplitzVariant::avx2;
     if (bound >= Simd::sse && is_supported(ToeplitzVariant::pclmul)) return ToeplitzVariant::pclmul;
     return ToeplitzVariant::scalar;
   }();
@@ -217,6 +204,7 @@ ToeplitzVariant best_toeplitz_variant() {
 
 const char* name(ToeplitzVariant variant) {
   switch (variant) {
+    case ToeplitzVariant::avx2: return "avx2";
     case ToeplitzVariant::vpclmul: return "vpclmul";
     case ToeplitzVariant::pclmul: return "pclmul";
     case ToeplitzVariant::scalar: break;
@@ -224,21 +212,31 @@ const char* name(ToeplitzVariant variant) {
   return "scalar";
 }
 
-Toeplitz::Toeplitz(const ToeplitzKey& key, ToeplitzVariant variant) : key_(key), variant_(variant) {
+namespace {
+
+/// Per 4 bits of input: what each of their 16 values adds to the hash.
+ToeplitzBlock::ByNibble tables(const ToeplitzKey& key) {
+  ToeplitzBlock::ByNibble nibbles{};
+  for (std::size_t n = 0; n < nibbles.size(); ++n) {
+    std::uint32_t window[4] = {};  // the 32 key bits that each of the nibble's bits adds
+    for (std::size_t bit = 0; bit < 4; ++bit)
+      for (std::size_t j = 0; j < 32; ++j) window[bit] = window[bit] << 1 | key_bit(key, 4 * n + bit + j);
+    for (std::uint32_t value = 0; value < 16; ++value)
+      for (std::size_t bit = 0; bit < 4; ++bit)
+        if (value >> (3 - bit) & 1) nibbles[n][value] ^= window[bit];
+  }
+  return nibbles;
+}
+
+}  // namespace
+
+Toeplitz::Toeplitz(const ToeplitzKey& key, ToeplitzVariant variant) : key_(key), variant_(variant), nibbles_(tables(key)), block_(nibbles_) {
   MR_ASSERT(is_supported(variant));
   for (std::size_t word = 0; word < windows_.size() / 2; ++word) {
     for (std::size_t k = 0; k < 95; ++k) {
       std::uint64_t& window = windows_[2 * word + (k < 63 ? 0 : 1)];
       window |= std::uint64_t{key_bit(key, 64 * word + k)} << (k < 63 ? k + 1 : k - 63);
     }
-  }
-  for (std::size_t n = 0; n < nibbles_.size(); ++n) {
-    std::uint32_t window[4] = {};  // the 32 key bits that each of the nibble's bits adds
-    for (std::size_t bit = 0; bit < 4; ++bit)
-      for (std::size_t j = 0; j < 32; ++j) window[bit] = window[bit] << 1 | key_bit(key, 4 * n + bit + j);
-    for (std::uint32_t value = 0; value < 16; ++value)
-      for (std::size_t bit = 0; bit < 4; ++bit)
-        if (value >> (3 - bit) & 1) nibbles_[n][value] ^= window[bit];
   }
 }
 
@@ -249,22 +247,61 @@ std::uint32_t Toeplitz::hash_scalar(std::span<const std::uint8_t> bytes) const {
   return hash;
 }
 
-template <class Family, class Source>
-void Toeplitz::hash_all(const Source& sources, std::span<std::uint32_t> hashes) const {
+#if defined(__x86_64__)
+// A block that is not full is filled up with its first tuple, if it is full enough to pay: a block costs about a third of
+// its tuples one by one.
+template <class Family>
+std::size_t Toeplitz::hash_blocks(Places places, std::span<std::uint32_t> hashes) const {
+  constexpr std::size_t block = ToeplitzBlock::tuples;
+  const std::size_t whole = places.size() / block * block;
+  for (std::size_t i = 0; i < whole; i += block) block_.hash<Family::bytes>(&places[i], &hashes[i]);
+  const std::size_t rest = places.size() - whole;
+  if (rest < block / 3) return whole;
+  std::array<const std::uint8_t*, block> some;
+  std::array<std::uint32_t, block> their_hashes;
+  std::fill(std::copy_n(&places[whole], rest, some.begin()), some.end(), places[whole]);
+  block_.hash<Family::bytes>(some.data(), their_hashes.data());
+  std::copy_n(their_hashes.begin(), rest, &hashes[whole]);
+  return places.size();
+}
+
+/// As many as the variant takes at once; returns how many those are.
+template <class Family>
+std::size_t Toeplitz::hash_bulk(Places places, std::span<std::uint32_t> hashes) const {
+  if (variant_ == ToeplitzVariant::vpclmul) {
+    const std::size_t eights = places.size() / 8 * 8;
+    hash_eights<Family>(places.data(), eights, windows_.data(), hashes.data());
+    return eights;
+  }
+  std::size_t done = variant_ == ToeplitzVariant::avx2 ? hash_blocks<Family>(places, hashes) : 0;
+  const std::size_t fours = (places.size() - done) / 4 * 4;
+  hash_fours<Family>(places.data() + done, fours, windows_.data(), hashes.data() + done);
+  return done + fours;
+}
+#endif
+
+template <class Family>
+void Toeplitz::hash_all(Places places, std::span<std::uint32_t> hashes) const {
+  MR_ASSERT(places.size() == hashes.size());
   std::size_t done = 0;
 #if defined(__x86_64__)
-  if (variant_ == ToeplitzVariant::vpclmul) {
-    done = hashes.size() / 8 * 8;
-    hash_eights<Family>(sources, done, windows_.data(), hashes.data());
-  } else if (variant_ == ToeplitzVariant::pclmul) {
-    done = hashes.size() / 4 * 4;
-    hash_fours<Family>(sources, done, windows_.data(), hashes.data());
-  }
   if (variant_ != ToeplitzVariant::scalar) {
-    for (; done < hashes.size(); ++done) hashes[done] = hash_one<Family>(sources[done], windows_.data());
+    for (done = hash_bulk<Family>(places, hashes); done < hashes.size(); ++done) hashes[done] = hash_one<Family>(places[done], windows_.data());
   }
 #endif
-  for (; done < hashes.size(); ++done) hashes[done] = hash_scalar({sources[done], Family::bytes});
+  for (; done < hashes.size(); ++done) hashes[done] = hash_scalar({places[done], Family::bytes});
+}
+
+template <class Family, class Tuple>
+void Toeplitz::hash_rows(std::span<const Tuple> tuples, std::span<std::uint32_t> hashes) const {
+  MR_ASSERT(tuples.size() == hashes.size());
+  std::array<const std::uint8_t*, ToeplitzBlock::tuples> places;
+  for (std::size_t done = 0; done < tuples.size();) {
+    const std::size_t n = std::min(places.size(), tuples.size() - done);
+    for (std::size_t i = 0; i < n; ++i) places[i] = tuples[done + i].bytes.data();
+    hash_all<Family>({places.data(), n}, hashes.subspan(done, n));
+    done += n;
+  }
 }
 
 std::uint32_t Toeplitz::hash(const Ipv4Tuple& tuple) const {
@@ -281,24 +318,9 @@ std::uint32_t Toeplitz::hash(const Ipv6Tuple& tuple) const {
   return hash_scalar(tuple.bytes);
 }
 
-void Toeplitz::hash(std::span<const Ipv4Tuple> tuples, std::span<std::uint32_t> hashes) const {
-  MR_ASSERT(tuples.size() == hashes.size());
-  hash_all<V4>(Rows<Ipv4Tuple>{tuples.data()}, hashes);
-}
-
-void Toeplitz::hash(std::span<const Ipv6Tuple> tuples, std::span<std::uint32_t> hashes) const {
-  MR_ASSERT(tuples.size() == hashes.size());
-  hash_all<V6>(Rows<Ipv6Tuple>{tuples.data()}, hashes);
-}
-
-void Toeplitz::hash_v4(std::span<const std::uint8_t* const> sources, std::span<std::uint32_t> hashes) const {
-  MR_ASSERT(sources.size() == hashes.size());
-  hash_all<V4>(Scattered{sources.data()}, hashes);
-}
-
-void Toeplitz::hash_v6(std::span<const std::uint8_t* const> sources, std::span<std::uint32_t> hashes) const {
-  MR_ASSERT(sources.size() == hashes.size());
-  hash_all<V6>(Scattered{sources.data()}, hashes);
-}
+void Toeplitz::hash(std::span<const Ipv4Tuple> tuples, std::span<std::uint32_t> hashes) const { hash_rows<V4>(tuples, hashes); }
+void Toeplitz::hash(std::span<const Ipv6Tuple> tuples, std::span<std::uint32_t> hashes) const { hash_rows<V6>(tuples, hashes); }
+void Toeplitz::hash_v4(std::span<const std::uint8_t* const> sources, std::span<std::uint32_t> hashes) const { hash_all<V4>(sources, hashes); }
+void Toeplitz::hash_v6(std::span<const std::uint8_t* const> sources, std::span<std::uint32_t> hashes) const { hash_all<V6>(sources, hashes); }
 
 }  // namespace millrace::wire

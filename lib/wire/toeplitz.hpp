@@ -2,6 +2,7 @@
 #pragma once
 
 #include <millrace/wire/address.hpp>
+#include <millrace/wire/toeplitz_block.hpp>
 
 #include <array>
 #include <cstdint>
@@ -39,6 +40,7 @@ struct Ipv6Tuple {
 enum class ToeplitzVariant : std::uint8_t {
   scalar,   ///< tables, portable
   pclmul,   ///< PCLMULQDQ and SSE4.1; four tuples at a time in bulk
+  avx2,     ///< AVX2; 32 tuples at a time in bulk (ToeplitzBlock), fewer as pclmul
   vpclmul,  ///< VPCLMULQDQ and GFNI on AVX-512; eight tuples at a time in bulk
 };
 
@@ -46,7 +48,7 @@ enum class ToeplitzVariant : std::uint8_t {
 [[nodiscard]] ToeplitzVariant best_toeplitz_variant();
 /// Whether this machine runs `variant`.
 [[nodiscard]] bool is_supported(ToeplitzVariant variant);
-/// "scalar", "pclmul" or "vpclmul".
+/// "scalar", "pclmul", "avx2" or "vpclmul".
 [[nodiscard]] const char* name(ToeplitzVariant variant);
 
 /// The Toeplitz hash of RSS under one key. Immutable after construction, so any thread may use it. `variant` must be
@@ -57,7 +59,7 @@ class Toeplitz {
 
   [[nodiscard]] std::uint32_t hash(const Ipv4Tuple& tuple) const;
   [[nodiscard]] std::uint32_t hash(const Ipv6Tuple& tuple) const;
-  /// Bulk: hashes[i] of tuples[i]; both of one length. Fastest for multiples of eight.
+  /// Bulk: hashes[i] of tuples[i]; both of one length. Fastest for multiples of 32.
   void hash(std::span<const Ipv4Tuple> tuples, std::span<std::uint32_t> hashes) const;
   void hash(std::span<const Ipv6Tuple> tuples, std::span<std::uint32_t> hashes) const;
 
@@ -71,18 +73,23 @@ class Toeplitz {
   [[nodiscard]] const ToeplitzKey& key() const { return key_; }
 
  private:
-  static constexpr std::size_t words = sizeof(Ipv6Tuple) / 4;
-
   [[nodiscard]] std::uint32_t hash_scalar(std::span<const std::uint8_t> bytes) const;
-  template <class Family, class Source>
-  void hash_all(const Source& sources, std::span<std::uint32_t> hashes) const;
+  using Places = std::span<const std::uint8_t* const>;
+  template <class Family>
+  void hash_all(Places places, std::span<std::uint32_t> hashes) const;
+  template <class Family>
+  [[nodiscard]] std::size_t hash_bulk(Places places, std::span<std::uint32_t> hashes) const;
+  template <class Family>
+  [[nodiscard]] std::size_t hash_blocks(Places places, std::span<std::uint32_t> hashes) const;
+  template <class Family, class Tuple>
+  void hash_rows(std::span<const Tuple> tuples, std::span<std::uint32_t> hashes) const;
 
   // For every 64 bits of input, two windows of the key: see the multiplication in toeplitz.cpp.
   alignas(64) std::array<std::uint64_t, 10> windows_{};
   ToeplitzKey key_;
   ToeplitzVariant variant_;
-  // Per 4 bits of input: what each of their 16 values adds to the hash.
-  std::array<std::array<std::uint32_t, 16>, 8 * words> nibbles_{};
+  ToeplitzBlock::ByNibble nibbles_;
+  ToeplitzBlock block_;
 };
 
 }  // namespace millrace::wire

@@ -122,7 +122,7 @@ class Race {
     gfni_ = {"thash_gfni_bulk", family == 4 ? peer::gfni_bulk_v4 : peer::gfni_bulk_v6};
     std::vector<Way> ways{softrss_};
     if (peer::has_gfni()) ways.push_back(gfni_);
-    for (const auto variant : {ToeplitzVariant::scalar, ToeplitzVariant::pclmul, ToeplitzVariant::vpclmul})
+    for (const auto variant : {ToeplitzVariant::scalar, ToeplitzVariant::pclmul, ToeplitzVariant::avx2, ToeplitzVariant::vpclmul})
       if (is_supported(variant)) ways.push_back(ours(variant));
     fault_ = verify(packets_, ways, vectors);
   }
@@ -131,6 +131,7 @@ class Race {
     if (!fault_.empty()) return bench_.report.failure("B1", "ip:" + std::to_string(family_), fault_);
     beside(ToeplitzVariant::vpclmul, gfni_, peer::has_gfni(), goals.over_gfni);
     beside(ToeplitzVariant::vpclmul, softrss_, true, goals.over_softrss);
+    beside(ToeplitzVariant::avx2, softrss_, true, elsewhere_over_softrss);
     beside(ToeplitzVariant::pclmul, softrss_, true, elsewhere_over_softrss);
     beside(ToeplitzVariant::scalar, softrss_, true, elsewhere_over_softrss);
   }

@@ -34,7 +34,7 @@ std::uint32_t by_definition(const ToeplitzKey& key, std::span<const std::uint8_t
 
 std::vector<ToeplitzVariant> variants() {
   std::vector<ToeplitzVariant> all;
-  for (auto v : {ToeplitzVariant::scalar, ToeplitzVariant::pclmul, ToeplitzVariant::vpclmul})
+  for (auto v : {ToeplitzVariant::scalar, ToeplitzVariant::pclmul, ToeplitzVariant::avx2, ToeplitzVariant::vpclmul})
     if (is_supported(v)) all.push_back(v);
   return all;
 }
@@ -204,10 +204,12 @@ TEST_CASE("MILLRACE_SIMD bounds the variant that is chosen") {
   CHECK(is_supported(chosen));
   CHECK(Toeplitz().variant() == chosen);
   if (simd_bound() == Simd::scalar) CHECK(chosen == ToeplitzVariant::scalar);
-  if (simd_bound() == Simd::avx2) CHECK(chosen != ToeplitzVariant::vpclmul);
+  if (simd_bound() == Simd::sse) CHECK(chosen <= ToeplitzVariant::pclmul);
+  if (simd_bound() == Simd::avx2) CHECK(chosen <= ToeplitzVariant::avx2);
   if (simd_bound() == Simd::avx512) CHECK(chosen == variants().back());
   CHECK(is_supported(ToeplitzVariant::scalar));
   CHECK(name(ToeplitzVariant::scalar) == std::string_view("scalar"));
   CHECK(name(ToeplitzVariant::pclmul) == std::string_view("pclmul"));
+  CHECK(name(ToeplitzVariant::avx2) == std::string_view("avx2"));
   CHECK(name(ToeplitzVariant::vpclmul) == std::string_view("vpclmul"));
 }
