@@ -2,8 +2,10 @@
 // Pool over rte_mempool: buffers with our Meta as private area. Called by the runtime (set-up) and the stack.
 #include <millrace/pkt/pool.hpp>
 
+#include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_mbuf.h>
+#include <rte_memzone.h>
 #include <rte_ring.h>
 
 #include <algorithm>
@@ -24,19 +26,77 @@ std::uint32_t spare_of(rte_mempool* pool) {
   return free > reserve ? free - reserve : 0;
 }
 
+// Without huge pages rte_mempool would put each buffer at the beginning of a page of its own: a third of the memory lost, and
+// the headers of all packets in the same few sets of the caches. Where a device, too, sees virtual addresses a buffer may as
+// well cross pages.
+bool may_cross_pages() { return rte_eal_has_hugepages() == 0 && rte_eal_iova_mode() == RTE_IOVA_VA; }
+
+// The number of buffers in it, or -errno.
+int populate(rte_mempool* pool, const std::string& name) {
+  if (!may_cross_pages()) return rte_mempool_populate_default(pool);
+  std::size_t smallest = 0;
+  std::size_t align = 0;
+  const auto bytes = rte_mempool_op_calc_mem_size_default(pool, pool->size, 0, &smallest, &align);
+  if (bytes < 0) return static_cast<int>(bytes);
+  const rte_memzone* const zone =
+      rte_memzone_reserve_aligned(("PK_" + name).c_str(), static_cast<std::size_t>(bytes), pool->socket_id, 0, static_cast<unsigned>(align));
+  if (zone == nullptr) return -rte_errno;
+  const auto free_zone = [](rte_mempool_memhdr*, void* it) { rte_memzone_free(static_cast<const rte_memzone*>(it)); };
+  const int put = rte_mempool_populate_iova(pool, static_cast<char*>(zone->addr), zone->iova, zone->len, free_zone, const_cast<rte_memzone*>(zone));
+  if (put < 0) rte_memzone_free(zone);
+  return put;
+}
+
+// rte_pktmbuf_pool_create(), but for populate(). Null with rte_errno.
+rte_mempool* create_pool(const Pool::Options& options) {
+  const unsigned cache = options.packets >= 4 * cache_size ? cache_size : 0;
+  const auto room = static_cast<std::uint16_t>(options.data_room + headroom);
+  rte_mempool* pool = rte_mempool_create_empty(options.name.c_str(), options.packets, sizeof(rte_mbuf) + sizeof(Meta) + room, cache,
+                                               sizeof(rte_pktmbuf_pool_private), options.numa_node,
+                                               may_cross_pages() ? RTE_MEMPOOL_F_NO_IOVA_CONTIG : 0);
+  if (pool == nullptr) return nullptr;
+  rte_pktmbuf_pool_private layout{};
+  layout.mbuf_data_room_size = room;
+  layout.mbuf_priv_size = sizeof(Meta);
+  // By name, since spare_of() looks into the ring.
+  int fault = rte_mempool_set_ops_byname(pool, "ring_mp_mc", nullptr);
+  if (fault == 0) {
+    rte_pktmbuf_pool_init(pool, &layout);
+    fault = std::min(populate(pool, options.name), 0);
+  }
+  if (fault != 0) {
+    rte_mempool_free(pool);
+    rte_errno = -fault;
+    return nullptr;
+  }
+  rte_mempool_obj_iter(pool, rte_pktmbuf_init, nullptr);
+  return pool;
+}
+
 void clear_meta(Mbuf* m) {
   m->meta = Meta{};
   m->meta.gso_segs = 1;
 }
 
+// rte_pktmbuf_reset() without the second line: what is free has no `next` (rte_mbuf_raw_free), and who sends sets tx_offload.
+// So that line of a packet of one buffer is never written, and stays in the caches of all who read it.
+void reset(Mbuf* m) {
+  m->data_off = headroom;
+  m->refcnt = 1;
+  m->nb_segs = 1;
+  m->port = RTE_MBUF_PORT_INVALID;
+  m->ol_flags = 0;
+  m->packet_type = 0;
+  m->pkt_len = 0;
+  m->data_len = 0;
+  m->vlan_tci = 0;
+  m->vlan_tci_outer = 0;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Pool>> Pool::create(const Options& options) {
-  const unsigned cache = options.packets >= 4 * cache_size ? cache_size : 0;
-  // By name, since spare_of() looks into the ring.
-  rte_mempool* pool = rte_pktmbuf_pool_create_by_ops(options.name.c_str(), options.packets, cache, sizeof(Meta),
-                                                     static_cast<std::uint16_t>(options.data_room + headroom),
-                                                     options.numa_node, "ring_mp_mc");
+  rte_mempool* pool = create_pool(options);
   if (pool == nullptr) {
     return failure(rte_errno, "packet pool '" + options.name + "' of " + std::to_string(options.packets) + " x " +
                                   std::to_string(options.data_room) + " bytes: " + rte_strerror(rte_errno) +
@@ -48,9 +108,10 @@ Result<std::unique_ptr<Pool>> Pool::create(const Options& options) {
 Pool::~Pool() { rte_mempool_free(rte(pool_)); }
 
 Packet Pool::allocate() {
-  rte_mbuf* m = rte_pktmbuf_alloc(rte(pool_));
+  rte_mbuf* m = rte_mbuf_raw_alloc(rte(pool_));
   if (m == nullptr) return {};
   auto* ours = reinterpret_cast<Mbuf*>(m);
+  reset(ours);
   clear_meta(ours);
   return Packet::adopt(ours);
 }
