@@ -3,16 +3,23 @@
 // around each pass; calls rte_mempool. skb_attempt_defer_free() and skb_defer_free_flush() of net/core (receive_path D18).
 #include <millrace/pkt/home.hpp>
 
+#include <millrace/base/prefetch.hpp>
 #include <millrace/pkt/pool.hpp>
 
 #include <rte_mbuf.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace millrace::pkt {
 namespace {
 
 rte_mbuf* rte(Mbuf* m) { return reinterpret_cast<rte_mbuf*>(m); }
+// What rte_pktmbuf_prefree_seg() would leave alone, told without the buffer's second line, which has to come from another core.
+bool is_sole(const Mbuf& m) {
+  return __atomic_load_n(&m.refcnt, __ATOMIC_RELAXED) == 1 && (m.ol_flags & (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL)) == 0;
+}
+
 rte_mempool* rte_pool(void* pool) { return static_cast<rte_mempool*>(pool); }
 
 }  // namespace
@@ -38,63 +45,72 @@ std::uint32_t HomeRings::waiting(std::uint16_t home) const {
 }
 
 Home::Home(HomeRings& rings, std::uint16_t lcore, stats::LcoreStats& stats)
-    : rings_(rings), count_(stats.pool), own_pool_(rings.pools_[lcore]), lcore_(lcore), batches_(rings.lcores()) {}
+    : rings_(rings), count_(stats.pool), own_pool_(rings.pools_[lcore]), lcore_(lcore), ways_(rings.lcores()) {
+  for (std::uint16_t home = 0; home < ways_.size(); ++home)
+    if (home != lcore) ways_[home].ring = &rings.ring(lcore, home);
+}
 
 void Home::free(Packet packet) {
-  for (Mbuf* m = packet.release(); m != nullptr;) {
+  Mbuf* const head = packet.release();
+  if (head->nb_segs == 1 && is_sole(*head)) return go_home(head);
+  for (Mbuf* m = head; m != nullptr;) {
     Mbuf* const next = m->next;
-    free_buffer(m);
+    if (rte_pktmbuf_prefree_seg(rte(m)) != nullptr) go_home(m);  // else others still refer to its bytes
     m = next;
   }
 }
 
-void Home::free_buffer(Mbuf* m) {
-  rte_mbuf* const left = rte_pktmbuf_prefree_seg(rte(m));
-  if (left == nullptr) return;  // others still refer to its bytes
-  if (left->pool == own_pool_) return rte_mbuf_raw_free(left);
-  const std::uint16_t home = home_of(left->pool);
-  if (home == nowhere) return rte_mbuf_raw_free(left);
-  Batch& to = batches_[home];
-  to.mbufs[to.count++] = m;
-  if (to.count == batch) give_back(home);
+// Of a buffer that has nothing to be undone.
+void Home::go_home(Mbuf* m) {
+  Way* const way = m->pool == own_pool_ ? nullptr : way_to(m->pool);
+  if (way == nullptr) return rte_mbuf_raw_free(rte(m));
+  if (way->count == 0) way->ring->prefetch_room(batch);
+  way->mbufs[way->count++] = m;
+  if (way->count == batch) give_back(*way);
 }
 
-// Buffers of one pool come in a row.
-std::uint16_t Home::home_of(const void* pool) {
-  if (pool == last_pool_) return last_home_;
+// Buffers of one pool come in a row. Null: it is no lcore's.
+Home::Way* Home::way_to(const void* pool) {
+  if (pool == last_pool_) return last_way_;
   const auto at = std::find(rings_.pools_.begin(), rings_.pools_.end(), pool);
   last_pool_ = pool;
-  last_home_ = at == rings_.pools_.end() ? nowhere : static_cast<std::uint16_t>(at - rings_.pools_.begin());
-  return last_home_;
+  last_way_ = at == rings_.pools_.end() ? nullptr : &ways_[static_cast<std::size_t>(at - rings_.pools_.begin())];
+  return last_way_;
 }
 
-void Home::give_back(std::uint16_t home) {
-  Batch& from = batches_[home];
-  const std::uint32_t taken = rings_.ring(lcore_, home).enqueue(from.mbufs.data(), from.count);
+// At once: what is written piece by piece would be fetched to and fro meanwhile, for the other core reads ahead.
+void Home::give_back(Way& way) {
+  const std::uint32_t taken = way.ring->enqueue(way.mbufs.data(), way.count);
   count_.add(stats::Pool::home_returned, taken);
-  if (taken < from.count) {
-    count_.add(stats::Pool::home_ring_full, from.count - taken);
-    rte_mempool_put_bulk(rte_pool(rings_.pools_[home]), reinterpret_cast<void**>(from.mbufs.data() + taken), from.count - taken);
-  }
-  from.count = 0;
+  for (std::uint32_t i = taken; i < way.count; ++i) rte_mbuf_raw_free(rte(way.mbufs[i]));
+  if (taken < way.count) count_.add(stats::Pool::home_ring_full, way.count - taken);
+  way.count = 0;
 }
 
 void Home::flush() {
-  for (std::uint16_t home = 0; home < batches_.size(); ++home)
-    if (batches_[home].count != 0) give_back(home);
+  for (Way& way : ways_)
+    if (way.count != 0) give_back(way);
+  put_ahead();
 }
 
 void Home::collect() {
   for (std::uint16_t from = 0; from < rings_.lcores(); ++from) {
     if (from == lcore_) continue;
-    std::array<Mbuf*, batch> back;
-    while (const std::uint32_t n = rings_.ring(from, lcore_).dequeue(back.data(), batch)) {
-      // Their lines are still with who freed them: fetched together now, not one by one when they are used.
-      for (std::uint32_t i = 0; i < n; ++i) __builtin_prefetch(back[i], 1);
-      rte_mempool_put_bulk(rte_pool(own_pool_), reinterpret_cast<void**>(back.data()), n);
+    while (const std::uint32_t n = rings_.ring(from, lcore_).dequeue(spare_->data(), batch)) {
+      for (std::uint32_t i = 0; i < n; ++i) {
+        prefetch_for_write((*spare_)[i]);
+        prefetch_for_write(&(*spare_)[i]->meta);
+      }
+      put_ahead();
+      std::swap(ahead_, spare_);
+      ahead_count_ = n;
       count_.add(stats::Pool::home_collected, n);
     }
   }
+}
+
+void Home::put_ahead() {
+  if (ahead_count_ != 0) rte_mempool_put_bulk(rte_pool(own_pool_), reinterpret_cast<void**>(ahead_->data()), std::exchange(ahead_count_, 0));
 }
 
 }  // namespace millrace::pkt

@@ -59,28 +59,35 @@ class Home {
 
   /// Ends a packet: each of its buffers goes home.
   void free(Packet packet);
+  /// Takes what other lcores gave back: at the beginning of a pass. Their lines are still with who freed them, and are asked
+  /// for; the last batch goes to the pool behind the next one or with flush(), when they have come.
+  void collect();
   /// Batches that are not full go too: at the end of a pass.
   void flush();
-  /// Takes what other lcores gave back: at the beginning of a pass.
-  void collect();
 
  private:
-  struct Batch {
+  using Batch = std::array<Mbuf*, batch>;
+  struct Way {
+    HomeRings::Ring* ring = nullptr;
     std::uint32_t count = 0;
-    std::array<Mbuf*, batch> mbufs;
+    Batch mbufs;
   };
-  static constexpr std::uint16_t nowhere = 0xffff;
-  void free_buffer(Mbuf* m);
-  void give_back(std::uint16_t home);
-  [[nodiscard]] std::uint16_t home_of(const void* pool);
+  void go_home(Mbuf* m);
+  [[nodiscard]] Way* way_to(const void* pool);
+  void give_back(Way& way);
+  void put_ahead();
 
   HomeRings& rings_;
   stats::CounterBlock<stats::Pool>& count_;
   void* const own_pool_;
   const std::uint16_t lcore_;
-  std::uint16_t last_home_ = nowhere;
   const void* last_pool_ = nullptr;
-  std::vector<Batch> batches_;  // by home
+  Way* last_way_ = nullptr;
+  std::vector<Way> ways_;  // by home
+  std::array<Batch, 2> collected_;
+  Batch* ahead_ = &collected_[0];
+  Batch* spare_ = &collected_[1];
+  std::uint32_t ahead_count_ = 0;
 };
 
 }  // namespace millrace::pkt

@@ -39,6 +39,7 @@ void Receive::steer(pkt::PacketList& up) {
     steer_.choose(env_, {packets.data(), n}, choices.data());
     for (std::size_t i = 0; i < n; ++i) bring(pkt::Packet::adopt(packets[i]), choices[i]);
   }
+  publish();
   deliver_held();
 }
 
@@ -81,6 +82,7 @@ void Receive::netif_rx(pkt::Packet packet) {
   if (to.is_parked) return park(std::move(packet));
   waiting_[to.lcore] = wiring_.rings.waiting(to.lcore);
   enqueue_to_backlog(to, std::move(packet));
+  publish();
 }
 
 void Receive::park(pkt::Packet packet) {
@@ -159,6 +161,11 @@ void Receive::netif_receive(pkt::Packet packet) {
     return drop(env_, std::move(packet), stats::DropReason::no_stack);
   }
   stack->receive(std::move(packet));
+}
+
+// What was queued is seen from now on: once in a burst.
+void Receive::publish() {
+  for (std::uint16_t target = 0; target < waiting_.size(); ++target) wiring_.rings.publish(env_.lcore, target);
 }
 
 void Receive::wake_targets() {

@@ -69,6 +69,7 @@ class Receive {
   void bring(pkt::Packet packet, steer::Steer::Choice to);
   void enqueue_to_backlog(const steer::Steer::Choice& to, pkt::Packet packet);
   void park(pkt::Packet packet);
+  void publish();
   void refuse(pkt::Packet packet, stats::DropReason reason);
   [[nodiscard]] bool is_over_flow_limit(const pkt::Packet& packet, std::uint32_t waiting);
   void copy_to_other_lcores(const pkt::Packet& packet);

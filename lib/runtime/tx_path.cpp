@@ -58,8 +58,9 @@ void TxPath::refuse(pkt::Packet frame, stats::DropReason reason) {
 
 void TxPath::flush() {
   if (!owns_queue()) {
-    if (handed_over_ && wiring_.owner_waker.wake_if_asleep()) env_.stats->steer.add(stats::Steer::wakes);
-    handed_over_ = false;
+    if (!std::exchange(handed_over_, false)) return;
+    wiring_.rings.publish(env_.lcore, wiring_.owner);
+    if (wiring_.owner_waker.wake_if_asleep()) env_.stats->steer.add(stats::Steer::wakes);
     return;
   }
   while (has_queued() || !burst_.empty()) {

@@ -27,6 +27,7 @@ class WorkerRings {
   template <class F>
   void drain(F&& f) {
     for (auto& pair : pairs_) {
+      pair->ring.publish();
       pkt::Mbuf* m;
       while (pair->ring.dequeue(&m, 1) == 1) f(pkt::Packet::adopt(m));
     }
@@ -34,12 +35,14 @@ class WorkerRings {
 
   [[nodiscard]] std::uint16_t lcores() const { return lcores_; }
 
-  /// Source side: the packet is queued for `target`, or comes back when the ring is full.
+  /// Source side: the packet is queued for `target`, which sees it after publish(); or it comes back when the ring is full.
   [[nodiscard]] pkt::Packet enqueue(std::uint16_t source, std::uint16_t target, pkt::Packet packet) {
     pkt::Mbuf* m = packet.release();
-    if (pair(source, target).ring.enqueue(m)) return {};
+    if (pair(source, target).ring.put(m)) return {};
     return pkt::Packet::adopt(m);
   }
+  /// Source side: at the end of a burst, before `target` is woken.
+  void publish(std::uint16_t source, std::uint16_t target) { pair(source, target).ring.publish(); }
   /// Source side: all its rings hold `capacity` packets from now on, if they did not.
   void grow(std::uint16_t source, std::uint32_t capacity) {
     for (std::uint16_t target = 0; target < lcores_; ++target) pair(source, target).ring.grow(capacity);
@@ -55,9 +58,9 @@ class WorkerRings {
     delivered.store(delivered.load(std::memory_order_relaxed) + count, std::memory_order_release);
   }
 
-  /// Packets that `source` has ever queued for `target`, and how many of them have been delivered (not only dequeued);
+  /// Source side: packets that `source` has ever queued for `target`, and how many of them have been delivered (not only dequeued);
   /// both wrap (receive_path F8).
-  [[nodiscard]] std::uint32_t queued(std::uint16_t source, std::uint16_t target) const { return pair(source, target).ring.tail(); }
+  [[nodiscard]] std::uint32_t queued(std::uint16_t source, std::uint16_t target) const { return pair(source, target).ring.put_tail(); }
   [[nodiscard]] std::uint32_t delivered(std::uint16_t source, std::uint16_t target) const {
     return pair(source, target).delivered.load(std::memory_order_acquire);
   }

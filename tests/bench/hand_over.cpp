@@ -74,6 +74,7 @@ class TwoLcores {
       return;
     }
     for (std::uint32_t i = 0; i < burst; ++i) static_cast<void>(rings_.enqueue(0, 1, pkt::Packet::adopt(from[i])).release());
+    rings_.publish(0, 1);
   }
   std::uint32_t dequeue(Way way, pkt::Mbuf** into) {
     if (way == Way::peer) return ring_.dequeue(reinterpret_cast<void**>(into), burst);

@@ -17,6 +17,28 @@ TEST_CASE("capacity is the next power of two") {
   CHECK(SpscRing<int>(65).capacity() == 128);
 }
 
+TEST_CASE("what is put is seen when it is published, all at once") {
+  SpscRing<int> ring(4);
+  int out[4] = {};
+  for (int i = 1; i <= 4; ++i) CHECK(ring.put(i));
+  int fifth = 5;
+  CHECK_FALSE(ring.put(fifth));
+  CHECK(ring.put_tail() == 4);
+  CHECK(ring.empty());
+  CHECK(ring.dequeue(out, 4) == 0);
+  ring.publish();
+  CHECK(ring.size() == 4);
+  CHECK(ring.dequeue(out, 2) == 2);
+  CHECK(ring.put(fifth));
+  ring.grow(8);
+  int sixth = 6;
+  CHECK(ring.put(sixth));
+  CHECK(ring.size() == 2);
+  ring.publish();
+  CHECK(ring.dequeue(out, 4) == 4);
+  CHECK(std::vector<int>(out, out + 4) == std::vector<int>{3, 4, 5, 6});
+}
+
 TEST_CASE("a full ring takes what fits, an empty one gives nothing") {
   SpscRing<int> ring(4);
   int items[6] = {1, 2, 3, 4, 5, 6};

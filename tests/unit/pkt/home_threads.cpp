@@ -99,6 +99,7 @@ int main(int argc, char** argv) {
     receiving.join();
     working.join();
     home_a.collect();
+    home_a.flush();
     if (rings.waiting(0) != 0) fail("buffers are still on their way");
   }
   if (pool_a->in_use() != 0 || pool_b->in_use() != 0) fail("a pool is not full again");

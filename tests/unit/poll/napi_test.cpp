@@ -129,6 +129,18 @@ TEST_CASE("D12: napi_defer_hard_irqs without a timeout counts down and unmasks a
   CHECK(napi.flushes == std::vector<std::string>{"all"});
 }
 
+TEST_CASE("D12: napi_defer_hard_irqs with a timeout leaves the interrupt masked for that many completions") {
+  Host host;
+  HandNapi napi;
+  napi.enable(&host);
+  napi.tunables.defer_hard_irqs = 2;
+  napi.tunables.gro_flush_timeout = 100us;
+  CHECK_FALSE(host.round(napi, 1));
+  CHECK(host.wheel.next_expiry() == host.env.now + 100us);
+  CHECK_FALSE(host.round(napi, 0));
+  CHECK(host.round(napi, 0));
+}
+
 TEST_CASE("D12: MISSED keeps it scheduled, does not unmask, and arms no timer") {
   Host host;
   HandNapi napi;

@@ -40,6 +40,7 @@ TEST_CASE("F11: sources take turns, so that a full ring does not starve another"
       pkt::Packet refused = rings.enqueue(source, 2, target.pool.packet(std::array<std::uint8_t, 1>{}));
       REQUIRE_FALSE(refused);
     }
+    rings.publish(source, 2);
   };
   give(0, 200);
   give(1, 10);

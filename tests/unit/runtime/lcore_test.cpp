@@ -112,6 +112,13 @@ TEST_CASE("C6: what an event raised is run in the pass that heard of it") {
   CHECK(requests == 1);
   CHECK(bare.lcore.stats().softirq_latency[stats::SoftirqLatency::below_1us] == 2);  // event to run
   CHECK(bare.count(stats::Softnet::event_runs) == 2);
+  // What another thread raised is heard of as well.
+  const std::uint64_t runs = bare.lcore.stats().softirq[stats::Softirq::net_rx];
+  bare.lcore.softirq().raise_remote(runtime::Vector::net_rx);
+  CHECK(bare.lcore.has_work());
+  bare.lcore.run_once();
+  CHECK(bare.lcore.stats().softirq[stats::Softirq::net_rx] == runs + 1);
+  CHECK(bare.count(stats::Softnet::event_runs) == 3);
 }
 
 TEST_CASE("C7: flood and a control request: on, it is served inline and NET_RX waits; off, both run inline") {

@@ -206,6 +206,10 @@ TEST_CASE("F13: 64 packets for a sleeping worker are one wake-up") {
   lcores.a.receive.wake_targets();
   lcores.a.receive.wake_targets();
   CHECK(lcores.a.lcore.stats.steer[stats::Steer::wakes] == 1);
+  // It has slept again since, and been given nothing.
+  lcores.waker_b.announce();
+  lcores.a.receive.wake_targets();
+  CHECK(lcores.a.lcore.stats.steer[stats::Steer::wakes] == 1);
   drain(lcores);
 }
 
@@ -352,6 +356,27 @@ TEST_CASE("F8: a flow whose old lcore is blocked with packets of it does not mov
   CHECK(r.rings.waiting(0, 3) == 2);
   r.work(3, 2);
   CHECK(r.send(5));
+}
+
+TEST_CASE("F8: a flow waits for its packets where the counts wrap at 2^32 between them") {
+  Readers r(256);
+  r.sock_flows.read()->record(r.hash[5], 2);
+  while (r.rings.queued(0, 2) != 0xffffffff) {
+    r.send(5);
+    r.work(2, 1);
+  }
+  for (int i = 0; i < 4; ++i) r.send(5);
+  CHECK(r.rings.queued(0, 2) == 3);
+  r.sock_flows.read()->record(r.hash[5], 3);
+  for (std::uint32_t left = 5; left > 0; --left) {
+    r.send(5);
+    CHECK(r.rings.waiting(0, 3) == 0);
+    r.work(2, 1);
+  }
+  r.work(2, 8);
+  r.send(5);
+  CHECK(r.rings.waiting(0, 3) == 1);
+  r.work(3, 1);
 }
 
 TEST_CASE("F8: where the old lcore has no socket any more nothing is waited for") {

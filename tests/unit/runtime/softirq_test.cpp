@@ -152,6 +152,7 @@ TEST_CASE("C9: an action is not entered again from inside one, and what was rais
       const runtime::BhSection outer(rig.softirq);
       const runtime::BhSection inner(rig.softirq);
       rig.softirq.raise(Vector::hi);
+      rig.softirq.invoke(Site::event);  // what a pass inside a callback does
     }
     --depth;
   };

@@ -14,6 +14,10 @@ TEST_CASE("each pair of lcores has its own ring; a full one gives the packet bac
   REQUIRE(refused);
   pkt::consume(std::move(refused));
   CHECK_FALSE(rings.enqueue(1, 2, pool.packet(std::array<std::uint8_t, 1>{7})));
+  CHECK(rings.queued(0, 2) == runtime::WorkerRings::first_count + 4);
+  CHECK(rings.waiting(2) == 0);  // not before they are published
+  rings.publish(0, 2);
+  rings.publish(1, 2);
   CHECK(rings.waiting(2) == 5);
   CHECK(rings.waiting(0) == 0);
 
