@@ -97,6 +97,12 @@ poll::NapiTunables napi_tunables(const config::Port& port) {
   return {.gro_flush_timeout = std::chrono::nanoseconds(port.gro_flush_timeout_ns), .defer_hard_irqs = port.napi_defer_hard_irqs};
 }
 
+udp::Memory udp_memory(const config::Sysctl& sysctl) {
+  udp::Memory memory{.rmem_default = static_cast<std::uint32_t>(sysctl.rmem_default), .rmem_min = static_cast<std::uint32_t>(sysctl.udp_rmem_min)};
+  std::transform(sysctl.udp_mem.begin(), sysctl.udp_mem.end(), memory.pages.begin(), [](std::int64_t pages) { return static_cast<std::uint32_t>(pages); });
+  return memory;
+}
+
 socket::Stack::Options stack_options(const config::Sysctl& sysctl) {
   socket::Stack::Options options;
   options.neighbor.base_reachable = milliseconds(sysctl.neigh_base_reachable_time_ms);
@@ -110,7 +116,7 @@ socket::Stack::Options stack_options(const config::Sysctl& sysctl) {
   options.icmp.msgs_per_sec = static_cast<std::uint32_t>(sysctl.icmp_msgs_per_sec);
   options.icmp.msgs_burst = static_cast<std::uint32_t>(sysctl.icmp_msgs_burst);
   options.default_hop_limit = static_cast<std::uint8_t>(sysctl.ip_default_ttl);
-  options.udp.rcvbuf = static_cast<std::uint32_t>(sysctl.rmem_default);
+  options.udp.memory = udp_memory(sysctl);
   options.udp.port_first = static_cast<std::uint16_t>(sysctl.ip_local_port_range[0]);
   options.udp.port_last = static_cast<std::uint16_t>(sysctl.ip_local_port_range[1]);
   tcp::Config& tcp = options.tcp;

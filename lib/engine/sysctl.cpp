@@ -26,6 +26,10 @@ constexpr std::array live_keys = std::to_array<std::string_view>({
     "net.core.gro_normal_batch",
     "net.core.busy_poll",
     "net.core.busy_read",
+    "net.core.rmem_default",
+    "net.ipv4.udp_mem",
+    "net.ipv4.udp_rmem_min",
+    "net.ipv4.udp_wmem_min",
     "softirq.max_restart",
     "softirq.max_time_us",
     "softirq.defer_when_deferred",
@@ -95,7 +99,10 @@ void Engine::Impl::apply_sysctl_on(std::uint16_t id, const config::Sysctl& befor
     const auto buckets = static_cast<std::uint32_t>(wanted.flow_limit_table_len);
     parts.receive->set_flow_limit(limits_flows ? std::make_unique<steer::FlowLimit>(buckets) : nullptr);
   }
-  for (auto& stack : parts.stacks) stack->sockets().set_busy_poller(lcore, static_cast<std::uint32_t>(wanted.busy_read));
+  for (auto& stack : parts.stacks) {
+    stack->sockets().set_busy_poller(lcore, static_cast<std::uint32_t>(wanted.busy_read));
+    stack->udp().set_memory(udp_memory(wanted));
+  }
   for (auto& poller : parts.pollers) {
     const std::size_t index = poller->id() / (1u << 16) - 1;
     const config::Port& port = config.ports[index];

@@ -74,7 +74,9 @@ void ScriptedHost::receives(const Bytes& frame, const Arrival& arrival) {
   const std::size_t first = arrival.first_buffer == 0 ? frame.size() : arrival.first_buffer;
   const std::span<const std::uint8_t> all(frame);
   pkt::Packet packet = pool.packet(all.first(first));
-  if (first < frame.size()) join(env, packet, pool.packet(all.subspan(first)));
+  constexpr std::size_t room = 2048;
+  for (std::size_t at = first; at < frame.size(); at += room)
+    join(env, packet, pool.packet(all.subspan(at, std::min(room, frame.size() - at))));
   const wire::Layers layers = wire::dissect(packet.data());
   pkt::Meta& meta = packet.meta();
   meta.rx_time = env.now;

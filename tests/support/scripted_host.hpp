@@ -51,7 +51,7 @@ class Wire final : public neighbor::LinkOutput {
 struct Arrival {
   bool is_copy = false;
   pkt::ChecksumVerdict checksum = pkt::ChecksumVerdict::unknown;
-  std::size_t first_buffer = 0;  ///< bytes in the first buffer, the rest in a second; 0: one buffer
+  std::size_t first_buffer = 0;  ///< bytes in the first buffer, the rest in further ones; 0: one buffer
   std::optional<std::uint64_t> rx_stamp{};  ///< the device's time
 };
 

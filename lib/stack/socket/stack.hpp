@@ -33,6 +33,7 @@ class Stack {
   [[nodiscard]] Result<neighbor::Interface*> add_interface(neighbor::Interface interface);
   [[nodiscard]] std::uint16_t id() const { return id_; }
   [[nodiscard]] ip::Stack& ip() { return ip_; }
+  [[nodiscard]] udp::Udp& udp() { return udp_; }
   [[nodiscard]] Sockets& sockets() { return sockets_; }
 
   /// A received frame: the ptype dispatch of __netif_receive_skb_core().

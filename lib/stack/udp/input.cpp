@@ -121,7 +121,6 @@ pkt::Packet Udp::check(pkt::Packet datagram, const ip::Delivery& delivery) {
 
 // __udp4_lib_mcast_deliver(): each socket that fits gets its own copy, the first the original.
 void Udp::deliver_to_all(pkt::Packet datagram, const Arrival& arrival) {
-  Counters& count = counters(arrival.remote.address);
   Socket* first = nullptr;
   PortChain& sockets = chain(arrival.local.port);
   for (Socket* s = sockets.front(); s != nullptr; s = sockets.next(*s)) {
@@ -135,13 +134,11 @@ void Udp::deliver_to_all(pkt::Packet datagram, const Arrival& arrival) {
       pkt::copy_rx_stamp(datagram.mbuf(), copy.mbuf());
       enqueue(*s, std::move(copy), arrival);
     } else {
-      ++s->drops_;
-      count.add(Counter::RcvbufErrors);
-      count.add(Counter::InErrors);
+      refuse(*s, Counter::RcvbufErrors, arrival);
     }
   }
   if (first != nullptr) return enqueue(*first, std::move(datagram), arrival);
-  count.add(Counter::IgnoredMulti);
+  counters(arrival.remote.address).add(Counter::IgnoredMulti);
   drop(env_, std::move(datagram), DropReason::udp_no_port);
 }
 
@@ -155,15 +152,31 @@ void Udp::enqueue(Socket& socket, pkt::Packet payload, const Arrival& arrival) {
   constexpr std::uint32_t huge = std::numeric_limits<std::int32_t>::max() / 2;
   const std::uint64_t held = std::uint64_t{socket.rmem_} + (socket.rcvbuf > huge ? size : 0);
   if (held > socket.rcvbuf) {
-    ++socket.drops_;
-    counters(arrival.remote.address).add(Counter::RcvbufErrors);
-    counters(arrival.remote.address).add(Counter::InErrors);
+    refuse(socket, Counter::RcvbufErrors, arrival);
     return drop(env_, std::move(payload), DropReason::udp_rcvbuf_full);
   }
+  if (!may_charge(socket, size)) {
+    refuse(socket, Counter::MemErrors, arrival);
+    return drop(env_, std::move(payload), DropReason::udp_memory);
+  }
   socket.rmem_ += size;
+  held_ += size;
   store_sender(payload, arrival.remote);
   socket.queue_.push_back(std::move(payload));
   if (!socket.ready_.is_linked()) ready_.push_back(socket);
+}
+
+// __sk_mem_raise_allocated() of a protocol that knows no memory pressure, byte by byte in place of page by page.
+bool Udp::may_charge(const Socket& socket, std::uint32_t bytes) const {
+  const std::uint64_t pages = pages_of(held_ + bytes);
+  return pages <= memory_.pages[0] || (pages <= memory_.pages[2] && socket.rmem_ < memory_.rmem_min);
+}
+
+// A datagram that the socket cannot hold counts twice: for the reason and as an error (receive_path J5).
+void Udp::refuse(Socket& socket, Counter why, const Arrival& arrival) {
+  ++socket.drops_;
+  counters(arrival.remote.address).add(why);
+  counters(arrival.remote.address).add(Counter::InErrors);
 }
 
 // Users are told when the datagram has been dealt with, for they may close this socket or any other.

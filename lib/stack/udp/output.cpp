@@ -146,7 +146,9 @@ std::int64_t Udp::recv_from(Socket& socket, std::span<std::uint8_t> into, Endpoi
 pkt::Packet Udp::take(Socket& socket, Endpoint* from) {
   pkt::Packet datagram = socket.queue_.pop_front();
   if (!datagram) return datagram;
-  socket.rmem_ -= pkt::truesize(datagram);
+  const std::uint32_t size = pkt::truesize(datagram);
+  socket.rmem_ -= size;
+  held_ -= size;
   const Endpoint sender = load_sender(datagram);
   if (from != nullptr) *from = sender;
   counters(sender.address).add(Counter::InDatagrams);

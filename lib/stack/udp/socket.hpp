@@ -5,6 +5,7 @@
 #include <millrace/pkt/packet.hpp>
 #include <millrace/wire/address.hpp>
 
+#include <array>
 #include <cstdint>
 
 namespace millrace::udp {
@@ -22,8 +23,17 @@ class Events {
   virtual void on_error(Socket& socket, int error) = 0;
 };
 
-/// net.core.rmem_default and the floor of SO_RCVBUF.
-inline constexpr std::uint32_t default_rcvbuf = 212992;
+/// What sockets of one lcore's stack may hold. Linux's tunables and their defaults.
+struct Memory {
+  std::uint32_t rmem_default = 212992;  ///< net.core.rmem_default: Socket::rcvbuf of new ones, bytes
+  std::uint32_t rmem_min = 4096;        ///< net.ipv4.udp_rmem_min, bytes
+  /// net.ipv4.udp_mem, pages of 4096 bytes: all sockets together hold the first at most; one that holds less than
+  /// rmem_min may go on up to the third. The second means nothing, as in Linux.
+  std::array<std::uint32_t, 3> pages{196608, 262144, 393216};
+};
+inline constexpr std::uint32_t page_bytes = 4096;
+
+/// The floor of SO_RCVBUF.
 inline constexpr std::uint32_t min_rcvbuf = 2304;
 
 /// One UDP socket: a slot in Udp's table. Its state is changed by Udp alone, on one lcore.
@@ -47,7 +57,7 @@ class Socket {
   /// SO_INCOMING_CPU: the lcore that queued the last datagram; -1: none yet.
   [[nodiscard]] int incoming_cpu() const { return incoming_cpu_; }
 
-  std::uint32_t rcvbuf = default_rcvbuf;  ///< SO_RCVBUF as accounted (Linux has doubled it by then)
+  std::uint32_t rcvbuf = Memory{}.rmem_default;  ///< SO_RCVBUF as accounted (Linux has doubled it by then)
   bool reuse_address = false;             ///< SO_REUSEADDR: others that set it, too, may bind the same; before bind
   bool v6_only = false;                   ///< IPV6_V6ONLY: bound to ::, it does not take IPv4; before bind
   bool broadcast = false;                 ///< SO_BROADCAST: may send to a broadcast address

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 namespace millrace::udp {
 namespace {
@@ -36,7 +37,7 @@ bool may_talk_to(const Socket& socket, const IpAddress& address) {
 }
 
 Udp::Udp(Env& env, ip::Output& ip, const Options& options)
-    : env_(env), ip_(ip), options_(options), sockets_(std::make_unique<Socket[]>(options.sockets)) {
+    : env_(env), ip_(ip), options_(options), memory_(options.memory), sockets_(std::make_unique<Socket[]>(options.sockets)) {
   for (std::uint32_t i = 0; i < options.sockets; ++i) free_.push_back(sockets_[i]);
 }
 
@@ -48,7 +49,7 @@ Udp::~Udp() {
 Socket* Udp::open(Events* events) {
   Socket* socket = free_.pop_front();
   if (socket == nullptr) return nullptr;
-  socket->rcvbuf = options_.rcvbuf;
+  socket->rcvbuf = memory_.rmem_default;
   socket->reuse_address = socket->v6_only = socket->broadcast = socket->gro_ = false;
   socket->segment_size = 0;
   socket->hop_limit = 0;
@@ -72,7 +73,7 @@ void Udp::close(Socket& socket) {
   socket.events_ = nullptr;
   socket.ready_.unlink();
   socket.by_port_.unlink();
-  socket.rmem_ = 0;
+  held_ -= std::exchange(socket.rmem_, 0u);
   while (pkt::Packet unread = socket.queue_.pop_front())
     drop(env_, std::move(unread), stats::DropReason::socket_closed);
   free_.push_back(socket);

@@ -18,7 +18,7 @@ struct Options {
   std::uint32_t sockets = 1024;          ///< at most, per lcore and stack
   std::uint16_t port_first = 32768;      ///< net.ipv4.ip_local_port_range
   std::uint16_t port_last = 60999;
-  std::uint32_t rcvbuf = default_rcvbuf; ///< net.core.rmem_default
+  Memory memory{};
   std::uint16_t port_stride = 1;         ///< lcores of one stack take turns, as in tcp::Config: only ports that are
   std::uint16_t port_phase = 0;          ///< port_phase modulo port_stride are chosen here
   gro::UdpPorts* gro_ports = nullptr;    ///< where sockets with UDP_GRO are announced; null: datagrams are never merged
@@ -69,6 +69,10 @@ class Udp final : public ip::Transport {
   /// SO_ERROR: the pending error as a positive errno, cleared by reading.
   int take_error(Socket& socket);
 
+  /// From now on; Memory::rmem_default for sockets that are opened from now on.
+  void set_memory(const Memory& memory) { memory_ = memory; }
+  /// Pages that datagrams of all sockets hold, the last one begun; /proc/net/protocols' memory.
+  [[nodiscard]] std::uint64_t pages_held() const { return pages_of(held_); }
   [[nodiscard]] std::uint32_t size() const { return open_count_; }
 
   // ip::Transport
@@ -85,6 +89,7 @@ class Udp final : public ip::Transport {
   [[nodiscard]] Counters& counters(const IpAddress& address) {
     return address.is_v4() ? env_.stats->udp : env_.stats->udp6;
   }
+  [[nodiscard]] static std::uint64_t pages_of(std::uint64_t bytes) { return (bytes + page_bytes - 1) / page_bytes; }
   [[nodiscard]] PortChain& chain(std::uint16_t port) { return by_port_[port % port_buckets]; }
 
   // sockets.cpp
@@ -100,6 +105,8 @@ class Udp final : public ip::Transport {
   void deliver(Socket& socket, pkt::Packet payload, const Arrival& arrival);
   void deliver_to_all(pkt::Packet datagram, const Arrival& arrival);
   void enqueue(Socket& socket, pkt::Packet payload, const Arrival& arrival);
+  [[nodiscard]] bool may_charge(const Socket& socket, std::uint32_t bytes) const;
+  void refuse(Socket& socket, stats::Udp why, const Arrival& arrival);
   void tell_ready();
 
   // output.cpp
@@ -112,10 +119,12 @@ class Udp final : public ip::Transport {
   Env& env_;
   ip::Output& ip_;
   const Options options_;
+  Memory memory_;
   std::unique_ptr<Socket[]> sockets_;
   PortChain free_;
   std::array<PortChain, port_buckets> by_port_;
   List<Socket, &Socket::ready_> ready_;
+  std::uint64_t held_ = 0;  ///< truesize of what waits in all sockets (sk_prot->memory_allocated)
   std::uint32_t open_count_ = 0;
   std::uint32_t next_port_ = 0;
 };

@@ -128,3 +128,21 @@ TEST_CASE("net.core.busy_read holds for sockets that are made afterwards") {
   });
   CHECK(asked);
 }
+
+TEST_CASE("J7: udp_mem and udp_rmem_min change while the engine runs") {
+  SteeringWorld w(1);
+  w.listen();
+  REQUIRE(w.engine->set_sysctl("net.ipv4.udp_mem", "0 0 0"));
+  CHECK(w.engine->sysctl("net.ipv4.udp_mem").value() == "0\t0\t0");
+  for (int i = 0; i < 3; ++i) w.inject(1000);
+  w.run();
+  CHECK(w.count("udp", "MemErrors") == 3);
+  CHECK(w.count("udp", "InErrors") == 3);
+  CHECK(w.arrived.empty());
+  REQUIRE(w.engine->set_sysctl("net.ipv4.udp_mem", "0 0 100"));  // whoever holds less than udp_rmem_min
+  w.inject(1000);
+  w.run();
+  CHECK(w.arrived.size() == 1);
+  CHECK(w.engine->set_sysctl("net.ipv4.udp_mem", "3 2 1").error().message ==
+        "net.ipv4.udp_mem: 3 2 1: must be 3 numbers 0..2147483647, none below the one before it");
+}

@@ -19,6 +19,7 @@ using Counter = stats::Udp;
 namespace {
 
 const IpAddress any4 = addr("0.0.0.0"), any6 = addr("::");
+constexpr std::uint32_t truesize = 2048 + pkt::headroom + sizeof(pkt::Mbuf);  // of a datagram in one buffer
 
 struct Ear final : udp::Events {
   void on_readable(udp::Socket& socket) override {
@@ -63,7 +64,7 @@ TEST_CASE("receive_path J1: a datagram is queued, its user told, and read with i
   CHECK(host.udp.recv_from(v4, into, &from) == 4);
   CHECK(from == Endpoint{peer4, 999});
   CHECK(Bytes(into.begin(), into.begin() + 4) == counting(4));
-  CHECK(host[Counter::InDatagrams] == 1);  // J7: moves on read, not on arrival
+  CHECK(host[Counter::InDatagrams] == 1);
   CHECK(host.udp.recv_from(v4, into, &from) == -EAGAIN);
   CHECK(v4.rmem() == 0);
 }
@@ -79,7 +80,7 @@ TEST_CASE("receive_path J1: the same over IPv6, in counters of its own") {
   CHECK(host[Counter::InDatagrams] == 0);
 }
 
-TEST_CASE("receive_path J1: bad lengths") {
+TEST_CASE("receive_path J1: bad lengths: InErrors for each") {
   Host host;
   host.bound({any4, 7});
   Bytes beyond = to_port_7();
@@ -142,7 +143,7 @@ TEST_CASE("RFC 768, RFC 8200 8.1: no checksum is well over IPv4 and an error ove
   CHECK(host.stats.udp6[Counter::InErrors] == 1);
 }
 
-TEST_CASE("RFC 1122 4.1.3.1: a port that nobody has is answered with port unreachable, quoting the datagram") {
+TEST_CASE("J1, RFC 1122 4.1.3.1: a port that nobody has is answered with port unreachable, quoting the datagram") {
   Host host;
   host.datagram(to_port_7(20));
   CHECK(host[Counter::NoPorts] == 1);
@@ -157,37 +158,138 @@ TEST_CASE("RFC 1122 4.1.3.1: a port that nobody has is answered with port unreac
   CHECK(host.stats.udp6[Counter::NoPorts] == 1);
 }
 
-TEST_CASE("receive_path J3: one datagram of any size fits an empty queue, the next is refused") {
+TEST_CASE("J3: with an rcvbuf of 2304 a datagram of 9000 bytes fits an empty queue, the next is dropped") {
   Host host;
   udp::Socket& socket = host.bound({any4, 7});
-  socket.rcvbuf = udp::min_rcvbuf;
-  host.interface.mtu = 9000;
-  const Bytes big = udp_datagram(999, 7, counting(3000));
-  host.datagram(big, {.first_buffer = 1500});
+  socket.rcvbuf = 2304;
+  host.datagram(to_port_7(9000), {.first_buffer = 1500});
   CHECK(socket.waiting() == 1);
-  CHECK(socket.rmem() > udp::min_rcvbuf);
+  CHECK(socket.rmem() > 9000);
   host.datagram(to_port_7());
   CHECK(socket.waiting() == 1);
-  CHECK(host[Counter::RcvbufErrors] == 1);  // J5: both
-  CHECK(host[Counter::InErrors] == 1);
   CHECK(socket.drops() == 1);
   CHECK(host.drops(DropReason::udp_rcvbuf_full) == 1);
   CHECK(host.ear.readable == 1);
-  CHECK(host.udp.recv_from(socket, {}) == 3000);
+  CHECK(host.udp.recv_from(socket, {}) == 9000);
+  CHECK(socket.rmem() == 0);
   host.datagram(to_port_7());
   CHECK(socket.waiting() == 1);
+}
+
+TEST_CASE("J3, X7: the limit is compared with what is held before the charge: one more datagram fits while exactly rcvbuf is held") {
+  Host host;
+  udp::Socket& socket = host.bound({any4, 7});
+  socket.rcvbuf = 3 * truesize;
+  for (int i = 0; i < 6; ++i) host.datagram(to_port_7());
+  CHECK(socket.waiting() == 4);
+  CHECK(socket.rmem() == 4 * truesize);
+  socket.rcvbuf = 3 * truesize - 1;
+  (void)host.udp.recv_from(socket, {});
+  host.datagram(to_port_7());
+  CHECK(socket.waiting() == 3);
+}
+
+TEST_CASE("J5: a full receive queue counts as RcvbufErrors and as InErrors, +1 each") {
+  for (const bool v4 : {true, false}) {
+    Host host;
+    udp::Socket& socket = host.bound({v4 ? any4 : any6, 7});
+    socket.rcvbuf = 2304;
+    const auto arrives = [&] { host.datagram(v4 ? to_port_7() : to_port_7(4, peer6, host6), {}, v4 ? host4 : host6); };
+    arrives();
+    const auto& count = v4 ? host.stats.udp : host.stats.udp6;
+    CHECK(count[Counter::RcvbufErrors] == 0);
+    arrives();
+    CHECK(count[Counter::RcvbufErrors] == 1);
+    CHECK(count[Counter::InErrors] == 1);
+    CHECK(count[Counter::MemErrors] == 0);
+  }
+}
+
+TEST_CASE("J5, J7: sockets that together hold udp_mem: MemErrors and InErrors, +1 each, but for who holds less than udp_rmem_min") {
+  Host host;
+  host.udp.set_memory({.rmem_min = 4096, .pages = {10, 20, 30}});
+  udp::Socket& greedy = host.bound({any4, 7});
+  for (int i = 0; i < 20; ++i) host.datagram(to_port_7());
+  CHECK(greedy.waiting() == 10 * 4096 / truesize);
+  CHECK(host.udp.pages_held() == 10);
+  const std::uint64_t refused = 20 - greedy.waiting();
+  CHECK(host[Counter::MemErrors] == refused);
+  CHECK(host[Counter::InErrors] == refused);
+  CHECK(host[Counter::RcvbufErrors] == 0);
+  CHECK(host.drops(DropReason::udp_memory) == refused);
+  CHECK(greedy.drops() == refused);
+  std::uint32_t others = 0;  // each until it holds 4096 bytes, all until 30 pages are held
+  for (std::uint16_t port = 100; port < 150; ++port) {
+    udp::Socket& modest = host.bound({any4, port});
+    for (int i = 0; i < 5; ++i) host.datagram(udp_datagram(999, port, counting(4)));
+    CHECK(modest.waiting() <= 2);
+    others += modest.waiting();
+  }
+  CHECK(greedy.waiting() + others == 30 * 4096 / truesize);
+  while (host.udp.recv_from(greedy, {}) >= 0) {
+  }
+  host.udp.close(greedy);
+  CHECK(host.udp.pages_held() == (others * truesize + 4095) / 4096);
+}
+
+TEST_CASE("J6: what the socket does not take is not charged; what it takes is, before its user is told") {
+  Host host;
+  udp::Socket& socket = host.bound({any4, 7});
+  Bytes wrong = to_port_7();
+  wrong.back() ^= 1;
+  host.datagram(wrong);
+  CHECK(socket.rmem() == 0);
+  CHECK(host.ear.readable == 0);
+  socket.rcvbuf = 2304;
+  std::uint32_t told_of = 0;
+  host.ear.then = [&](udp::Socket& s) {
+    CHECK(s.waiting() == 1);
+    told_of = s.rmem();
+    CHECK(host.udp.recv_from(s, {}) == 4);
+  };
+  host.datagram(to_port_7());
+  CHECK(told_of == truesize);
+  CHECK(socket.rmem() == 0);
+  CHECK(host.udp.pages_held() == 0);
+  host.ear.then = nullptr;
+  host.udp.set_memory({.rmem_min = 1, .pages = {0, 0, 0}});
+  host.datagram(to_port_7());
+  CHECK(socket.rmem() == 0);
+  CHECK(host.ear.readable == 1);
+}
+
+TEST_CASE("J7: InDatagrams moves on read, not on arrival; each other counter by what it names") {
+  Host host;
+  udp::Socket& socket = host.bound({any4, 7});
+  host.datagram(to_port_7());
+  host.datagram(to_port_7());
+  CHECK(host[Counter::InDatagrams] == 0);
+  CHECK(host.udp.recv_from(socket, {}) == 4);
+  CHECK(host[Counter::InDatagrams] == 1);
+  CHECK(host.udp.recv_from(socket, {}) == 4);
+  CHECK(host[Counter::InDatagrams] == 2);
+  host.datagram(udp_datagram(999, 8, counting(4)));  // nobody's port
+  CHECK(host[Counter::NoPorts] == 1);
+  host.datagram(to_port_7(4, peer4, addr("10.77.0.255")), {}, addr("10.77.0.255"));
+  CHECK(host.udp.recv_from(socket, {}) == 4);
+  host.datagram(udp_datagram(999, 8, counting(4), peer4, addr("10.77.0.255")), {}, addr("10.77.0.255"));
+  CHECK(host[Counter::IgnoredMulti] == 1);
+  CHECK(host[Counter::NoPorts] == 1);
+  const Endpoint peer{peer4, 9};
+  CHECK(host.udp.send_to(socket, counting(4), &peer) == 4);
+  CHECK(host[Counter::OutDatagrams] == 1);
+  CHECK(host[Counter::InErrors] == 0);
 }
 
 TEST_CASE("rmem_default: the queue holds what its truesize allows") {
   Host host;
   udp::Socket& socket = host.bound({any4, 7});
   for (int i = 0; i < 200; ++i) host.datagram(to_port_7());
-  const std::uint32_t truesize = 2048 + pkt::headroom + sizeof(pkt::Mbuf);
-  CHECK(socket.waiting() == udp::default_rcvbuf / truesize + 1);
+  CHECK(socket.waiting() == udp::Memory{}.rmem_default / truesize + 1);
   CHECK(socket.rmem() == socket.waiting() * truesize);
 }
 
-TEST_CASE("RFC 1122 4.1.3.5: a broadcast or multicast datagram reaches every socket that fits") {
+TEST_CASE("J1, RFC 1122 4.1.3.5: a broadcast or multicast datagram reaches every socket that fits") {
   for (const char* to : {"224.0.0.1", "10.77.0.255"}) {
     Host host;
     std::array<udp::Socket*, 3> ears{};
@@ -240,7 +342,7 @@ TEST_CASE("a group datagram that nobody wants is IgnoredMulti and never answered
   CHECK(host.wire.take().empty());
 }
 
-TEST_CASE("a user may close any socket from its callback") {
+TEST_CASE("J11: a user may close any socket from its callback, and none of them is called after") {
   Host host;
   udp::Socket& one = host.bound({any4, 7}, true);
   udp::Socket& two = host.bound({any4, 7}, true);

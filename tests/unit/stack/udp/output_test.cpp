@@ -106,7 +106,7 @@ TEST_CASE("errors of send are POSIX's") {
   CHECK(host.drops(DropReason::udp_send_refused) == 1);
 }
 
-TEST_CASE("no buffers: ENOBUFS and SndbufErrors, nothing leaks") {
+TEST_CASE("J7: no buffers: ENOBUFS and SndbufErrors, nothing leaks") {
   Host host(63);
   udp::Socket& socket = host.bound({any4, 1000});
   std::vector<pkt::Packet> hoard;

@@ -178,15 +178,28 @@ TEST_CASE("IPV6_V6ONLY: a socket on :: takes IPv4 unless told otherwise") {
   }
 }
 
-TEST_CASE("receive_path J11: closing drops what was not read, and the slot serves again") {
+TEST_CASE("receive_path J11: closed while datagrams are queued: no callback after, they are dropped, and the slot serves again") {
   Sockets host;
-  udp::Socket& socket = host.bound({any4, 7});
+  struct Ear final : udp::Events {
+    void on_readable(udp::Socket&) override { ++calls; }
+    void on_error(udp::Socket&, int) override { ++calls; }
+    int calls = 0;
+  } ear;
+  udp::Socket& socket = *host.udp.open(&ear);
+  REQUIRE(host.udp.bind(socket, {any4, 7}) == 0);
   host.datagram_to(7);
+  CHECK(ear.calls == 1);
   host.udp.close(socket);
-  CHECK(host.drops(stats::DropReason::socket_closed) == 1);
-  CHECK(host.udp.size() == 0);
   host.datagram_to(7);
+  CHECK(ear.calls == 1);
   CHECK(host[stats::Udp::NoPorts] == 1);
+  CHECK(host.udp.pages_held() == 0);
+  udp::Socket& again = host.bound({any4, 7});
+  CHECK(host.udp.size() == 1);
+  CHECK(host.drops(stats::DropReason::socket_closed) == 1);
+  host.datagram_to(7);
+  CHECK(again.waiting() == 1);
+  CHECK(ear.calls == 1);
 }
 
 TEST_CASE("many sockets on many ports are told apart") {
