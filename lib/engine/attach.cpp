@@ -22,8 +22,7 @@ Result<std::unique_ptr<ThreadQueue>> Engine::attach_thread(std::size_t stack) {
   queue->pool = std::move(*pool);
   queue->is_running = [impl = impl_.get()] { return impl->is_running(); };
   queue->clock = &impl_->clock();
-  queue->busy_poll_us = &impl_->busy_poll_us;
-  queue->busy_read_us = &impl_->busy_read_us;
+  queue->tunables = &impl_->thread_tunables;
   if (impl_->is_manual()) queue->step = [this](Instant until) { return step(until); };
   for (auto& lcore : impl_->lcores) {
     auto port =

@@ -5,6 +5,7 @@
 #include <millrace/engine/engine.hpp>
 #include <millrace/engine/executor.hpp>
 #include <millrace/engine/port_control.hpp>
+#include <millrace/engine/thread_tunables.hpp>
 #include <millrace/gro/gro.hpp>
 #include <millrace/pkt/home.hpp>
 #include <millrace/pkt/pool.hpp>
@@ -86,8 +87,7 @@ struct Engine::Impl {
   std::vector<std::unique_ptr<pkt::Home>> homes;                  ///< by lcore
   std::unique_ptr<Capturing> capturing;                           ///< null: no capture
   std::vector<std::thread> threads;
-  std::atomic<std::int64_t> busy_poll_us{0};                      ///< net.core.busy_poll and busy_read, for threads outside
-  std::atomic<std::int64_t> busy_read_us{0};
+  ThreadTunables thread_tunables;
   runtime::McsLock control_lock;                                  ///< of who moves queues, and who changes flow rules
   std::atomic<bool> rules_asked{false};
   std::atomic<bool> stops_serving{false};

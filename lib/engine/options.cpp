@@ -97,8 +97,16 @@ poll::NapiTunables napi_tunables(const config::Port& port) {
   return {.gro_flush_timeout = std::chrono::nanoseconds(port.gro_flush_timeout_ns), .defer_hard_irqs = port.napi_defer_hard_irqs};
 }
 
+socket::BufferLimits buffer_limits(const config::Sysctl& sysctl) {
+  return {.rmem_max = static_cast<std::uint32_t>(sysctl.rmem_max),
+          .wmem_max = static_cast<std::uint32_t>(sysctl.wmem_max),
+          .may_force = sysctl.cap_net_admin != 0};
+}
+
 udp::Memory udp_memory(const config::Sysctl& sysctl) {
-  udp::Memory memory{.rmem_default = static_cast<std::uint32_t>(sysctl.rmem_default), .rmem_min = static_cast<std::uint32_t>(sysctl.udp_rmem_min)};
+  udp::Memory memory{.rmem_default = static_cast<std::uint32_t>(sysctl.rmem_default),
+                     .wmem_default = static_cast<std::uint32_t>(sysctl.wmem_default),
+                     .rmem_min = static_cast<std::uint32_t>(sysctl.udp_rmem_min)};
   std::transform(sysctl.udp_mem.begin(), sysctl.udp_mem.end(), memory.pages.begin(), [](std::int64_t pages) { return static_cast<std::uint32_t>(pages); });
   return memory;
 }

@@ -28,6 +28,7 @@ namespace millrace {
 /// A queue's mode, hold-off and timers; the rest of the wiring is the engine's.
 [[nodiscard]] runtime::RxPoller::Wiring rx_wiring(const config::Port& port, port::RxQueue& queue, runtime::Receive& receive);
 [[nodiscard]] poll::NapiTunables napi_tunables(const config::Port& port);
+[[nodiscard]] socket::BufferLimits buffer_limits(const config::Sysctl& sysctl);
 [[nodiscard]] udp::Memory udp_memory(const config::Sysctl& sysctl);
 [[nodiscard]] socket::Stack::Options stack_options(const config::Sysctl& sysctl);
 [[nodiscard]] sim::EndOptions sim_options(const config::Port& port, std::uint16_t ifindex, std::uint64_t seed);

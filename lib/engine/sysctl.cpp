@@ -27,6 +27,10 @@ constexpr std::array live_keys = std::to_array<std::string_view>({
     "net.core.busy_poll",
     "net.core.busy_read",
     "net.core.rmem_default",
+    "net.core.rmem_max",
+    "net.core.wmem_default",
+    "net.core.wmem_max",
+    "socket.cap_net_admin",
     "net.ipv4.udp_mem",
     "net.ipv4.udp_rmem_min",
     "net.ipv4.udp_wmem_min",
@@ -70,8 +74,7 @@ Result<void> Engine::Impl::apply_sysctl(const config::Sysctl& wanted) {
   }
   if (!keeps_flows) replace(sock_flows, std::move(flows));
   const config::Sysctl before = std::exchange(config.sysctl, wanted);
-  busy_poll_us.store(wanted.busy_poll, std::memory_order_relaxed);
-  busy_read_us.store(wanted.busy_read, std::memory_order_relaxed);
+  thread_tunables.set(wanted);
   for (std::uint16_t id = 0; id < lcores.size(); ++id) {
     control(id, [&] { apply_sysctl_on(id, before); });
     apply_tracing(id);
@@ -101,6 +104,7 @@ void Engine::Impl::apply_sysctl_on(std::uint16_t id, const config::Sysctl& befor
   }
   for (auto& stack : parts.stacks) {
     stack->sockets().set_busy_poller(lcore, static_cast<std::uint32_t>(wanted.busy_read));
+    stack->sockets().set_buffer_limits(buffer_limits(wanted));
     stack->udp().set_memory(udp_memory(wanted));
   }
   for (auto& poller : parts.pollers) {

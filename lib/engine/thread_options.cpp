@@ -3,6 +3,7 @@
 // thread outside the lcores through ThreadQueue.
 #include <millrace/engine/thread_queue_impl.hpp>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace millrace {
@@ -20,12 +21,28 @@ int ThreadQueue::set_option(Socket socket, socket::Option option, std::int64_t v
     case Option::timestamping: slot->timestamp.set(option, value); return 0;
     case Option::busy_poll: slot->busy_poll.us = static_cast<std::uint32_t>(value); return 0;
     case Option::busy_poll_budget: slot->busy_poll.budget = static_cast<std::uint16_t>(value); return 0;
+    case Option::rcvbuf:
+    case Option::rcvbufforce:
+    case Option::sndbuf:
+    case Option::sndbufforce:
+      if (const int refused = impl_->set_buffer(*slot, option, value); refused != 0) return refused;
+      break;
     case Option::udp_segment: slot->set[option] = value; break;
     default: slot->set[option] = value != 0; break;  // the others are switches of the sockets on the lcores
   }
   for (std::uint16_t lcore = 0; lcore < impl_->lanes.size(); ++lcore)
     if (slot->is_udp || lcore == lcore_of(socket))
       impl_->give(lcore, {.kind = Kind::option, .option = option, .socket = id_of(socket), .value = value});
+  return 0;
+}
+
+// The lcores hold the same limits and come to the same result.
+int ThreadQueue::Impl::set_buffer(Slot& slot, Option option, std::int64_t value) const {
+  const std::int64_t bytes = socket::buffer_bytes(option, value, tunables->buffer_limits());
+  if (bytes < 0) return static_cast<int>(bytes);
+  const bool is_receive = option == Option::rcvbuf || option == Option::rcvbufforce;
+  slot.set[is_receive ? Option::rcvbuf : Option::sndbuf] = bytes;
+  if (!is_receive) slot.window = static_cast<std::uint32_t>(std::min<std::int64_t>(bytes, thread_window_bytes));
   return 0;
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <utility>
 
 namespace millrace {
@@ -63,9 +64,12 @@ ThreadQueue::Impl::Slot* ThreadQueue::Impl::find(Socket socket) {
   return at != slots.end() ? &at->second : nullptr;
 }
 
-ThreadQueue::Impl::Slot& ThreadQueue::Impl::open(Socket socket) {
+ThreadQueue::Impl::Slot& ThreadQueue::Impl::open(Socket socket, bool is_udp) {
   Slot& slot = slots[socket];
-  slot.busy_poll.us = static_cast<std::uint32_t>(busy_read_us->load(std::memory_order_relaxed));
+  slot.is_udp = is_udp;
+  slot.busy_poll.us = static_cast<std::uint32_t>(tunables->busy_read_us.load(std::memory_order_relaxed));
+  slot.set[socket::Option::rcvbuf] = is_udp ? tunables->rmem_default.load(std::memory_order_relaxed) : tunables->tcp_rmem.load(std::memory_order_relaxed);
+  slot.set[socket::Option::sndbuf] = is_udp ? tunables->wmem_default.load(std::memory_order_relaxed) : tunables->tcp_wmem.load(std::memory_order_relaxed);
   return slot;
 }
 
@@ -166,7 +170,7 @@ Result<Socket> ThreadQueue::bind_udp(const Endpoint& local) {
                                        [&](ThreadPort& port) { port.close(id); });
   if (!bound) return tl::unexpected(bound.error());
   q.udp_ids.insert(id);
-  q.open(name(0, id)).is_udp = true;
+  q.open(name(0, id), true);
   return name(0, id);
 }
 
@@ -229,7 +233,7 @@ std::int64_t ThreadQueue::write(Socket socket, std::span<const std::uint8_t> byt
 std::int64_t ThreadQueue::Impl::send_copy(Socket socket, Slot& slot, ThreadMessage message,
                                           std::span<const std::uint8_t> bytes) {
   slot.wants_room = true;
-  if (slot.under_way >= thread_window_bytes) return -EAGAIN;
+  if (slot.under_way >= slot.window) return -EAGAIN;
   pkt::Packet packet = pool->allocate();
   std::size_t n = 0;
   if (packet) {
@@ -254,20 +258,32 @@ std::int64_t ThreadQueue::receive_from(Socket socket, std::span<std::uint8_t> in
 
 std::int64_t ThreadQueue::receive_from(Socket socket, std::span<std::uint8_t> into, Endpoint& from,
                                        socket::Control& control) {
+  return receive_from(socket, into, from, control, 0);
+}
+
+std::int64_t ThreadQueue::receive_from(Socket socket, std::span<std::uint8_t> into, Endpoint& from,
+                                       socket::Control& control, int flags, Duration timeout) {
   control = {};
   Impl::Slot* slot = impl_->find(socket);
   if (slot == nullptr) return -EBADF;
   if (!slot->is_udp) return -EOPNOTSUPP;
+  if (!socket::knows_flags(flags)) return -EINVAL;
   impl_->busy_loop(*slot);
+  if (slot->received.empty() && (flags & MSG_DONTWAIT) == 0) impl_->wait_for_packets(*slot, timeout);
   if (slot->received.empty()) return -EAGAIN;
   pkt::Packet packet = slot->received.pop_front();
   const auto [sender, lcore] = slot->senders.front();
-  slot->senders.pop_front();
   from = sender;
   const std::uint32_t length = packet.length();
   packet.copy_out(0, into);
   slot->timestamp.tell(pkt::rx_times(packet), control);
   control.segment_size = packet.meta().gso_size;
+  control.truncated = length > into.size();
+  if ((flags & MSG_PEEK) != 0) {
+    slot->received.push_front(std::move(packet));
+    return length;
+  }
+  slot->senders.pop_front();
   pkt::consume(std::move(packet));
   impl_->give_back(socket, *slot, lcore, length);
   return length;

@@ -15,7 +15,8 @@
 namespace millrace {
 
 /// Sockets for one thread outside the lcores: rings to and from every lcore, and one eventfd that fits the thread's own
-/// epoll. Made by Engine::attach_thread; every call by that one thread. Calls never block and give POSIX's results.
+/// epoll. Made by Engine::attach_thread; every call by that one thread. Calls give POSIX's results and never
+/// block, but for those that are told how long they may.
 ///
 /// Take events until next_event() has none, then wait for fd() to become readable: it is written only after that, once
 /// there is something. The queue ends before its engine does, and, as listen() and bind_udp(), not while another thread
@@ -67,10 +68,15 @@ class ThreadQueue {
   /// One datagram: its whole length; -EAGAIN; -EBADF.
   std::int64_t receive_from(Socket socket, std::span<std::uint8_t> into, Endpoint& from);
   std::int64_t receive_from(Socket socket, std::span<std::uint8_t> into, Endpoint& from, socket::Control& control);
+  /// The same with recvmsg(2)'s flags, and a wait for a datagram: for `timeout` (SO_RCVTIMEO; below 0: without limit; 0: not
+  /// at all), not with MSG_DONTWAIT. -EAGAIN: none has come by then. MSG_PEEK leaves the datagram where it is; MSG_TRUNC is how
+  /// these calls are anyway: they tell the whole length of a datagram that was cut. -EINVAL: other flags.
+  std::int64_t receive_from(Socket socket, std::span<std::uint8_t> into, Endpoint& from, socket::Control& control, int flags,
+                            Duration timeout = Duration{0});
   /// One datagram of at most max_datagram bytes; -EMSGSIZE; -EAGAIN; -EBADF. What the lcore cannot send is counted
   /// there.
   std::int64_t send_to(Socket socket, std::span<const std::uint8_t> bytes, const Endpoint& to);
-  /// setsockopt(2) and getsockopt(2): 0 or -ENOPROTOOPT, -EOPNOTSUPP, -EINVAL, -EBADF (doc/sockets.md).
+  /// setsockopt(2) and getsockopt(2): 0 or -ENOPROTOOPT, -EOPNOTSUPP, -EINVAL, -EPERM, -EBADF (doc/sockets.md).
   int set_option(Socket socket, socket::Option option, std::int64_t value);
   int get_option(Socket socket, socket::Option option, std::int64_t& value) const;
   /// Ends this side after what was written. 0, -EBADF.

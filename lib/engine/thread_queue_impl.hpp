@@ -3,6 +3,7 @@
 
 #include <millrace/engine/thread_port.hpp>
 #include <millrace/engine/thread_queue.hpp>
+#include <millrace/engine/thread_tunables.hpp>
 #include <millrace/engine/wait_set_impl.hpp>
 #include <millrace/stack/socket/busy_poll.hpp>
 #include <millrace/pkt/pool.hpp>
@@ -41,6 +42,7 @@ struct ThreadQueue::Impl {
     std::map<std::uint16_t, std::uint32_t> owed;  ///< by lcore: bytes read whose window is still to be given back
     std::uint32_t under_way = 0;                  ///< bytes written and not yet in the socket
     int error = 0;                                ///< of `closed`
+    std::uint32_t window = thread_window_bytes;   ///< which under_way stays below: SO_SNDBUF where that is less
     bool wants_room = false;                      ///< a write was cut short
     bool readable_due = false;                    ///< `readable` stands in events
     bool shut = false;                            ///< by shutdown_write()
@@ -73,7 +75,8 @@ struct ThreadQueue::Impl {
   void give_waiting(Lane& lane);
   void give_back(Socket socket, Slot& slot, std::uint16_t lcore, std::size_t bytes);
   std::int64_t send_copy(Socket socket, Slot& slot, ThreadMessage message, std::span<const std::uint8_t> bytes);
-  Slot& open(Socket socket);
+  Slot& open(Socket socket, bool is_udp = false);
+  int set_buffer(Slot& slot, socket::Option option, std::int64_t value) const;
   void close(Socket socket, Slot& slot);
   [[nodiscard]] Slot* find(Socket socket);
   // thread_wait.cpp
@@ -93,6 +96,7 @@ struct ThreadQueue::Impl {
   [[nodiscard]] Instant deadline(Duration timeout) const;
   void wait_until(Instant until, const std::function<bool()>& ready);
   void busy_loop(Slot& slot);
+  void wait_for_packets(const Slot& slot, Duration timeout);
 
   std::uint32_t new_id() { return next_id++ % ThreadPort::first_accepted; }
 
@@ -115,8 +119,7 @@ struct ThreadQueue::Impl {
   std::vector<WaitSet::Impl*> sets;
   WaitSet::Impl::Entry* watch = nullptr;    ///< WaitSet::queue_events
   runtime::Clock* clock = nullptr;
-  const std::atomic<std::int64_t>* busy_poll_us = nullptr;  ///< net.core.busy_poll, the engine's
-  const std::atomic<std::int64_t>* busy_read_us = nullptr;  ///< net.core.busy_read
+  const ThreadTunables* tunables = nullptr;  ///< the engine's
   std::function<bool(Instant)> step;        ///< set when the clock is manual: ThreadQueue::set_step
   bool armed = false;                       ///< the lcores will write the eventfd
   bool signalled = false;                   ///< the eventfd is readable, as far as is known here

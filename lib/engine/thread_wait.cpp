@@ -18,7 +18,7 @@ std::uint32_t ThreadQueue::Impl::events_of(Socket socket) const {
   const auto at = slots.find(socket);
   if (at == slots.end()) return 0;
   const Slot& slot = at->second;
-  const bool has_room = slot.under_way < thread_window_bytes && !starved.contains(socket);
+  const bool has_room = slot.under_way < slot.window && !starved.contains(socket);
   std::uint32_t mask = slot.received.empty() ? 0u : EPOLLIN | EPOLLRDNORM;
   if (slot.is_udp) return mask | (has_room ? EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND : 0u);
   if (!slot.connected && !slot.closed) return 0;
@@ -121,7 +121,7 @@ void ThreadQueue::Impl::wait_until(Instant until, const std::function<bool()>& r
     return;
   }
   // Awake, so nobody writes the eventfd for us.
-  const Duration busy_poll = std::chrono::microseconds(busy_poll_us->load(std::memory_order_relaxed));
+  const Duration busy_poll = std::chrono::microseconds(tunables->busy_poll_us.load(std::memory_order_relaxed));
   if (busy_poll > 0ns) disarm();
   for (const Instant end = std::min(until, clock->now() + busy_poll); clock->now() < end;) {
     collect();
@@ -136,6 +136,13 @@ void ThreadQueue::Impl::wait_until(Instant until, const std::function<bool()>& r
     waker.sleep(until == never ? longest_sleep : std::min(longest_sleep, until - now));
     armed = signalled = false;
   }
+}
+
+// __skb_wait_for_more_packets(). A write of the eventfd that answers this wait is not news for the next one.
+void ThreadQueue::Impl::wait_for_packets(const Slot& slot, Duration timeout) {
+  if (timeout == Duration{0}) return;
+  wait_until(deadline(timeout), [&] { return slot.is_answered(); });
+  if (!exported && std::exchange(signalled, false)) waker.drain();
 }
 
 // sk_busy_loop() of a thread's socket: looks at the rings for as long as SO_BUSY_POLL says. Under the manual clock this

@@ -7,7 +7,7 @@ import re
 import tree
 
 DEF, DOC = "lib/stack/socket/option.def", "doc/sockets.md"
-OPTION = re.compile(r'^MR_OPTION\((\w+), "(\w+)", (stream|udp|both), (get|set), \w+, \w+\)$')
+OPTION = re.compile(r'^MR_OPTION\((\w+), "(\w+)", (stream|udp|both), (get|set|put), \w+, \w+\)$')
 ROW = re.compile(r"^\| `(\w+)` \| `(\w+)` \|.*\| ([^|]*) \|$", re.MULTILINE)
 
 
@@ -19,7 +19,7 @@ def check(files):
             continue
         option = OPTION.match(line)
         if not option:
-            yield DEF, number, 'neither a comment nor MR_OPTION(id, "NAME", stream|udp|both, get|set, min, max)'
+            yield DEF, number, 'neither a comment nor MR_OPTION(id, "NAME", stream|udp|both, get|set|put, min, max)'
             continue
         declared.add(option.group(1))
         linux, test = rows.get(option.group(1), ("", ""))

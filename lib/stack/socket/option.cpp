@@ -3,9 +3,11 @@
 // ThreadQueue. sk_setsockopt() and sk_getsockopt() of net/core/sock.c.
 #include <millrace/stack/socket/option.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <iterator>
+#include <sys/socket.h>
 
 namespace millrace::socket {
 namespace {
@@ -14,7 +16,7 @@ constexpr unsigned stream = static_cast<unsigned>(SocketKind::stream);
 constexpr unsigned udp = static_cast<unsigned>(SocketKind::udp);
 constexpr unsigned both = stream | udp;
 
-enum class Access : std::uint8_t { get, set };
+enum class Access : std::uint8_t { get, set, put };
 
 struct Rule {
   const char* name;
@@ -52,7 +54,22 @@ int check_set(Option option, SocketKind kind, std::int64_t value) {
   return value < rule->min || value > rule->max ? -EINVAL : 0;
 }
 
-int check_get(Option option, SocketKind kind) { return rule_of(option, kind) != nullptr ? 0 : -ENOPROTOOPT; }
+int check_get(Option option, SocketKind kind) {
+  const Rule* rule = rule_of(option, kind);
+  return rule != nullptr && rule->access != Access::put ? 0 : -ENOPROTOOPT;
+}
+
+// As in Linux a value below 0 is the largest one to SO_RCVBUF and SO_SNDBUF, which compare it unsigned, and 0 to FORCE.
+std::int64_t buffer_bytes(Option option, std::int64_t value, const BufferLimits& limits) {
+  const bool is_forced = option == Option::rcvbufforce || option == Option::sndbufforce;
+  const bool is_receive = option == Option::rcvbuf || option == Option::rcvbufforce;
+  if (is_forced && !limits.may_force) return -EPERM;
+  const std::int64_t largest = is_receive ? limits.rmem_max : limits.wmem_max;
+  const std::int64_t asked = is_forced ? std::max<std::int64_t>(value, 0) : value < 0 ? largest : std::min(value, largest);
+  return std::max<std::int64_t>(2 * std::min<std::int64_t>(asked, INT_MAX / 2), is_receive ? min_rcvbuf : min_sndbuf);
+}
+
+bool knows_flags(int flags) { return (flags & ~(MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT)) == 0; }
 
 void TimestampOption::set(Option which, std::int64_t value) {
   if (which == Option::timestamping) {

@@ -27,6 +27,19 @@ enum class SocketKind : std::uint8_t { stream = 1, udp = 2 };
 /// 0 or -ENOPROTOOPT.
 [[nodiscard]] int check_get(Option option, SocketKind kind);
 
+/// What bounds the buffers that sockets ask for. Linux's tunables and their defaults.
+struct BufferLimits {
+  std::uint32_t rmem_max = 4194304;  ///< net.core.rmem_max: largest SO_RCVBUF, bytes
+  std::uint32_t wmem_max = 4194304;  ///< net.core.wmem_max: largest SO_SNDBUF, bytes
+  bool may_force = false;            ///< socket.cap_net_admin: the FORCE options are allowed, which know no largest value
+};
+inline constexpr std::uint32_t min_rcvbuf = 2304;  ///< SOCK_MIN_RCVBUF
+inline constexpr std::uint32_t min_sndbuf = 4608;  ///< SOCK_MIN_SNDBUF
+
+/// The bytes that SO_RCVBUF, SO_SNDBUF or one of their FORCE kin set to `value` gives a socket, overhead included: twice
+/// of it within the limits, at least min_rcvbuf or min_sndbuf. -EPERM: a FORCE option that is not allowed.
+[[nodiscard]] std::int64_t buffer_bytes(Option option, std::int64_t value, const BufferLimits& limits);
+
 /// Bits of SO_TIMESTAMPING, with Linux's values (SOF_TIMESTAMPING_*). Stamps are made whatever a socket asks for: the rx
 /// bits ask for none that the port's rx_timestamp does not, and are taken for who sets them as on Linux.
 namespace timestamping {
@@ -48,7 +61,12 @@ struct Control {
   std::optional<std::uint64_t> raw_hardware{};
   /// UDP_GRO: the bytes read are datagrams of this size, one after the other, the last perhaps shorter; 0: one datagram.
   std::uint16_t segment_size = 0;
+  /// MSG_TRUNC: the datagram was longer than the room for it, and what did not fit is gone, unless it was only peeked at.
+  bool truncated = false;
 };
+
+/// Whether a receive call knows all of these flags of recvmsg(2): MSG_PEEK, MSG_TRUNC, MSG_DONTWAIT.
+[[nodiscard]] bool knows_flags(int flags);
 
 /// SO_TIMESTAMP, SO_TIMESTAMPNS and SO_TIMESTAMPING of one socket. The first two are one switch and its resolution, as in
 /// Linux, where the last one set decides and clearing either ends both.

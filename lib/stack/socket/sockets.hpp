@@ -69,6 +69,9 @@ class Sockets {
     busy_read_us_ = busy_read_us;
   }
 
+  /// What bounds SO_RCVBUF and SO_SNDBUF from now on.
+  void set_buffer_limits(const BufferLimits& limits) { buffer_limits_ = limits; }
+
   /// Set-up: where calls on connected UDP sockets record that their flows are read here (receive_path F7), whenever there
   /// is such a table.
   void set_sock_flows(const RcuPointer<steer::SockFlows>& flows, const wire::Toeplitz& toeplitz) {
@@ -101,6 +104,7 @@ class Sockets {
   const wire::Toeplitz* toeplitz_ = nullptr;
   BusyPoller* busy_poller_ = nullptr;
   std::uint32_t busy_read_us_ = 0;
+  BufferLimits buffer_limits_;
   int busy_polling_ = 0;  ///< receive calls under way: their sockets must not go
   Env& env_;
   tcp::Tcp& tcp_;

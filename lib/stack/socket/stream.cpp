@@ -85,10 +85,26 @@ int Stream::set_option(Option option, std::int64_t value) {
     case Option::timestamp:
     case Option::timestampns:
     case Option::timestamping: timestamp_.set(option, value); return 0;
+    case Option::rcvbuf:
+    case Option::rcvbufforce:
+    case Option::sndbuf:
+    case Option::sndbufforce: return set_buffer(option, value);
     case Option::busy_poll: busy_poll_.us = static_cast<std::uint32_t>(value); return 0;
     case Option::busy_poll_budget: busy_poll_.budget = static_cast<std::uint16_t>(value); return 0;
     default: return -ENOPROTOOPT;
   }
+}
+
+int Stream::set_buffer(Option option, std::int64_t value) {
+  const std::int64_t bytes = buffer_bytes(option, value, sockets_.buffer_limits_);
+  if (bytes < 0) return static_cast<int>(bytes);
+  const auto size = static_cast<std::uint32_t>(bytes);
+  if (option == Option::rcvbuf || option == Option::rcvbufforce) {
+    connection_->set_rcvbuf(size);
+  } else {
+    connection_->set_sndbuf(size);
+  }
+  return 0;
 }
 
 int Stream::get_option(Option option, std::int64_t& value) const {
@@ -96,6 +112,8 @@ int Stream::get_option(Option option, std::int64_t& value) const {
   if (const int refused = check_get(option, SocketKind::stream); refused != 0) return refused;
   switch (option) {
     case Option::no_delay: value = connection_->is_no_delay(); return 0;
+    case Option::rcvbuf: value = connection_->rcvbuf(); return 0;
+    case Option::sndbuf: value = connection_->sndbuf(); return 0;
     case Option::incoming_cpu: value = connection_->incoming_napi_id() != 0 ? sockets_.lcore() : -1; return 0;
     case Option::incoming_napi_id: value = connection_->incoming_napi_id(); return 0;
     case Option::timestamp:

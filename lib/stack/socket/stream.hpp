@@ -67,7 +67,7 @@ class Stream {
   void abort();
   /// TCP_NODELAY.
   void set_no_delay(bool on);
-  /// setsockopt(2) and getsockopt(2): 0 or -ENOPROTOOPT, -EOPNOTSUPP, -EINVAL, -EBADF (doc/sockets.md).
+  /// setsockopt(2) and getsockopt(2): 0 or -ENOPROTOOPT, -EOPNOTSUPP, -EINVAL, -EPERM, -EBADF (doc/sockets.md).
   int set_option(Option option, std::int64_t value);
   int get_option(Option option, std::int64_t& value) const;
 
@@ -94,6 +94,7 @@ class Stream {
   class Events;
   void tell_readable();
   void busy_loop();
+  int set_buffer(Option option, std::int64_t value);
   [[nodiscard]] bool is_answered() const;
   void let_go();
   void forget();

@@ -8,6 +8,7 @@
 #include <millrace/wire/protocol.hpp>
 
 #include <cerrno>
+#include <sys/socket.h>
 #include <utility>
 
 namespace millrace::socket {
@@ -16,6 +17,11 @@ class UdpSocket::Events final : public udp::Events {
  public:
   explicit Events(UdpSocket& socket) : socket_(socket) {}
   void on_readable(udp::Socket&) override { socket_.tell_readable(); }
+  pkt::Packet encap_receive(udp::Socket&, pkt::Packet payload, const Endpoint& from) override {
+    payload = socket_.encap_(socket_, std::move(payload), from);
+    if (!payload) socket_.sockets_.count_delivered();
+    return payload;
+  }
   void on_error(udp::Socket&, int error) override { socket_.on_error_(socket_, error); }
 
  private:
@@ -40,6 +46,12 @@ void UdpSocket::on_readable(std::function<void(UdpSocket&)> function) {
   on_readable_.set(std::move(function));
 }
 
+void UdpSocket::set_encap(Encap function) {
+  record_flow();
+  encap_ = std::move(function);
+  if (socket_ != nullptr) socket_->encap = static_cast<bool>(encap_);
+}
+
 std::int64_t UdpSocket::receive_from(std::span<std::uint8_t> into, Endpoint& from) {
   record_flow();
   busy_loop();
@@ -47,13 +59,20 @@ std::int64_t UdpSocket::receive_from(std::span<std::uint8_t> into, Endpoint& fro
 }
 
 std::int64_t UdpSocket::receive_from(std::span<std::uint8_t> into, Endpoint& from, Control& control) {
+  return receive_from(into, from, control, 0);
+}
+
+std::int64_t UdpSocket::receive_from(std::span<std::uint8_t> into, Endpoint& from, Control& control, int flags) {
   control = {};
+  if (!knows_flags(flags)) return -EINVAL;
   record_flow();
   busy_loop();
   if (socket_ == nullptr) return -EBADF;
   udp::Received received;
-  const std::int64_t length = udp_.recv_from(*socket_, into, &from, &received);
+  const std::int64_t length = (flags & MSG_PEEK) != 0 ? udp_.peek_from(*socket_, into, &from, &received)
+                                                      : udp_.recv_from(*socket_, into, &from, &received);
   if (length < 0) return length;
+  control.truncated = static_cast<std::size_t>(length) > into.size();
   timestamp_.tell(received.times, control);
   control.segment_size = received.segment_size;
   return length;
@@ -98,10 +117,26 @@ int UdpSocket::set_option(Option option, std::int64_t value) {
     case Option::timestamp:
     case Option::timestampns:
     case Option::timestamping: timestamp_.set(option, value); return 0;
+    case Option::rcvbuf:
+    case Option::rcvbufforce:
+    case Option::sndbuf:
+    case Option::sndbufforce: return set_buffer(option, value);
     case Option::busy_poll: busy_poll_.us = static_cast<std::uint32_t>(value); return 0;
     case Option::busy_poll_budget: busy_poll_.budget = static_cast<std::uint16_t>(value); return 0;
     default: return -ENOPROTOOPT;
   }
+}
+
+int UdpSocket::set_buffer(Option option, std::int64_t value) {
+  const std::int64_t bytes = buffer_bytes(option, value, sockets_.buffer_limits_);
+  if (bytes < 0) return static_cast<int>(bytes);
+  const auto size = static_cast<std::uint32_t>(bytes);
+  if (option == Option::rcvbuf || option == Option::rcvbufforce) {
+    socket_->rcvbuf = size;
+  } else {
+    socket_->sndbuf = size;
+  }
+  return 0;
 }
 
 int UdpSocket::get_option(Option option, std::int64_t& value) const {
@@ -111,6 +146,8 @@ int UdpSocket::get_option(Option option, std::int64_t& value) const {
     case Option::broadcast: value = socket_->broadcast; return 0;
     case Option::udp_segment: value = socket_->segment_size; return 0;
     case Option::udp_gro: value = socket_->gro(); return 0;
+    case Option::rcvbuf: value = socket_->rcvbuf; return 0;
+    case Option::sndbuf: value = socket_->sndbuf; return 0;
     case Option::incoming_cpu: value = socket_->incoming_cpu(); return 0;
     case Option::incoming_napi_id: value = socket_->napi_id(); return 0;
     case Option::timestamp:
@@ -149,6 +186,7 @@ void UdpSocket::close() {
 void UdpSocket::forget() {
   const auto on_readable = on_readable_.release();
   const auto on_error = on_error_.release();
+  const Encap encap = std::exchange(encap_, nullptr);
 }
 
 Endpoint UdpSocket::local() const { return socket_ != nullptr ? socket_->local() : Endpoint{}; }

@@ -28,6 +28,11 @@ class UdpSocket {
  public:
   /// Called when a datagram has arrived. Edge: again only for further datagrams.
   void on_readable(std::function<void(UdpSocket&)> function);
+  /// The twin of udp_sock's encap_rcv, for a tunnel that lives in the socket (RFC 3948): sees each datagram before the
+  /// socket's queue does, its checksum verified, data() at its payload. Takes it, to end it with pkt::consume, and
+  /// returns null; or returns it, for the queue. It may close no socket and not replace itself. Empty: none.
+  using Encap = std::function<pkt::Packet(UdpSocket&, pkt::Packet payload, const Endpoint& from)>;
+  void set_encap(Encap function);
   /// Called with an errno that an ICMP error brought (connected sockets).
   void on_error(std::function<void(UdpSocket&, int error)> function) { on_error_.set(std::move(function)); }
 
@@ -36,6 +41,9 @@ class UdpSocket {
   std::int64_t receive_from(std::span<std::uint8_t> into, Endpoint& from);
   /// The same, with what the socket's options want to be told beside the bytes.
   std::int64_t receive_from(std::span<std::uint8_t> into, Endpoint& from, Control& control);
+  /// The same with recvmsg(2)'s flags: MSG_PEEK leaves the datagram where it is; MSG_TRUNC and MSG_DONTWAIT are how these
+  /// calls are anyway, which always tell the whole length and never wait. -EINVAL: others.
+  std::int64_t receive_from(std::span<std::uint8_t> into, Endpoint& from, Control& control, int flags);
   /// The next datagram in the buffers that it came in, or null: none waiting. The caller ends it with pkt::consume.
   [[nodiscard]] pkt::Packet receive_packet(Endpoint& from);
   /// The same, its end not counted yet (lib/stats/ledger.hpp): the caller does.
@@ -44,7 +52,7 @@ class UdpSocket {
   std::int64_t send_to(std::span<const std::uint8_t> bytes, const Endpoint& to);
   /// Sets the peer: only its datagrams arrive, and ICMP errors about it are reported.
   int connect(const Endpoint& to);
-  /// setsockopt(2) and getsockopt(2): 0 or -ENOPROTOOPT, -EOPNOTSUPP, -EINVAL, -EBADF (doc/sockets.md).
+  /// setsockopt(2) and getsockopt(2): 0 or -ENOPROTOOPT, -EOPNOTSUPP, -EINVAL, -EPERM, -EBADF (doc/sockets.md).
   int set_option(Option option, std::int64_t value);
   int get_option(Option option, std::int64_t& value) const;
   void close();
@@ -62,6 +70,7 @@ class UdpSocket {
   class Events;
   void tell_readable();
   void busy_loop();
+  int set_buffer(Option option, std::int64_t value);
   void record_flow();
   void forget();
 
@@ -71,6 +80,7 @@ class UdpSocket {
   std::unique_ptr<Events> events_;
   Callback<UdpSocket&> on_readable_;
   Callback<UdpSocket&, int> on_error_;
+  Encap encap_;
   TimestampOption timestamp_;
   BusyPoll busy_poll_;
   FlowKey key_{};  ///< by which other lcores know it

@@ -83,6 +83,21 @@ void Connection::no_delay(bool on) {
   if (on) tcp_.need_output(*this);
 }
 
+void Connection::set_rcvbuf(std::uint32_t bytes) {
+  space.locked = bytes;
+  space.bytes = std::min(bytes / 2, 65535u << rcv.scale);
+}
+
+void Connection::set_sndbuf(std::uint32_t bytes) {
+  sndbuf_locked = bytes;
+  if (!want_write || sending.memory() >= bytes) return;
+  want_write = false;
+  pending.writable = true;
+  tcp_.mark(*this);
+}
+
+std::uint32_t Connection::sndbuf() const { return tcp_.send_memory_limit(*this); }
+
 ConnectionInfo Connection::info() const {
   return {.srtt = rtt.srtt(),
           .rttvar = rtt.rttvar(),

@@ -81,6 +81,12 @@ class Connection final : private Tcb {
   void set_events(Events* events);
   /// TCP_NODELAY: sends short segments at once.
   void no_delay(bool on);
+  /// SO_RCVBUF and SO_SNDBUF, bytes of memory, overhead included. From now on the buffer stays so and does not grow by
+  /// itself. The window is half of it, within what the handshake agreed on; what was promised is not taken back.
+  void set_rcvbuf(std::uint32_t bytes);
+  void set_sndbuf(std::uint32_t bytes);
+  [[nodiscard]] std::uint32_t rcvbuf() const { return space.locked != 0 ? space.locked : 2 * space.bytes; }
+  [[nodiscard]] std::uint32_t sndbuf() const;
 
   [[nodiscard]] Endpoint local() const { return {key.local, key.local_port}; }
   [[nodiscard]] Endpoint remote() const { return {key.remote, key.remote_port}; }

@@ -86,6 +86,7 @@ struct ReceiveSpace {
   std::uint32_t bytes = 0;    ///< payload that the window may cover
   std::uint32_t read = 0;     ///< by the application since `since`
   Instant since{};
+  std::uint32_t locked = 0;   ///< SO_RCVBUF, bytes: the window follows it and not the reader; 0: not set
 };
 
 enum class Deadline : std::uint8_t { retransmit, persist, delayed_ack, fin_wait_2, again, count_ };
@@ -151,6 +152,7 @@ struct Tcb : Flow {
   AckPolicy ack;
   ReceiveSpace space;
   SendBuffer sending;
+  std::uint32_t sndbuf_locked = 0;   ///< SO_SNDBUF, bytes: the limit of `sending`; 0: not set, it grows
   ReceiveQueue receiving;
   PendingEvents pending;
   Deadlines deadlines;

@@ -78,7 +78,7 @@ void Tcp::grow_receive_space(Connection& c, std::uint32_t bytes_read) {
   ReceiveSpace& space = c.space;
   space.read += bytes_read;
   const Duration round_trip = std::max(c.rtt.srtt(), Duration{1ms});
-  if (!config_.moderate_rcvbuf || env_.now - space.since < round_trip) return;
+  if (!config_.moderate_rcvbuf || space.locked != 0 || env_.now - space.since < round_trip) return;
   const std::uint32_t wanted = static_cast<std::uint32_t>(
       std::min<std::uint64_t>(std::uint64_t{2} * space.read + 16u * c.rcv.mss, config_.rmem.max / 2));
   space.bytes = std::max(space.bytes, wanted);
@@ -87,6 +87,7 @@ void Tcp::grow_receive_space(Connection& c, std::uint32_t bytes_read) {
 }
 
 std::uint32_t Tcp::send_memory_limit(const Connection& c) const {
+  if (c.sndbuf_locked != 0) return c.sndbuf_locked;
   // Linux's tcp_sndbuf_expand: two congestion windows.
   const std::uint64_t segments = std::max<std::uint64_t>(c.congestion.cwnd() / c.mss + 1, 10);
   const std::uint64_t wanted = std::max<std::uint64_t>(config_.wmem.initial, 2 * segments * memory_per_segment(c.mss));

@@ -142,7 +142,19 @@ void Udp::deliver_to_all(pkt::Packet datagram, const Arrival& arrival) {
   drop(env_, std::move(datagram), DropReason::udp_no_port);
 }
 
+// udp_queue_rcv_one_skb(): a tunnel in the socket comes before its queue. What it takes is received, as in Linux.
+pkt::Packet Udp::pass_encap(Socket& socket, pkt::Packet payload, const Arrival& arrival) {
+  if (!socket.encap || socket.events_ == nullptr) return payload;
+  in_encap_ = true;
+  payload = socket.events_->encap_receive(socket, std::move(payload), arrival.remote);
+  in_encap_ = false;
+  if (!payload) counters(arrival.remote.address).add(Counter::InDatagrams);
+  return payload;
+}
+
 void Udp::enqueue(Socket& socket, pkt::Packet payload, const Arrival& arrival) {
+  payload = pass_encap(socket, std::move(payload), arrival);
+  if (!payload) return;
   // Of unconnected sockets, too, where Linux keeps the first napi id and no CPU.
   socket.napi_id_ = payload.meta().napi_id;
   socket.incoming_cpu_ = env_.lcore;

@@ -32,6 +32,13 @@ void mark_segments(pkt::Meta& meta, std::uint32_t payload, std::uint16_t size) {
   meta.payload_offset = wire::udp_header_bytes;
 }
 
+// What a receive call gets of a datagram; its whole length.
+std::uint32_t copy_message(const pkt::Packet& datagram, std::span<std::uint8_t> into, Received* received) {
+  datagram.copy_out(0, into);
+  if (received != nullptr) *received = {pkt::rx_times(datagram), datagram.meta().gso_size};
+  return datagram.length();
+}
+
 int errno_of(ip::SendVerdict verdict) {
   switch (verdict) {
     case ip::SendVerdict::sent: return 0;
@@ -136,10 +143,18 @@ std::int64_t Udp::recv_from(Socket& socket, std::span<std::uint8_t> into, Endpoi
   if (const int error = take_error(socket); error != 0) return -error;
   pkt::Packet datagram = take(socket, from);
   if (!datagram) return -EAGAIN;
-  const std::uint32_t length = datagram.length();
-  datagram.copy_out(0, into);
-  if (received != nullptr) *received = {pkt::rx_times(datagram), datagram.meta().gso_size};
+  const std::uint32_t length = copy_message(datagram, into, received);
   consume(env_, std::move(datagram), stats::Ledger::delivered);
+  return length;
+}
+
+std::int64_t Udp::peek_from(Socket& socket, std::span<std::uint8_t> into, Endpoint* from, Received* received) {
+  if (const int error = take_error(socket); error != 0) return -error;
+  pkt::Packet datagram = socket.queue_.pop_front();
+  if (!datagram) return -EAGAIN;
+  const std::uint32_t length = copy_message(datagram, into, received);
+  if (from != nullptr) *from = load_sender(datagram);
+  socket.queue_.push_front(std::move(datagram));
   return length;
 }
 

@@ -19,6 +19,10 @@ class Events {
   virtual ~Events() = default;
   /// A datagram was queued: once for each.
   virtual void on_readable(Socket& socket) = 0;
+  /// udp_sock's encap_rcv, called where Socket::encap is on: a tunnel that lives in the socket (RFC 3948) sees each
+  /// datagram before the queue does, its checksum verified, data() at its payload. It takes the datagram and returns
+  /// null, or returns it for the queue. Unlike the others it may close no socket of this stack.
+  virtual pkt::Packet encap_receive(Socket&, pkt::Packet payload, const Endpoint& /*from*/) { return payload; }
   /// An ICMP error ended something on a connected socket; the next call on the socket returns it, too.
   virtual void on_error(Socket& socket, int error) = 0;
 };
@@ -26,15 +30,13 @@ class Events {
 /// What sockets of one lcore's stack may hold. Linux's tunables and their defaults.
 struct Memory {
   std::uint32_t rmem_default = 212992;  ///< net.core.rmem_default: Socket::rcvbuf of new ones, bytes
+  std::uint32_t wmem_default = 212992;  ///< net.core.wmem_default: Socket::sndbuf of new ones, bytes
   std::uint32_t rmem_min = 4096;        ///< net.ipv4.udp_rmem_min, bytes
   /// net.ipv4.udp_mem, pages of 4096 bytes: all sockets together hold the first at most; one that holds less than
   /// rmem_min may go on up to the third. The second means nothing, as in Linux.
   std::array<std::uint32_t, 3> pages{196608, 262144, 393216};
 };
 inline constexpr std::uint32_t page_bytes = 4096;
-
-/// The floor of SO_RCVBUF.
-inline constexpr std::uint32_t min_rcvbuf = 2304;
 
 /// One UDP socket: a slot in Udp's table. Its state is changed by Udp alone, on one lcore.
 class Socket {
@@ -58,9 +60,11 @@ class Socket {
   [[nodiscard]] int incoming_cpu() const { return incoming_cpu_; }
 
   std::uint32_t rcvbuf = Memory{}.rmem_default;  ///< SO_RCVBUF as accounted (Linux has doubled it by then)
+  std::uint32_t sndbuf = Memory{}.wmem_default;  ///< SO_SNDBUF; nothing waits here to be sent, so it is told, no more
   bool reuse_address = false;             ///< SO_REUSEADDR: others that set it, too, may bind the same; before bind
   bool v6_only = false;                   ///< IPV6_V6ONLY: bound to ::, it does not take IPv4; before bind
   bool broadcast = false;                 ///< SO_BROADCAST: may send to a broadcast address
+  bool encap = false;                     ///< Events::encap_receive() sees its datagrams first
   std::uint16_t segment_size = 0;         ///< UDP_SEGMENT: what is longer goes as datagrams of this size; 0: off
   std::uint8_t hop_limit = 0;             ///< 0: the stack's default
   std::uint8_t traffic_class = 0;

@@ -50,7 +50,8 @@ Socket* Udp::open(Events* events) {
   Socket* socket = free_.pop_front();
   if (socket == nullptr) return nullptr;
   socket->rcvbuf = memory_.rmem_default;
-  socket->reuse_address = socket->v6_only = socket->broadcast = socket->gro_ = false;
+  socket->sndbuf = memory_.wmem_default;
+  socket->reuse_address = socket->v6_only = socket->broadcast = socket->encap = socket->gro_ = false;
   socket->segment_size = 0;
   socket->hop_limit = 0;
   socket->traffic_class = 0;
@@ -67,7 +68,7 @@ Socket* Udp::open(Events* events) {
 }
 
 void Udp::close(Socket& socket) {
-  MR_ASSERT(socket.open_);
+  MR_ASSERT(socket.open_ && !in_encap_);
   socket.open_ = false;
   announce(socket, false);
   socket.events_ = nullptr;

@@ -64,6 +64,8 @@ class Udp final : public ip::Transport {
   /// Reads the next datagram: copies what fits, drops the rest of it, returns its whole length. EAGAIN, or an error
   /// that ICMP brought.
   std::int64_t recv_from(Socket& socket, std::span<std::uint8_t> into, Endpoint* from = nullptr, Received* received = nullptr);
+  /// The same, and leaves the datagram where it is (MSG_PEEK).
+  std::int64_t peek_from(Socket& socket, std::span<std::uint8_t> into, Endpoint* from = nullptr, Received* received = nullptr);
   /// Takes the next datagram itself, data() at its payload; null when recv_from would say EAGAIN.
   [[nodiscard]] pkt::Packet take(Socket& socket, Endpoint* from = nullptr);
   /// SO_ERROR: the pending error as a positive errno, cleared by reading.
@@ -104,6 +106,7 @@ class Udp final : public ip::Transport {
   void for_each_segment(pkt::Packet datagrams, F&& f);
   void deliver(Socket& socket, pkt::Packet payload, const Arrival& arrival);
   void deliver_to_all(pkt::Packet datagram, const Arrival& arrival);
+  [[nodiscard]] pkt::Packet pass_encap(Socket& socket, pkt::Packet payload, const Arrival& arrival);
   void enqueue(Socket& socket, pkt::Packet payload, const Arrival& arrival);
   [[nodiscard]] bool may_charge(const Socket& socket, std::uint32_t bytes) const;
   void refuse(Socket& socket, stats::Udp why, const Arrival& arrival);
@@ -125,6 +128,7 @@ class Udp final : public ip::Transport {
   std::array<PortChain, port_buckets> by_port_;
   List<Socket, &Socket::ready_> ready_;
   std::uint64_t held_ = 0;  ///< truesize of what waits in all sockets (sk_prot->memory_allocated)
+  bool in_encap_ = false;   ///< Events::encap_receive() runs
   std::uint32_t open_count_ = 0;
   std::uint32_t next_port_ = 0;
 };

@@ -416,3 +416,102 @@ TEST_CASE("L5: a socket that a callback closes during its own busy poll ends the
   CHECK(receiver.receive_from(into, from) == -EBADF);
   world.run_for(1s);
 }
+
+TEST_CASE("J10: SO_RCVBUF and SO_SNDBUF: doubled within rmem_max and wmem_max, never below 2304 and 4608; FORCE knows no limit") {
+  struct Side {
+    Option set, force;
+    const char* max;
+    std::int64_t floor;
+  };
+  for (const Side& side : {Side{Option::rcvbuf, Option::rcvbufforce, "net.core.rmem_max", 2304},
+                           Side{Option::sndbuf, Option::sndbufforce, "net.core.wmem_max", 4608}}) {
+    TwoEngines world;
+    Connected tcp(world);
+    UdpSocket& udp = bound(*world.b, server);
+    CHECK(get(udp, side.set) == 212992);
+    const auto check = [&](auto& socket) {
+      CHECK(socket.set_option(side.set, 1 << 20) == 0);
+      CHECK(get(socket, side.set) == 2097152);
+      REQUIRE(world.b->set_sysctl(side.max, "212992"));
+      CHECK(get(socket, side.set) == 2097152);  // what was granted stays
+      CHECK(socket.set_option(side.set, 1 << 20) == 0);
+      CHECK(get(socket, side.set) == 425984);
+      for (const std::int64_t least : {0, 1, 1000}) {
+        CHECK(socket.set_option(side.set, least) == 0);
+        CHECK(get(socket, side.set) == side.floor);
+      }
+      CHECK(socket.set_option(side.set, -1) == 0);
+      CHECK(get(socket, side.set) == 425984);
+      CHECK(socket.set_option(side.set, std::int64_t{INT_MAX} + 1) == -EINVAL);
+      CHECK(socket.set_option(side.force, 1 << 20) == -EPERM);
+      CHECK(get(socket, side.set) == 425984);
+      REQUIRE(world.b->set_sysctl("socket.cap_net_admin", "1"));
+      CHECK(socket.set_option(side.force, 1 << 20) == 0);
+      CHECK(get(socket, side.set) == 2097152);
+      CHECK(socket.set_option(side.force, INT_MAX) == 0);
+      CHECK(get(socket, side.set) == INT_MAX - 1);
+      CHECK(socket.set_option(side.force, -1) == 0);
+      CHECK(get(socket, side.set) == side.floor);
+      std::int64_t value = 0;
+      CHECK(socket.get_option(side.force, value) == -ENOPROTOOPT);
+      REQUIRE(world.b->set_sysctl("socket.cap_net_admin", "0"));
+      REQUIRE(world.b->set_sysctl(side.max, "4194304"));
+    };
+    check(udp);
+    check(tcp.stream());
+  }
+}
+
+TEST_CASE("J10: rmem_default and wmem_default are those of sockets made from now on") {
+  TwoEngines world;
+  UdpSocket& before = bound(*world.b, server);
+  REQUIRE(world.b->set_sysctl("net.core.rmem_default", "4000"));
+  REQUIRE(world.b->set_sysctl("net.core.wmem_default", "5000"));
+  UdpSocket& after = bound(*world.b, endpoint("10.77.0.2:8"));
+  CHECK(get(before, Option::rcvbuf) == 212992);
+  CHECK(get(before, Option::sndbuf) == 212992);
+  CHECK(get(after, Option::rcvbuf) == 4000);
+  CHECK(get(after, Option::sndbuf) == 5000);
+  CHECK(world.b->set_sysctl("net.core.wmem_max", "4607").error().message == "net.core.wmem_max: 4607: must be 4608..2147483647");
+}
+
+TEST_CASE("J10: SO_RCVBUF is what a UDP socket holds unread, and what a stream's window follows in place of the reader") {
+  TwoEngines world;
+  UdpSocket& udp = bound(*world.b, server);
+  CHECK(udp.set_option(Option::rcvbuf, 1) == 0);
+  UdpSocket& sender = bound(*world.a, endpoint("10.77.0.1:9"));
+  for (int i = 0; i < 3; ++i) {
+    sender.send_to(bytes("x"), server);
+    world.run_for(1s);
+  }
+  CHECK(world.b->stats().total("udp", "RcvbufErrors") == 2);
+  for (const bool is_set : {false, true}) {
+    TwoEngines hosts;
+    Connected tcp(hosts);
+    if (is_set) CHECK(tcp.stream().set_option(Option::rcvbuf, 1 << 20) == 0);
+    const std::string much = test::pattern(200'000);
+    for (int i = 0; i < 100; ++i) {
+      tcp.client.stream->write(bytes(much));
+      hosts.run_for(50ms);
+    }
+    CHECK(tcp.stream().readable() > (is_set ? 500'000 : 30'000));
+    CHECK(tcp.stream().readable() < (is_set ? 1'060'000 : 70'000));  // the window, rounded up as its field counts
+  }
+}
+
+TEST_CASE("J10: SO_SNDBUF is what a stream keeps unacknowledged, and no more is taken until there is room") {
+  TwoEngines world;
+  Connected tcp(world);
+  Stream& stream = *tcp.client.stream;
+  const std::string much = test::pattern(1'000'000);
+  CHECK(stream.set_option(Option::sndbuf, 1) == 0);
+  const std::int64_t little = stream.write(bytes(much));
+  CHECK(little > 0);
+  CHECK(little <= 4608);
+  CHECK(stream.write(bytes(much)) == -EAGAIN);
+  CHECK(tcp.client.writable == 0);
+  CHECK(stream.set_option(Option::sndbuf, 1 << 20) == 0);
+  world.settle();
+  CHECK(tcp.client.writable == 1);
+  CHECK(stream.write(bytes(much)) == 1'000'000);
+}

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cerrno>
+#include <sys/socket.h>
 #include <set>
 
 using namespace millrace;
@@ -235,4 +236,56 @@ TEST_CASE("F22: an ICMP error reaches the lcore of the connected socket that it 
     world.run_for(2s);  // ICMP errors to one host are rate limited
   }
   for (auto& client : clients) CHECK(client->error == ECONNREFUSED);
+}
+
+TEST_CASE("J9: MSG_PEEK and a cut datagram: the whole length is told, and that bytes are lost") {
+  TwoEngines world;
+  UdpSocket& socket = bound(*world.b, server);
+  UdpSocket& sender = bound(*world.a, endpoint("10.77.0.1:9"));
+  std::array<std::uint8_t, 4> part;
+  Endpoint from;
+  socket::Control control;
+  CHECK(socket.receive_from(part, from, control, MSG_DONTWAIT) == -EAGAIN);
+  CHECK(socket.receive_from(part, from, control, MSG_OOB) == -EINVAL);
+  for (const char* text : {"longer", "four"}) {
+    sender.send_to(bytes(text), server);
+    world.settle();
+  }
+  world.run_for(1s);
+  for (const int flags : {int{MSG_PEEK}, MSG_PEEK | MSG_TRUNC, int{MSG_TRUNC}}) {
+    CHECK(socket.receive_from(part, from, control, flags) == 6);
+    CHECK(control.truncated);
+    CHECK(from == endpoint("10.77.0.1:9"));
+    CHECK(std::string(part.begin(), part.end()) == "long");
+  }
+  CHECK(socket.receive_from(part, from, control, 0) == 4);
+  CHECK_FALSE(control.truncated);
+  CHECK(std::string(part.begin(), part.end()) == "four");
+  CHECK(socket.receive_from(part, from, control, MSG_PEEK) == -EAGAIN);
+}
+
+TEST_CASE("J2: set_encap: what the function takes never reaches the socket, what it returns does; no longer after it is taken off") {
+  TwoEngines world;
+  Client server_side(*world.b, server);
+  UdpSocket& sender = bound(*world.a, endpoint("10.77.0.1:9"));
+  std::vector<std::string> taken;
+  server_side.socket.set_encap([&](UdpSocket&, pkt::Packet payload, const Endpoint& from) {
+    CHECK(from == endpoint("10.77.0.1:9"));
+    const auto data = payload.data();
+    if (data[0] == 'p') return payload;
+    taken.emplace_back(data.begin(), data.end());
+    pkt::consume(std::move(payload));
+    return pkt::Packet{};
+  });
+  const auto sends = [&](const char* text) {
+    sender.send_to(bytes(text), server);
+    world.run_for(1s);
+  };
+  for (const char* text : {"tunnel", "pass", "tunnel 2"}) sends(text);
+  CHECK(taken == std::vector<std::string>{"tunnel", "tunnel 2"});
+  CHECK(server_side.received == std::vector<std::string>{"pass"});
+  CHECK(world.b->stats().total("udp", "InDatagrams") == 3);
+  server_side.socket.set_encap(nullptr);
+  sends("tunnel 3");
+  CHECK(server_side.received == std::vector<std::string>{"pass", "tunnel 3"});
 }

@@ -27,9 +27,13 @@ struct Ear final : udp::Events {
     if (then) then(socket);
   }
   void on_error(udp::Socket&, int e) override { error = e; }
+  pkt::Packet encap_receive(udp::Socket&, pkt::Packet payload, const Endpoint& from) override {
+    return encap ? encap(std::move(payload), from) : std::move(payload);
+  }
   int readable = 0;
   int error = 0;
   std::function<void(udp::Socket&)> then;
+  std::function<pkt::Packet(pkt::Packet, const Endpoint&)> encap;
 };
 
 struct Host : ScriptedHost {
@@ -156,6 +160,71 @@ TEST_CASE("J1, RFC 1122 4.1.3.1: a port that nobody has is answered with port un
   CHECK(frame6[54] == wire::icmp6_type::unreachable);
   CHECK(frame6[55] == wire::icmp6_unreachable::port);
   CHECK(host.stats.udp6[Counter::NoPorts] == 1);
+}
+
+TEST_CASE("J2, RFC 3948 2: the encapsulation's function gets the packet first, and takes ESP, drops keepalives, lets IKE pass") {
+  for (const bool v4 : {true, false}) {
+    Host host;
+    udp::Socket& socket = host.bound({v4 ? any4 : any6, 4500});
+    const Endpoint peer{v4 ? peer4 : peer6, 4500};
+    const auto arrives = [&](const Bytes& payload, bool is_right = true) {
+      Bytes datagram = udp_datagram(4500, 4500, payload, peer.address, v4 ? host4 : host6);
+      datagram[6] ^= is_right ? 0 : 1;
+      host.datagram(datagram, {}, v4 ? host4 : host6);
+    };
+    std::vector<Bytes> seen;
+    Bytes esp;
+    socket.encap = true;
+    host.ear.encap = [&](pkt::Packet payload, const Endpoint& from) {
+      CHECK(from == peer);
+      CHECK(socket.rmem() == 0);
+      seen.push_back(bytes_of(payload));
+      if (seen.back().size() >= 4 && seen.back()[0] + seen.back()[1] + seen.back()[2] + seen.back()[3] == 0) return payload;
+      if (seen.back().size() > 1) esp = seen.back();
+      consume(host.env, std::move(payload), stats::Ledger::delivered);
+      return pkt::Packet{};
+    };
+    const Bytes ike{0, 0, 0, 0, 1, 2}, keepalive{0xff};
+    const auto& count = v4 ? host.stats.udp : host.stats.udp6;
+    arrives(counting(100, 1));
+    CHECK(esp == counting(100, 1));
+    arrives(keepalive);
+    CHECK(seen.size() == 2);
+    CHECK(host.ear.readable == 0);
+    CHECK(socket.waiting() == 0);
+    CHECK(count[Counter::InDatagrams] == 2);  // as in Linux, taken is received
+    arrives(ike);
+    CHECK(seen.size() == 3);
+    CHECK(host.ear.readable == 1);
+    CHECK(count[Counter::InDatagrams] == 2);
+    CHECK(host.udp.recv_from(socket, {}) == 6);
+    CHECK(count[Counter::InDatagrams] == 3);
+    arrives(counting(100, 1), false);  // the checksum comes first
+    CHECK(seen.size() == 3);
+    CHECK(count[Counter::InCsumErrors] == 1);
+    socket.encap = false;
+    arrives(counting(100, 1));
+    CHECK(seen.size() == 3);
+    CHECK(host.udp.recv_from(socket, {}) == 100);
+  }
+}
+
+TEST_CASE("J2: a full receive queue keeps nothing from the encapsulation's function") {
+  Host host;
+  udp::Socket& socket = host.bound({any4, 7});
+  socket.rcvbuf = 2304;
+  for (int i = 0; i < 2; ++i) host.datagram(to_port_7());
+  CHECK(host[Counter::RcvbufErrors] == 1);
+  socket.encap = true;
+  int taken = 0;
+  host.ear.encap = [&](pkt::Packet payload, const Endpoint&) {
+    ++taken;
+    consume(host.env, std::move(payload), stats::Ledger::delivered);
+    return pkt::Packet{};
+  };
+  host.datagram(to_port_7());
+  CHECK(taken == 1);
+  CHECK(host[Counter::RcvbufErrors] == 1);
 }
 
 TEST_CASE("J3: with an rcvbuf of 2304 a datagram of 9000 bytes fits an empty queue, the next is dropped") {

@@ -119,7 +119,7 @@ TEST_CASE("J7: no buffers: ENOBUFS and SndbufErrors, nothing leaks") {
   for (auto& p : hoard) pkt::consume(std::move(p));
 }
 
-TEST_CASE("recv_from cuts what does not fit and says how long it was") {
+TEST_CASE("J9: recv_from cuts what does not fit and says how long it was") {
   Host host;
   udp::Socket& socket = host.bound({any4, 7});
   host.receives(ip_frame(wire::ip_proto::udp, udp_datagram(999, 7, counting(100))));
@@ -127,6 +127,31 @@ TEST_CASE("recv_from cuts what does not fit and says how long it was") {
   CHECK(host.udp.recv_from(socket, into) == 100);
   CHECK(into == counting(10));
   CHECK(host.udp.recv_from(socket, into) == -EAGAIN);
+}
+
+TEST_CASE("J9: peeking leaves the datagram, its length and sender where they are, and counts nothing") {
+  Host host;
+  udp::Socket& socket = host.bound({any4, 7});
+  CHECK(host.udp.peek_from(socket, {}) == -EAGAIN);
+  for (const std::size_t size : {100u, 200u}) host.receives(ip_frame(wire::ip_proto::udp, udp_datagram(999, 7, counting(size))));
+  const std::uint32_t held = socket.rmem();
+  Bytes into(150);
+  Endpoint from;
+  udp::Received received;
+  for (int i = 0; i < 2; ++i) {
+    CHECK(host.udp.peek_from(socket, into, &from, &received) == 100);
+    CHECK(from == Endpoint{peer4, 999});
+    CHECK(received.times.software == host.env.now);
+    CHECK(Bytes(into.begin(), into.begin() + 100) == counting(100));
+  }
+  CHECK(socket.waiting() == 2);
+  CHECK(socket.rmem() == held);
+  CHECK(host[Counter::InDatagrams] == 0);
+  CHECK(host.udp.recv_from(socket, into) == 100);
+  CHECK(host.udp.peek_from(socket, into) == 200);
+  CHECK(host.udp.recv_from(socket, into) == 200);
+  CHECK(host[Counter::InDatagrams] == 2);
+  CHECK(host.udp.peek_from(socket, into) == -EAGAIN);
 }
 
 TEST_CASE("take gives the datagram itself, and send_packet sends it back without a copy") {
