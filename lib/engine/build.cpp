@@ -237,6 +237,7 @@ Result<void> Engine::Impl::make_stack(std::uint16_t id, std::size_t index) {
   options.udp.gro_ports = udp_ports.get();
   auto stack = std::make_unique<socket::Stack>(lcores[id]->env(), *flow_tables[id], options);
   stack->sockets().set_sock_flows(sock_flows, *toeplitz);
+  stack->ip().set_resteer(parts.receive.get());
   std::map<std::string, neighbor::Interface*> by_name;
   for (const config::StackInterface& wanted_interface : wanted.interfaces) {
     const std::uint16_t ifindex = ifindex_of(config, wanted_interface.port);

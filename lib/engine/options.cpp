@@ -124,6 +124,12 @@ socket::Stack::Options stack_options(const config::Sysctl& sysctl) {
   options.icmp.msgs_per_sec = static_cast<std::uint32_t>(sysctl.icmp_msgs_per_sec);
   options.icmp.msgs_burst = static_cast<std::uint32_t>(sysctl.icmp_msgs_burst);
   options.default_hop_limit = static_cast<std::uint8_t>(sysctl.ip_default_ttl);
+  options.fragments_v4 = {.high_thresh = static_cast<std::uint64_t>(sysctl.ipfrag_high_thresh),
+                          .low_thresh = static_cast<std::uint64_t>(sysctl.ipfrag_low_thresh),
+                          .timeout = seconds(sysctl.ipfrag_time)};
+  options.fragments_v6 = {.high_thresh = static_cast<std::uint64_t>(sysctl.ip6frag_high_thresh),
+                          .low_thresh = static_cast<std::uint64_t>(sysctl.ip6frag_low_thresh),
+                          .timeout = seconds(sysctl.ip6frag_time)};
   options.udp.memory = udp_memory(sysctl);
   options.udp.port_first = static_cast<std::uint16_t>(sysctl.ip_local_port_range[0]);
   options.udp.port_last = static_cast<std::uint16_t>(sysctl.ip_local_port_range[1]);

@@ -57,6 +57,7 @@ struct Meta {
   bool is_copy;              ///< a neighbour message that another lcore answers: learn from it only
   bool gso_fixed_id;         ///< every segment of a merged IPv4 packet had the same ID; else it counted up by one
   bool gso_accecn;           ///< CWR is part of AccECN's counter, so every segment keeps it (SKB_GSO_TCP_ACCECN)
+  bool is_reassembled;       ///< put together of fragments here: those were counted and captured as they came
   std::uint32_t cb[5];       ///< scratch of the layer that owns the packet now
 };
 static_assert(sizeof(Meta) == 64);

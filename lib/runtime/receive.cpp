@@ -4,6 +4,7 @@
 #include <millrace/runtime/receive.hpp>
 
 #include <millrace/gro/verify.hpp>
+#include <millrace/wire/dissect.hpp>
 #include <millrace/wire/icmp6.hpp>
 #include <millrace/wire/protocol.hpp>
 
@@ -85,6 +86,24 @@ void Receive::netif_rx(pkt::Packet packet) {
   publish();
 }
 
+pkt::Packet Receive::resteer(pkt::Packet frame) {
+  const wire::Layers layers = wire::dissect(frame.data());
+  pkt::Meta& meta = frame.meta();
+  meta.l4_offset = layers.l4_offset;
+  meta.payload_offset = layers.payload_offset;
+  meta.l4_proto = layers.l4_proto;
+  const steer::Steer::Choice to = steer_.choose(env_, frame);
+  if (to.is_parked) {
+    park(std::move(frame));
+    return {};
+  }
+  if (to.lcore == env_.lcore) return frame;
+  waiting_[to.lcore] = wiring_.rings.waiting(to.lcore);
+  enqueue_to_backlog(to, std::move(frame));
+  publish();
+  return {};
+}
+
 void Receive::park(pkt::Packet packet) {
   if (parked_.size() > limits_.netdev_max_backlog) return refuse(std::move(packet), stats::DropReason::backlog_full);
   env_.stats->steer.add(stats::Steer::arfs_waits);
@@ -153,8 +172,10 @@ void Receive::netif_receive(pkt::Packet packet) {
   if (packet.meta().checksum == pkt::ChecksumVerdict::by_segment) return receive_unseen(std::move(packet));
   // net_timestamp_check(): the port has stamped the packet; without prequeue the stamp is that of this lcore (X6).
   if (!limits_.netdev_tstamp_prequeue) packet.meta().rx_time = env_.now;
-  env_.stats->softnet.add(stats::Softnet::processed);
-  if (!packet.meta().is_copy) wiring_.capture.record(env_, packet, capture::Direction::in);
+  // The fragments of a datagram were counted and captured; the whole is nothing new.
+  const bool is_new = !packet.meta().is_reassembled;
+  if (is_new) env_.stats->softnet.add(stats::Softnet::processed);
+  if (is_new && !packet.meta().is_copy) wiring_.capture.record(env_, packet, capture::Direction::in);
   socket::Stack* stack = wiring_.by_ifindex[packet.meta().ifindex];
   if (stack == nullptr) {
     core_stats_[packet.meta().ifindex].rx_nohandler.add(1);

@@ -21,7 +21,7 @@ namespace millrace::runtime {
 
 /// The middle of the path on one lcore: what GRO passes up is steered, to this lcore's stack or onto the ring of
 /// the lcore that should have it.
-class Receive {
+class Receive final : public ip::Resteer {
  public:
   struct Wiring {
     WorkerRings& rings;
@@ -41,6 +41,8 @@ class Receive {
   /// netif_rx(): one packet, dissected and with Meta set as a port's poll would, always by way of a backlog: that of the
   /// lcore which owns the packet's flow or which rps_cpus of its rx queue choose, else this lcore's (receive_path F18).
   void netif_rx(pkt::Packet packet);
+  /// For the lcore that has the socket of a datagram that fragments made: it goes by that lcore's backlog (receive_path H7).
+  [[nodiscard]] pkt::Packet resteer(pkt::Packet frame) override;
   /// Whether the packet, TCP or UDP, is likely to go to another lcore: see Steer::leads_elsewhere().
   [[nodiscard]] bool leads_elsewhere(const pkt::Packet& packet) const { return steer_.leads_elsewhere(env_, packet); }
   /// __netif_receive_skb_core(): one packet, for this lcore's stack. Verifies first what GRO merged unseen (receive_path X21).

@@ -39,7 +39,7 @@ Shape shape_v4(const ip::Problem& problem) {
     case ErrorKind::port_unreachable: return {type::unreachable, code::port, 0};
     case ErrorKind::prohibited: return {type::unreachable, code::admin_prohibited, 0};
     case ErrorKind::packet_too_big: return {type::unreachable, code::fragmentation_needed, problem.info & 0xffff};
-    case ErrorKind::time_exceeded: return {type::time_exceeded, wire::icmp4_time_exceeded::ttl, 0};
+    case ErrorKind::time_exceeded: return {type::time_exceeded, problem.code, 0};
     case ErrorKind::parameter_problem: return {type::parameter_problem, problem.code, problem.info << 24};
   }
   return {};
@@ -56,7 +56,7 @@ Shape shape_v6(const ip::Problem& problem) {
     case ErrorKind::port_unreachable: return {type::unreachable, code::port, 0};
     case ErrorKind::prohibited: return {type::unreachable, code::prohibited, 0};
     case ErrorKind::packet_too_big: return {type::packet_too_big, 0, problem.info};
-    case ErrorKind::time_exceeded: return {type::time_exceeded, wire::icmp6_time_exceeded::hop_limit, 0};
+    case ErrorKind::time_exceeded: return {type::time_exceeded, problem.code, 0};
     case ErrorKind::parameter_problem: return {type::parameter_problem, problem.code, problem.info};
   }
   return {};

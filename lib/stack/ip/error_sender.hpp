@@ -12,7 +12,7 @@ namespace millrace::ip {
 struct Problem {
   ErrorKind kind;
   std::uint32_t info = 0;  ///< packet_too_big: the MTU; parameter_problem and IPv6 protocol_unreachable: the pointer
-  std::uint8_t code = 0;   ///< parameter_problem: its code
+  std::uint8_t code = 0;   ///< parameter_problem, time_exceeded: its code
 };
 
 /// Sends ICMP errors for IP. icmp::Icmp, which stands above, implements it.

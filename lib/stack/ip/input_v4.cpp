@@ -44,7 +44,7 @@ bool is_possible_source(const neighbor::Interface& interface, const IpAddress& s
 
 void Stack::input_v4(neighbor::Interface& interface, pkt::Packet packet) {
   auto& count = env_.stats->ip;
-  count.add(Counter::InReceives);
+  if (!packet.meta().is_reassembled) count.add(Counter::InReceives);
   const auto refuse = [&](Counter counter, DropReason reason) {
     count.add(counter);
     drop(env_, std::move(packet), reason);
@@ -70,11 +70,31 @@ void Stack::input_v4(neighbor::Interface& interface, pkt::Packet packet) {
     return drop(env_, std::move(packet), DropReason::ip_invalid_source);
   if (!is_local(destination) && destination != all_hosts && !neighbor::is_broadcast(interface, destination))
     return refuse(Counter::InAddrErrors, DropReason::not_local);
-  if (ip->is_fragment()) {
-    count.add(Counter::ReasmReqds);
-    return refuse(Counter::ReasmFails, DropReason::ip_fragment);
-  }
-  deliver_v4(interface, std::move(packet));
+  if (ip->is_fragment()) packet = reassemble_v4(std::move(packet));
+  if (packet) deliver_v4(interface, std::move(packet));
+}
+
+// ip_defrag(). Null: fragments are missing, or the whole is another lcore's.
+pkt::Packet Stack::reassemble_v4(pkt::Packet packet) {
+  const wire::Ipv4View ip = *wire::Ipv4View::parse(packet.data());
+  const auto header_bytes = static_cast<std::uint16_t>(ip.header_length());
+  std::uint32_t bytes = ip.total_length() - std::uint32_t{header_bytes};
+  if (ip.more_fragments()) bytes &= ~7u;  // RFC 791 section 3.2: offsets count units of 8; Linux cuts the rest off, too
+  Reassembly::Whole whole =
+      fragments_v4_.add(std::move(packet), {.key = {ip.source(), ip.destination(), ip.id(), ip.proto()},
+                                            .begin = ip.fragment_offset(),
+                                            .end = ip.fragment_offset() + bytes,
+                                            .header_bytes = header_bytes,
+                                            .more = ip.more_fragments(),
+                                            .ecn = static_cast<std::uint8_t>(ip.tos() & 3)});
+  if (!whole.packet) return {};
+  std::uint8_t* const header = whole.packet.data().data();
+  header[1] |= whole.ecn;
+  store_be16(header + 2, static_cast<std::uint16_t>(whole.packet.length()));
+  store_be16(header + 6, 0);
+  store_be16(header + 10, 0);
+  store_be16(header + 10, wire::checksum({header, wire::Ipv4View::parse(whole.packet.data())->header_length()}));
+  return begin_anew(std::move(whole.packet));
 }
 
 // ip_protocol_deliver_rcu().

@@ -55,17 +55,14 @@ void Stack::input_v6(neighbor::Interface& interface, pkt::Packet packet) {
     return refuse(Counter::InAddrErrors, DropReason::not_local);
   const ExtHeaders ext = judge_ext_headers(packet.data(), destination.is_multicast());
   switch (ext.verdict) {
-    case Verdict::deliver:
-      return deliver_v6(interface, std::move(packet), ext);
+    case Verdict::deliver: return deliver_v6(interface, std::move(packet), ext);
     case Verdict::fragment:
       count.add(Counter::ReasmReqds);
-      return refuse(Counter::ReasmFails, DropReason::ip_fragment);
+      return refuse(Counter::ReasmFails, DropReason::frag_malformed);
     case Verdict::no_next_header:
       return refuse(Counter::InDelivers, DropReason::ip6_no_next_header);  // counted so by Linux
-    case Verdict::malformed:
-      return refuse(Counter::InHdrErrors, DropReason::ip_bad_header);
-    case Verdict::discard:
-      return refuse(Counter::InHdrErrors, DropReason::ip6_bad_option);
+    case Verdict::malformed: return refuse(Counter::InHdrErrors, DropReason::ip_bad_header);
+    case Verdict::discard: return refuse(Counter::InHdrErrors, DropReason::ip6_bad_option);
     case Verdict::report:
       report(packet, {.kind = ErrorKind::parameter_problem, .info = ext.pointer, .code = ext.code});
       return refuse(Counter::InHdrErrors, DropReason::ip6_bad_option);

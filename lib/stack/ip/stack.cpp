@@ -5,6 +5,7 @@
 
 #include <millrace/stack/neighbor/link_address.hpp>
 #include <millrace/wire/ethernet.hpp>
+#include <millrace/wire/icmp4.hpp>
 #include <millrace/wire/ipv4.hpp>
 #include <millrace/wire/ipv6.hpp>
 
@@ -74,11 +75,34 @@ void Stack::input(pkt::Packet frame) {
   drop(env_, std::move(frame), DropReason::unknown_ethertype);
 }
 
+void Stack::configure_reassembly(const Reassembly::Options& v4, const Reassembly::Options& v6) {
+  fragments_v4_.configure(v4);
+  fragments_v6_.configure(v6);
+}
+
+// What the port said of the first fragment does not hold for the whole: its socket may be another lcore's.
+pkt::Packet Stack::begin_anew(pkt::Packet whole) {
+  pkt::Meta& meta = whole.meta();
+  meta.is_reassembled = true;
+  meta.checksum = pkt::ChecksumVerdict::unknown;
+  whole.mbuf().ol_flags &= ~(pkt::flag::rx_rss_hash | pkt::flag::rx_l4_good | pkt::flag::rx_l4_bad);
+  if (resteer_ == nullptr || whole.headroom() < meta.l3_offset) return whole;
+  whole.prepend(meta.l3_offset);
+  whole = resteer_->resteer(std::move(whole));
+  if (whole) whole.trim_front(whole.meta().l3_offset);
+  return whole;
+}
+
+void Stack::on_reassembly_timeout(const pkt::Packet& first) {
+  report(first, {.kind = ErrorKind::time_exceeded, .code = wire::icmp4_time_exceeded::reassembly});
+}
+
 void Stack::hand_over(Transport& transport, pkt::Packet packet, std::uint16_t header_bytes, Delivery& delivery) {
   // A buffer that held nothing but headers is freed by the trim, and the headers with it.
   delivery.header_bytes =
       packet.data().size() > header_bytes || packet.segments() == 1 ? header_bytes : std::uint16_t{0};
   packet.trim_front(header_bytes);
+  packet.meta().is_reassembled = false;  // it may be sent on
   transport.receive(std::move(packet), delivery);
 }
 

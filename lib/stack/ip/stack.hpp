@@ -4,6 +4,8 @@
 #include <millrace/base/result.hpp>
 #include <millrace/stack/ip/error_sender.hpp>
 #include <millrace/stack/ip/ip.hpp>
+#include <millrace/stack/ip/reassembly.hpp>
+#include <millrace/stack/ip/resteer.hpp>
 #include <millrace/stack/ip/routes.hpp>
 #include <millrace/stack/neighbor/neighbors.hpp>
 
@@ -17,9 +19,9 @@ namespace millrace::ip {
 struct ExtHeaders;
 
 /// IPv4 (RFC 791, 1122) and IPv6 (RFC 8200) of one lcore's stack: checks what arrives and delivers it to the
-/// transports, gives what they send a header, a route and a next hop. A host: it does not forward, fragment,
-/// reassemble or loop packets back; such packets are dropped with a reason of their own. One thread.
-class Stack final : public Output, private neighbor::Unreachable {
+/// transports, gives what they send a header, a route and a next hop. A host: it does not forward, fragment
+/// or loop packets back; such packets are dropped with a reason of their own. One thread.
+class Stack final : public Output, private neighbor::Unreachable, private Reassembly::Timeouts {
  public:
   explicit Stack(Env& env, const neighbor::Options& options = {});
 
@@ -32,6 +34,9 @@ class Stack final : public Output, private neighbor::Unreachable {
   /// inet_add_protocol(): `transport` takes what carries this protocol number, in IPv4 and IPv6.
   void add_protocol(std::uint8_t proto, Transport& transport) { protocols_[proto] = &transport; }
   void set_error_sender(ErrorSender& sender) { error_sender_ = &sender; }
+  /// Who knows the other lcores' sockets; null, as when never called: there are none.
+  void set_resteer(Resteer* resteer) { resteer_ = resteer; }
+  void configure_reassembly(const Reassembly::Options& v4, const Reassembly::Options& v6);
   /// net.ipv4.ip_default_ttl, for both versions; 64 when never called.
   void set_default_hop_limit(std::uint8_t hop_limit) { default_hop_limit_ = hop_limit; }
 
@@ -54,12 +59,15 @@ class Stack final : public Output, private neighbor::Unreachable {
   [[nodiscard]] neighbor::Interface* interface(std::uint16_t ifindex) const;
   [[nodiscard]] neighbor::Neighbors& neighbors() { return neighbors_; }
   [[nodiscard]] const Routes& routes() const { return routes_; }
+  /// Incomplete datagrams of a version.
+  [[nodiscard]] const Reassembly& fragments(bool v4) const { return v4 ? fragments_v4_ : fragments_v6_; }
 
  private:
   struct Hop;
 
   // input_v4.cpp, input_v6.cpp
   void input_v4(neighbor::Interface& interface, pkt::Packet packet);
+  [[nodiscard]] pkt::Packet reassemble_v4(pkt::Packet packet);
   void deliver_v4(neighbor::Interface& interface, pkt::Packet packet);
   void input_v6(neighbor::Interface& interface, pkt::Packet packet);
   void deliver_v6(neighbor::Interface& interface, pkt::Packet packet, const ExtHeaders& ext);
@@ -68,6 +76,8 @@ class Stack final : public Output, private neighbor::Unreachable {
   void hand_over(Transport& transport, pkt::Packet packet, std::uint16_t header_bytes, Delivery& delivery);
   void report(const pkt::Packet& packet, const Problem& problem);
   void unreachable(neighbor::Interface& interface, pkt::Packet ip_packet) override;
+  [[nodiscard]] pkt::Packet begin_anew(pkt::Packet whole);
+  void on_reassembly_timeout(const pkt::Packet& first) override;
 
   // output.cpp
   [[nodiscard]] std::optional<Hop> route_to(const IpAddress& destination, const IpAddress& source) const;
@@ -86,7 +96,10 @@ class Stack final : public Output, private neighbor::Unreachable {
   std::vector<neighbor::Interface*> interfaces_;
   std::array<Transport*, 256> protocols_{};  ///< inet_protos[]
   ErrorSender* error_sender_ = nullptr;
-  std::array<std::uint16_t, 256> ids_{};     ///< IPv4 identification counters, by keyed hash of the flow
+  Resteer* resteer_ = nullptr;
+  Reassembly fragments_v4_{env_, *this, true};
+  Reassembly fragments_v6_{env_, *this, false};  ///< 30 s until configured
+  std::array<std::uint16_t, 256> ids_{};         ///< IPv4 identification counters, by keyed hash of the flow
 };
 
 }  // namespace millrace::ip

@@ -87,6 +87,23 @@ TEST_CASE("Linux's tunables reach the parts that obey them, in their units") {
   CHECK(stack.tcp.retries2 == 8);
 }
 
+TEST_CASE("fragments of both versions wait as long and take as much as their tunables say") {
+  config::Sysctl sysctl;
+  sysctl.ipfrag_high_thresh = 500'000;
+  sysctl.ipfrag_low_thresh = 400'000;
+  sysctl.ipfrag_time = 31;
+  sysctl.ip6frag_high_thresh = 600'000;
+  sysctl.ip6frag_low_thresh = 450'000;
+  sysctl.ip6frag_time = 61;
+  const socket::Stack::Options stack = stack_options(sysctl);
+  CHECK(stack.fragments_v4.high_thresh == 500'000);
+  CHECK(stack.fragments_v4.low_thresh == 400'000);
+  CHECK(stack.fragments_v4.timeout == 31s);
+  CHECK(stack.fragments_v6.high_thresh == 600'000);
+  CHECK(stack.fragments_v6.low_thresh == 450'000);
+  CHECK(stack.fragments_v6.timeout == 61s);
+}
+
 TEST_CASE("EAL gets what the configuration says") {
   const runtime::EalConfig eal =
       eal_config({.memory_mb = 300, .hugepages = true, .log_level = "info", .args = {"-a", "0000:00:05.0"}});

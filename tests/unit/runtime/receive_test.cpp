@@ -213,6 +213,28 @@ TEST_CASE("F13: 64 packets for a sleeping worker are one wake-up") {
   drain(lcores);
 }
 
+TEST_CASE("H7: a reassembled datagram goes to the lcore that has its socket, and is counted there as nothing new") {
+  test::TwoLcores lcores;
+  const auto whole = [&](const RawFrame& frame) {
+    pkt::Packet packet = lcores.a.packet(frame);
+    packet.meta().is_reassembled = true;
+    packet.meta().l4_offset = packet.meta().payload_offset = 0;  // as it was in the first fragment
+    return packet;
+  };
+  int owned = 0;
+  REQUIRE(lcores.flows_b.insert(steer::bound_key({IpAddress::v4(10, 77, 0, 2), 80}, 17, 0), &owned));
+  CHECK_FALSE(lcores.a.receive.resteer(whole({.destination_port = 80})));
+  CHECK(lcores.rings.waiting(0, 1) == 1);
+  drain(lcores);
+  CHECK(lcores.b.delivered() == 1);
+  CHECK(lcores.b.lcore.stats.softnet[stats::Softnet::processed] == 0);
+
+  pkt::Packet mine = lcores.a.receive.resteer(whole({.destination_port = 81}));
+  REQUIRE(mine);
+  CHECK(lcores.rings.waiting(0, 1) == 0);
+  drop(lcores.a.lcore.env, std::move(mine), stats::DropReason::no_stack);
+}
+
 TEST_CASE("every lcore hears ARP; only the receiving one may answer") {
   test::TwoLcores lcores;
   lcores.a.steer.set_rps(1, 0, *steer::RpsMap::parse("2"));

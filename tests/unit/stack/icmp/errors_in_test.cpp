@@ -32,7 +32,7 @@ void error6(RecordingHost& host, std::uint8_t type, std::uint8_t code, std::uint
 
 }  // namespace
 
-TEST_CASE("RFC 1122 3.2.2: an ICMP error reaches the transport that sent what it quotes") {
+TEST_CASE("H13, RFC 1122 3.2.2: an ICMP error reaches the transport that sent what it quotes") {
   struct Case {
     std::uint8_t type, code;
     ErrorKind kind;
@@ -60,7 +60,7 @@ TEST_CASE("RFC 1122 3.2.2: an ICMP error reaches the transport that sent what it
   }
 }
 
-TEST_CASE("RFC 1191 4: fragmentation needed brings the MTU, never one below ip_rt_min_pmtu") {
+TEST_CASE("H13, RFC 1191 4: fragmentation needed brings the MTU, never one below ip_rt_min_pmtu") {
   RecordingHost host;
   for (const std::uint32_t mtu : {1400u, 68u, 0u}) error4(host, type4::unreachable, 4, mtu, quote4(counting(16)));
   REQUIRE(host.recorder.errors.size() == 3);
@@ -70,7 +70,7 @@ TEST_CASE("RFC 1191 4: fragmentation needed brings the MTU, never one below ip_r
   CHECK(host.recorder.errors[2].report.mtu == 552);
 }
 
-TEST_CASE("RFC 4443 2.4(d): an ICMPv6 error reaches the transport that sent what it quotes") {
+TEST_CASE("H13, RFC 4443 2.4(d): an ICMPv6 error reaches the transport that sent what it quotes") {
   struct Case {
     std::uint8_t type, code;
     ErrorKind kind;
@@ -120,7 +120,7 @@ TEST_CASE("the quoted transport header stands behind options and extension heade
   CHECK(host.recorder.errors[1].header == upper);
 }
 
-TEST_CASE("errors that quote too little, or what we did not send, end here") {
+TEST_CASE("H13: errors that quote too little, or what we did not send, end here") {
   RecordingHost host;
   Bytes short_quote = quote4(counting(16));
   short_quote.resize(27);

@@ -28,7 +28,7 @@ constexpr ip::Problem no_port{.kind = ErrorKind::port_unreachable};
 
 }  // namespace
 
-TEST_CASE("RFC 792, RFC 1812 5.2.7: each problem has its type, code and second word") {
+TEST_CASE("H13, RFC 792, RFC 1812 5.2.7: each problem has its type, code and second word") {
   struct Case {
     ip::Problem problem;
     std::uint8_t type, code;
@@ -58,7 +58,7 @@ TEST_CASE("RFC 792, RFC 1812 5.2.7: each problem has its type, code and second w
   }
 }
 
-TEST_CASE("RFC 4443 3: each problem has its type, code and second word") {
+TEST_CASE("H13, RFC 4443 3: each problem has its type, code and second word") {
   struct Case {
     ip::Problem problem;
     std::uint8_t type, code;
@@ -107,7 +107,7 @@ TEST_CASE("the quote crosses buffers and begins at the IP header in front of the
   CHECK(behind(host.wire.take_one(), 42) == datagram);
 }
 
-TEST_CASE("RFC 1122 3.2.2: never about an ICMP error, a group, a later fragment or an impossible source") {
+TEST_CASE("H13, RFC 1122 3.2.2: never about an ICMP error, a group, a later fragment or an impossible source") {
   RecordingHost host;
   complain(host, about4(), no_port, pkt::PacketType::broadcast);
   complain(host, about4(), no_port, pkt::PacketType::multicast);
@@ -150,7 +150,7 @@ TEST_CASE("RFC 4443 2.4(e): never about an ICMPv6 error, a group or no source, w
   }
 }
 
-TEST_CASE("icmp_ratelimit: errors to one destination are limited and counted, packet too big is exempt") {
+TEST_CASE("H13, icmp_ratelimit: errors to one destination are limited and counted, packet too big is exempt") {
   RecordingHost host;
   for (int i = 0; i < 10; ++i) complain(host, about4(), no_port);
   CHECK(host.wire.take().size() == 6);

@@ -28,7 +28,7 @@ Bytes echo6(const Bytes& data, const IpAddress& to = host6, const IpAddress& fro
 
 }  // namespace
 
-TEST_CASE("RFC 1122 3.2.2.6: an echo request comes back with its data, id and sequence") {
+TEST_CASE("H13, RFC 1122 3.2.2.6: an echo request comes back with its data, id and sequence") {
   for (const std::size_t size : {0u, 1u, 56u, 1472u}) {
     KnowingHost host;
     host.receives(echo4(counting(size)));
@@ -58,7 +58,7 @@ TEST_CASE("a big echo over several buffers is answered in place") {
   CHECK(behind(reply, 42) == counting(3000));
 }
 
-TEST_CASE("RFC 4443 4.2: an ICMPv6 echo request is answered from the address it was sent to") {
+TEST_CASE("H13, RFC 4443 4.2: an ICMPv6 echo request is answered from the address it was sent to") {
   for (const auto& [to, from] : {std::pair{host6, peer6}, std::pair{host_link, peer_link}}) {
     KnowingHost host;
     host.receives(echo6(counting(57), to, from));
@@ -78,7 +78,7 @@ TEST_CASE("RFC 4443 4.2: one to all nodes is answered from an address of ours, t
   CHECK(has_right_checksums(frame));
 }
 
-TEST_CASE("icmp_echo_ignore_broadcasts: an echo request to a group of IPv4 is ignored") {
+TEST_CASE("H13, icmp_echo_ignore_broadcasts: an echo request to a group of IPv4 is ignored") {
   for (const char* to : {"10.77.0.255", "255.255.255.255", "224.0.0.1"}) {
     KnowingHost host;
     host.receives(echo4(counting(8), addr(to)));
@@ -87,7 +87,7 @@ TEST_CASE("icmp_echo_ignore_broadcasts: an echo request to a group of IPv4 is ig
   }
 }
 
-TEST_CASE("bad checksums are counted and not answered") {
+TEST_CASE("H13: bad checksums are counted and not answered") {
   KnowingHost host;
   Bytes frame = echo4(counting(8));
   frame.back() ^= 1;

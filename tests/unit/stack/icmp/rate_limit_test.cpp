@@ -15,7 +15,7 @@ int burst(icmp::RateLimit& limit, Instant now, int tries, std::uint64_t first_ha
 
 }  // namespace
 
-TEST_CASE("icmp_ratelimit: six at once to one destination, then one a second") {
+TEST_CASE("H13, icmp_ratelimit: six at once to one destination, then one a second") {
   icmp::RateLimit limit({});
   Instant now{};
   CHECK(burst(limit, now, 20, 5, 0) == 6);
@@ -25,7 +25,7 @@ TEST_CASE("icmp_ratelimit: six at once to one destination, then one a second") {
   CHECK(burst(limit, now + 1h, 20, 5, 0) == 6);
 }
 
-TEST_CASE("icmp_msgs_per_sec: fifty at once to all, then a thousand a second") {
+TEST_CASE("H13, icmp_msgs_per_sec: fifty at once to all, then a thousand a second") {
   icmp::RateLimit limit({});
   Instant now{};
   CHECK(burst(limit, now, 200, 0, 1) == 50);

@@ -134,13 +134,6 @@ TEST_CASE("destinations: own, broadcast and all hosts are ours, others are InAdd
     expect_drop(ip_frame(test_proto, counting(40), peer4, addr(other)), DropReason::not_local, {Counter::InAddrErrors});
 }
 
-TEST_CASE("receive_path H7: fragments are counted and dropped, reassembly is not built") {
-  for (const wire::Ipv4Header header :
-       {wire::Ipv4Header{.source = peer4, .destination = host4, .proto = test_proto, .more_fragments = true},
-        wire::Ipv4Header{.source = peer4, .destination = host4, .fragment_offset = 64, .proto = test_proto}})
-    expect_drop(ipv4_frame(header, counting(40)), DropReason::ip_fragment, {Counter::ReasmReqds, Counter::ReasmFails});
-}
-
 TEST_CASE("receive_path H8: an unknown protocol is answered with protocol unreachable") {
   RecordingHost host;
   host.receives(ip_frame(254, counting(40)));

@@ -47,7 +47,7 @@ TEST_CASE("receive_path H12: a good packet is delivered without its headers and 
   CHECK(host[Counter::InDelivers] == 1);
 }
 
-TEST_CASE("IPv6 version and length") {
+TEST_CASE("receive_path H12: version and length") {
   Bytes frame = good();
   frame[14] = 0x50;
   expect_drop(frame, DropReason::ip_bad_header, {Counter::InHdrErrors});
@@ -59,7 +59,7 @@ TEST_CASE("IPv6 version and length") {
   expect_drop(frame, DropReason::ip_truncated, {Counter::InTruncatedPkts});
 }
 
-TEST_CASE("RFC 4291 2.5.3, 2.5.5.2, 2.7: addresses that no link carries") {
+TEST_CASE("receive_path H12, RFC 4291 2.5.3, 2.5.5.2, 2.7: addresses that no link carries") {
   for (const char* source : {"::1", "ff02::1", "::ffff:10.77.0.1"}) {
     Bytes frame = good();
     // Written by hand: a mapped address would be emitted as IPv4.
@@ -73,7 +73,9 @@ TEST_CASE("RFC 4291 2.5.3, 2.5.5.2, 2.7: addresses that no link carries") {
   }
 }
 
-TEST_CASE("RFC 4291 2.8: own addresses, all nodes and our solicited-node groups are ours, others are InAddrErrors") {
+TEST_CASE(
+    "receive_path H12, RFC 4291 2.8: own addresses, all nodes and our solicited-node groups are ours, others are "
+    "InAddrErrors") {
   for (const char* mine : {"fd00:77::2", "fe80::2", "ff02::1", "ff02::1:ff00:2"}) {
     RecordingHost host;
     host.receives(ip_frame(test_proto, counting(40), peer6, addr(mine)));
@@ -83,7 +85,7 @@ TEST_CASE("RFC 4291 2.8: own addresses, all nodes and our solicited-node groups 
     expect_drop(ip_frame(test_proto, counting(40), peer6, addr(other)), DropReason::not_local, {Counter::InAddrErrors});
 }
 
-TEST_CASE("extension headers lead to the transport") {
+TEST_CASE("receive_path H12: extension headers lead to the transport") {
   RecordingHost host;
   host.receives(to_host(wire::ip_proto::hop_by_hop, {test_proto, 0, 1, 4, 0, 0, 0, 0, 1, 2, 3}));
   REQUIRE(host.recorder.datagrams.size() == 1);
@@ -91,8 +93,8 @@ TEST_CASE("extension headers lead to the transport") {
   CHECK(host.recorder.datagrams[0].delivery.header_bytes == 48);
 }
 
-TEST_CASE("what extension headers forbid is dropped and counted") {
-  expect_drop(to_host(wire::ip_proto::fragment, {test_proto, 0, 0, 1, 0, 0, 0, 1}), DropReason::ip_fragment,
+TEST_CASE("receive_path H12: what extension headers forbid is dropped and counted") {
+  expect_drop(to_host(wire::ip_proto::fragment, {test_proto, 0, 0, 1, 0, 0, 0, 1}), DropReason::frag_malformed,
               {Counter::ReasmReqds, Counter::ReasmFails});
   expect_drop(to_host(wire::ip_proto::none, {}), DropReason::ip6_no_next_header, {Counter::InDelivers});
   expect_drop(to_host(60, {test_proto, 9, 0, 0, 0, 0, 0, 0}), DropReason::ip_bad_header, {Counter::InHdrErrors});
@@ -110,7 +112,7 @@ TEST_CASE("RFC 8200 4.2: an option that demands it is reported with code 2 and i
   CHECK(has_right_checksums(frame));
 }
 
-TEST_CASE("RFC 4443 3.4: an unknown next header is a parameter problem of code 1") {
+TEST_CASE("receive_path H12, RFC 4443 3.4: an unknown next header is a parameter problem of code 1") {
   RecordingHost host;
   host.receives(to_host(60, {254, 0, 1, 4, 0, 0, 0, 0}));
   CHECK(host.drops(DropReason::ip_unknown_proto) == 1);
