@@ -49,6 +49,7 @@ namespace icmp6_parameter_problem {
 inline constexpr std::uint8_t header_field = 0;
 inline constexpr std::uint8_t next_header = 1;
 inline constexpr std::uint8_t option = 2;
+inline constexpr std::uint8_t incomplete_chain = 3;  ///< RFC 7112: a first fragment without all headers
 }  // namespace icmp6_parameter_problem
 
 /// The first 8 bytes of an ICMPv6 message (RFC 4443) as plain values, without the checksum.

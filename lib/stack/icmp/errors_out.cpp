@@ -93,6 +93,12 @@ bool may_answer_v4(const ip::Stack& ip, const pkt::Meta& meta, const wire::Ipv4V
   return icmp && !icmp->is_error();
 }
 
+// Whether the upper layer's header stands where the walk has ended, as it does in a first fragment, too.
+bool begins_upper_layer(const wire::Ipv6Walk& walk, std::span<const std::uint8_t> bytes) {
+  if (walk.status == wire::Ipv6Walk::Status::complete) return true;
+  return walk.status == wire::Ipv6Walk::Status::fragment && wire::Ipv6FragmentHeader::parse(bytes.subspan(walk.fragment_at))->offset == 0;
+}
+
 // RFC 4443 section 2.4(e): the same for IPv6, where packet-too-big and an unknown option are worth an answer even
 // when they came to a group.
 bool may_answer_v6(const pkt::Meta& meta, const wire::Ipv6View& packet, std::span<const std::uint8_t> bytes,
@@ -103,7 +109,7 @@ bool may_answer_v6(const pkt::Meta& meta, const wire::Ipv6View& packet, std::spa
   if (!about_groups && (meta.type != pkt::PacketType::host || packet.destination().is_multicast())) return false;
   if (packet.source().is_unspecified() || packet.source().is_multicast()) return false;
   const wire::Ipv6Walk walk = wire::walk_ipv6(bytes);
-  if (walk.status != wire::Ipv6Walk::Status::complete || walk.proto != wire::ip_proto::icmp6) return true;
+  if (walk.proto != wire::ip_proto::icmp6 || !begins_upper_layer(walk, bytes)) return true;
   if (walk.offset >= bytes.size()) return false;
   const std::uint8_t type = bytes[walk.offset];
   return type >= 128 && type != wire::icmp6_type::redirect;

@@ -5,6 +5,8 @@
 
 #include <millrace/wire/icmp6.hpp>
 #include <millrace/wire/ipv6.hpp>
+#include <millrace/wire/tcp.hpp>
+#include <millrace/wire/udp.hpp>
 
 #include <optional>
 
@@ -62,6 +64,7 @@ ExtHeaders judge_ext_headers(std::span<const std::uint8_t> packet, bool to_group
   std::uint8_t proto = packet[6];
   std::size_t proto_at = 6;
   std::size_t at = wire::ipv6_header_bytes;
+  bool has_atomic_fragment = false;
   for (unsigned count = 0; is_extension(proto, count == 0); ++count) {
     if (count == wire::ipv6_max_extension_headers || at + 8 > packet.size()) return {};
     const bool is_fragment = proto == ip_proto::fragment;
@@ -70,8 +73,11 @@ ExtHeaders judge_ext_headers(std::span<const std::uint8_t> packet, bool to_group
     std::optional<ExtHeaders> verdict;
     if (is_fragment) {
       // RFC 6946: an atomic fragment is a whole packet.
-      if (!wire::Ipv6FragmentHeader::parse(packet.subspan(at))->is_atomic())
-        verdict = ExtHeaders{.verdict = Verdict::fragment};
+      has_atomic_fragment = wire::Ipv6FragmentHeader::parse(packet.subspan(at))->is_atomic();
+      if (!has_atomic_fragment)
+        verdict = ExtHeaders{.verdict = Verdict::fragment,
+                             .proto = packet[at],
+                             .offset = static_cast<std::uint16_t>(at + length)};
     } else if (proto == ip_proto::routing) {
       verdict = judge_routing(packet, at);
     } else {
@@ -85,7 +91,21 @@ ExtHeaders judge_ext_headers(std::span<const std::uint8_t> packet, bool to_group
   return {.verdict = proto == ip_proto::none ? Verdict::no_next_header : Verdict::deliver,
           .proto = proto,
           .offset = static_cast<std::uint16_t>(at),
-          .proto_at = static_cast<std::uint16_t>(proto_at)};
+          .proto_at = static_cast<std::uint16_t>(proto_at),
+          .has_atomic_fragment = has_atomic_fragment};
+}
+
+bool holds_header_chain(std::span<const std::uint8_t> part, std::uint8_t proto) {
+  while (is_extension(proto, false)) {
+    if (part.size() < 8) return false;
+    const std::size_t length = proto == ip_proto::fragment ? wire::ipv6_fragment_header_bytes : 8u + 8u * part[1];
+    if (part.size() < length) return false;
+    proto = part[0];
+    part = part.subspan(length);
+  }
+  if (proto == ip_proto::tcp) return part.size() >= wire::tcp_header_bytes;
+  if (proto == ip_proto::udp) return part.size() >= wire::udp_header_bytes;
+  return proto != ip_proto::icmp6 || part.size() >= wire::icmp6_header_bytes;
 }
 
 }  // namespace millrace::ip

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // IPv6 input: the checks in ipv6_rcv's order, then local delivery. Called by Stack::input; calls the transports.
-// RFC 8200, RFC 4291; net/ipv6/ip6_input.c (receive_path H12).
+// RFC 8200, RFC 4291; net/ipv6/ip6_input.c (receive_path H7, H12).
 #include <millrace/stack/ip/stack.hpp>
 
 #include <millrace/stack/ip/ext_headers.hpp>
+#include <millrace/wire/icmp6.hpp>
 #include <millrace/wire/ipv6.hpp>
 #include <millrace/wire/nd.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
 
 namespace millrace::ip {
 
@@ -33,11 +38,35 @@ bool is_joined(const neighbor::Interface& interface, const IpAddress& group) {
   return false;
 }
 
+// RFC 8200 section 4.5: the fragments of which the sender is told, where it points to.
+std::optional<Problem> fragment_problem(std::span<const std::uint8_t> packet, const ExtHeaders& ext, const wire::Ipv6FragmentHeader& fragment,
+                                        std::uint32_t end) {
+  constexpr std::uint32_t payload_length_at = 4;
+  const std::uint32_t header_at = ext.offset - std::uint32_t{wire::ipv6_fragment_header_bytes};
+  if (fragment.more && end % 8 != 0)
+    return Problem{ErrorKind::parameter_problem, payload_length_at, wire::icmp6_parameter_problem::header_field};
+  if (header_at - wire::ipv6_header_bytes + end > 65535)
+    return Problem{ErrorKind::parameter_problem, header_at + 2, wire::icmp6_parameter_problem::header_field};
+  if (fragment.offset == 0 && !holds_header_chain(packet.subspan(ext.offset), ext.proto))
+    return Problem{ErrorKind::parameter_problem, 0, wire::icmp6_parameter_problem::incomplete_chain};
+  return std::nullopt;
+}
+
+// What lies in front of the first fragment's Fragment header, that of the link included, moves up to what lies behind it.
+void remove_fragment_header(pkt::Packet& whole) {
+  std::uint8_t* const ip = whole.data().data();
+  const wire::Ipv6Walk walk = wire::walk_ipv6(whole.data());
+  ip[walk.fragment_proto_at] = walk.proto;
+  const std::size_t link = std::min<std::size_t>(whole.meta().l3_offset, whole.headroom());
+  std::memmove(ip - link + wire::ipv6_fragment_header_bytes, ip - link, link + walk.fragment_at);
+  whole.trim_front(wire::ipv6_fragment_header_bytes);
+}
+
 }  // namespace
 
 void Stack::input_v6(neighbor::Interface& interface, pkt::Packet packet) {
   auto& count = env_.stats->ip6;
-  count.add(Counter::InReceives);
+  if (!packet.meta().is_reassembled) count.add(Counter::InReceives);
   const auto refuse = [&](Counter counter, DropReason reason) {
     count.add(counter);
     drop(env_, std::move(packet), reason);
@@ -53,12 +82,29 @@ void Stack::input_v6(neighbor::Interface& interface, pkt::Packet packet) {
 
   if (destination.is_multicast() ? !is_joined(interface, destination) : !is_local(destination))
     return refuse(Counter::InAddrErrors, DropReason::not_local);
-  const ExtHeaders ext = judge_ext_headers(packet.data(), destination.is_multicast());
+  follow_headers(interface, std::move(packet));
+}
+
+// ip6_protocol_deliver_rcu(), down to the upper layer.
+void Stack::follow_headers(neighbor::Interface& interface, pkt::Packet packet) {
+  auto& count = env_.stats->ip6;
+  const auto refuse = [&](Counter counter, DropReason reason) {
+    count.add(counter);
+    drop(env_, std::move(packet), reason);
+  };
+  const ExtHeaders ext = judge_ext_headers(packet.data(), wire::Ipv6View::parse(packet.data())->destination().is_multicast());
+  if (ext.has_atomic_fragment) {  // counted so by Linux
+    count.add(Counter::ReasmReqds);
+    count.add(Counter::ReasmOKs);
+  }
   switch (ext.verdict) {
     case Verdict::deliver: return deliver_v6(interface, std::move(packet), ext);
     case Verdict::fragment:
-      count.add(Counter::ReasmReqds);
-      return refuse(Counter::ReasmFails, DropReason::frag_malformed);
+      // ipv6_frag_rcv(): what was in fragments is not itself one, or a packet could be wrapped without end.
+      if (packet.meta().is_reassembled) return refuse(Counter::InHdrErrors, DropReason::ip_bad_header);
+      packet = reassemble_v6(std::move(packet), ext);
+      if (packet) follow_headers(interface, std::move(packet));
+      return;
     case Verdict::no_next_header:
       return refuse(Counter::InDelivers, DropReason::ip6_no_next_header);  // counted so by Linux
     case Verdict::malformed: return refuse(Counter::InHdrErrors, DropReason::ip_bad_header);
@@ -67,6 +113,34 @@ void Stack::input_v6(neighbor::Interface& interface, pkt::Packet packet) {
       report(packet, {.kind = ErrorKind::parameter_problem, .info = ext.pointer, .code = ext.code});
       return refuse(Counter::InHdrErrors, DropReason::ip6_bad_option);
   }
+}
+
+// ipv6_frag_rcv(). Null: fragments are missing, the whole is another lcore's, or there is a problem with this one.
+pkt::Packet Stack::reassemble_v6(pkt::Packet packet, const ExtHeaders& ext) {
+  const std::span<const std::uint8_t> bytes = packet.data();
+  const wire::Ipv6View ip = *wire::Ipv6View::parse(bytes);
+  const std::size_t header_at = ext.offset - wire::ipv6_fragment_header_bytes;
+  const wire::Ipv6FragmentHeader header = *wire::Ipv6FragmentHeader::parse(bytes.subspan(header_at));
+  const std::uint32_t end = header.offset + packet.length() - ext.offset;
+  if (const auto problem = fragment_problem(bytes, ext, header, end)) {
+    env_.stats->ip6.add(Counter::ReasmReqds);
+    env_.stats->ip6.add(Counter::InHdrErrors);
+    report(packet, *problem);
+    drop(env_, std::move(packet), DropReason::frag_malformed);
+    return {};
+  }
+  Reassembly::Whole whole = fragments_v6_.add(std::move(packet), {.key = {ip.source(), ip.destination(), header.id, 0},
+                                                                  .begin = header.offset,
+                                                                  .end = end,
+                                                                  .header_bytes = ext.offset,
+                                                                  .more = header.more,
+                                                                  .ecn = static_cast<std::uint8_t>(ip.traffic_class() & 3)});
+  if (!whole.packet) return {};
+  remove_fragment_header(whole.packet);
+  std::uint8_t* const first = whole.packet.data().data();
+  first[1] |= static_cast<std::uint8_t>(whole.ecn << 4);
+  wire::set_ipv6_payload_length(first, static_cast<std::uint16_t>(whole.packet.length() - wire::ipv6_header_bytes));
+  return begin_anew(std::move(whole.packet));
 }
 
 // ip6_protocol_deliver_rcu().

@@ -70,6 +70,8 @@ class Stack final : public Output, private neighbor::Unreachable, private Reasse
   [[nodiscard]] pkt::Packet reassemble_v4(pkt::Packet packet);
   void deliver_v4(neighbor::Interface& interface, pkt::Packet packet);
   void input_v6(neighbor::Interface& interface, pkt::Packet packet);
+  void follow_headers(neighbor::Interface& interface, pkt::Packet packet);
+  [[nodiscard]] pkt::Packet reassemble_v6(pkt::Packet packet, const ExtHeaders& ext);
   void deliver_v6(neighbor::Interface& interface, pkt::Packet packet, const ExtHeaders& ext);
 
   // stack.cpp
