@@ -83,6 +83,13 @@ void validate_sysctl(const Config& config, Findings& findings) {
   }
 }
 
+// "lo", or "lo@STACK" where there are several stacks.
+bool is_loopback(const Config& config, const std::string& name) {
+  if (config.stacks.size() == 1) return name == "lo";
+  return std::any_of(config.stacks.begin(), config.stacks.end(),
+                     [&](const Stack& stack) { return name == "lo@" + stack.name; });
+}
+
 void validate_capture(const Config& config, Findings& findings) {
   const Capture& capture = config.capture;
   if (capture.enabled && capture.file.empty())
@@ -96,8 +103,9 @@ void validate_capture(const Config& config, Findings& findings) {
     const std::string& port = capture.ports[i];
     const std::string key = indexed("capture.ports", i);
     named.add(key, port);
-    if (std::none_of(config.ports.begin(), config.ports.end(), [&](const Port& p) { return p.name == port; }))
-      findings.add(key, port, "is not a port; ports are named by ports[].name");
+    if (!is_loopback(config, port) &&
+        std::none_of(config.ports.begin(), config.ports.end(), [&](const Port& p) { return p.name == port; }))
+      findings.add(key, port, "is not a port, nor a stack's lo; ports are named by ports[].name");
   }
 }
 

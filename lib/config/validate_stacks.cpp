@@ -55,6 +55,8 @@ void check_address(const IpPrefix& prefix, const std::string& key, Findings& fin
 
 void check_interface(const Config& config, const StackInterface& interface, const std::string& at, Findings& findings) {
   findings.name(at + ".name", interface.name, limit::interface_name);
+  if (interface.name == "lo")
+    findings.add(at + ".name", "lo", "is the loopback interface, which every stack has; choose another name");
   for (std::size_t a = 0; a < interface.addresses.size(); ++a)
     check_address(interface.addresses[a], indexed(at + ".addresses", a), findings);
   const Port* port = find_port(config, interface.port);

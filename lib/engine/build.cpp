@@ -61,8 +61,8 @@ Result<void> Engine::Impl::make_lcores() {
   for (std::uint16_t id = 0; id < count; ++id) {
     const auto& cpu = config.lcores[id].cpu;
     if (cpu && !runtime::may_run_on(*cpu)) {
-      return failure(EINVAL, "lcores[" + std::to_string(id) + "].cpu: this process may not run on cpu " + std::to_string(*cpu) +
-                                 "; choose another, or leave it out");
+      return failure(EINVAL, "lcores[" + std::to_string(id) + "].cpu: this process may not run on cpu " +
+                                 std::to_string(*cpu) + "; choose another, or leave it out");
     }
     const int node = cpu ? runtime::node_of_cpu(*cpu) : -1;
     auto pool = pkt::Pool::create({.name = unique_name("pool", id),
@@ -110,21 +110,27 @@ Result<void> Engine::Impl::open_ports(const std::map<std::string, LinkEnd>& link
     if (config.ports[i].ntuple)
       if (const Result<void> can = (*opened)->can_steer_flows(); !can)
         return failure(can.error().code, "port '" + config.ports[i].name + "': ntuple: " + can.error().message);
-    if (Result<void> can = check_coalesce(config.ports[i], config.ports[i].coalesce, (*opened)->rx_queue(0).waiting() >= 0); !can) return can;
+    if (Result<void> can =
+            check_coalesce(config.ports[i], config.ports[i].coalesce, (*opened)->rx_queue(0).waiting() >= 0);
+        !can)
+      return can;
     ports.push_back(std::move(*opened));
     std::vector<std::uint16_t>& placed = rx_lcores.emplace_back();
-    steering.emplace_back(ports[i]->info().rx_queues, QueueSteering{config.ports[i].rps_cpus, config.ports[i].rps_flow_cnt});
+    steering.emplace_back(ports[i]->info().rx_queues,
+                          QueueSteering{config.ports[i].rps_cpus, config.ports[i].rps_flow_cnt});
     parked.emplace_back();
     flow_rules.emplace_back();
     rule_refusals.emplace_back();
-    for (std::uint16_t q = 0; q < ports[i]->info().rx_queues; ++q) placed.push_back(queue_lcore(config.ports[i], q, lcores.size()));
+    for (std::uint16_t q = 0; q < ports[i]->info().rx_queues; ++q)
+      placed.push_back(queue_lcore(config.ports[i], q, lcores.size()));
     placements.push_back(std::make_unique<steer::RxPlacementPointer>());
     place(i);
   }
   return {};
 }
 
-Result<std::unique_ptr<port::Port>> Engine::Impl::open_port(std::size_t index, const std::map<std::string, LinkEnd>& links) {
+Result<std::unique_ptr<port::Port>> Engine::Impl::open_port(std::size_t index,
+                                                            const std::map<std::string, LinkEnd>& links) {
   const config::Port& port = config.ports[index];
   const auto ifindex = static_cast<std::uint16_t>(index + 1);
   if (port.rx_timestamp)
@@ -162,7 +168,7 @@ void Engine::Impl::wire_lcore(std::uint16_t id) {
   runtime::Lcore& lcore = *lcores[id];
   runtime::LcoreParts& parts = lcore.parts;
   parts.tx_paths.resize(ports.size() + 1);
-  parts.stack_by_ifindex.resize(ports.size() + 1);
+  parts.stack_by_ifindex.resize(ports.size() + 1 + config.stacks.size());
   for (std::size_t i = 0; i < ports.size(); ++i) {
     const TxPlace place = tx_place(config.ports[i], id, lcores.size(), ports[i]->info().tx_queues);
     parts.tx_paths[i + 1] = std::make_unique<runtime::TxPath>(
@@ -178,16 +184,19 @@ void Engine::Impl::wire_lcore(std::uint16_t id) {
   parts.hand_over = std::make_unique<runtime::HandOver>(*worker_rings, id);
   parts.steer = std::make_unique<steer::Steer>(*directory, *toeplitz, parts.hand_over.get());
   parts.steer->set_sock_flows(sock_flows);
-  parts.flow_rules = std::make_unique<runtime::FlowRules>(lcore.env(), *parts.steer, [this] { rules_were_asked_for(); });
+  parts.flow_rules =
+      std::make_unique<runtime::FlowRules>(lcore.env(), *parts.steer, [this] { rules_were_asked_for(); });
   parts.steer->set_rule_requests(*parts.flow_rules);
-  parts.receive = std::make_unique<runtime::Receive>(lcore.env(), lcore.softnet().limits, *parts.steer,
-                                                     runtime::Receive::Wiring{.rings = *worker_rings,
-                                                                              .wakers = waker_list,
-                                                                              .by_ifindex = parts.stack_by_ifindex,
-                                                                              .hand_over = *parts.hand_over,
-                                                                              .capture = capture_point(id, capture::Direction::in),
-                                                                              .stages = &lcore.softnet().stages});
-  parts.backlog = std::make_unique<runtime::Backlog>(*parts.receive, *worker_rings, id, lcore.softnet().limits.dev_weight);
+  parts.receive =
+      std::make_unique<runtime::Receive>(lcore.env(), lcore.softnet().limits, *parts.steer,
+                                         runtime::Receive::Wiring{.rings = *worker_rings,
+                                                                  .wakers = waker_list,
+                                                                  .by_ifindex = parts.stack_by_ifindex,
+                                                                  .hand_over = *parts.hand_over,
+                                                                  .capture = capture_point(id, capture::Direction::in),
+                                                                  .stages = &lcore.softnet().stages});
+  parts.backlog =
+      std::make_unique<runtime::Backlog>(*parts.receive, *worker_rings, id, lcore.softnet().limits.dev_weight);
   parts.backlog->enable(&lcore.softnet(), id);
   parts.receive->set_backlog(*parts.backlog);
 }
@@ -225,6 +234,18 @@ Result<void> Engine::Impl::make_stacks(std::uint16_t id) {
   return {};
 }
 
+// Each stack has its own, as each network namespace has.
+Result<void> Engine::Impl::add_loopback(std::uint16_t id, std::size_t index, socket::Stack& stack) {
+  runtime::LcoreParts& parts = lcores[id]->parts;
+  const std::uint16_t ifindex = loopback_ifindex(config, index);
+  parts.loopbacks.push_back(std::make_unique<runtime::Loopback>(*parts.receive, ifindex));
+  if (auto added = stack.add_interface(loopback_interface(ifindex, *parts.loopbacks.back())); !added)
+    return tl::unexpected(added.error());
+  parts.stack_by_ifindex[ifindex] = &stack;
+  parts.steer->set_stack(ifindex, static_cast<std::uint16_t>(index));
+  return {};
+}
+
 Result<void> Engine::Impl::make_stack(std::uint16_t id, std::size_t index) {
   const config::Stack& wanted = config.stacks[index];
   runtime::LcoreParts& parts = lcores[id]->parts;
@@ -238,11 +259,13 @@ Result<void> Engine::Impl::make_stack(std::uint16_t id, std::size_t index) {
   auto stack = std::make_unique<socket::Stack>(lcores[id]->env(), *flow_tables[id], options);
   stack->sockets().set_sock_flows(sock_flows, *toeplitz);
   stack->ip().set_resteer(parts.receive.get());
+  stack->sockets().set_call_context(*lcores[id]);
+  if (Result<void> added = add_loopback(id, index, *stack); !added) return added;
   std::map<std::string, neighbor::Interface*> by_name;
   for (const config::StackInterface& wanted_interface : wanted.interfaces) {
     const std::uint16_t ifindex = ifindex_of(config, wanted_interface.port);
-    Result<neighbor::Interface*> interface = stack->add_interface(
-        make_interface(wanted_interface, ifindex, config.ports[ifindex - 1u], ports[ifindex - 1u]->info(), *parts.tx_paths[ifindex]));
+    Result<neighbor::Interface*> interface = stack->add_interface(make_interface(
+        wanted_interface, ifindex, config.ports[ifindex - 1u], ports[ifindex - 1u]->info(), *parts.tx_paths[ifindex]));
     if (!interface) return tl::unexpected(interface.error());
     (*interface)->rx_placement = placements[ifindex - 1u].get();
     by_name[(*interface)->name] = *interface;
@@ -252,7 +275,8 @@ Result<void> Engine::Impl::make_stack(std::uint16_t id, std::size_t index) {
   for (const config::Route& route : wanted.routes) {
     const std::string dev = route_interface(wanted, route);
     if (Result<void> added = stack->ip().add_route(route.to, route.via, *by_name.at(dev)); !added)
-      return failure(added.error().code, "stack '" + wanted.name + "': route to " + route.to.to_string() + ": " + added.error().message);
+      return failure(added.error().code,
+                     "stack '" + wanted.name + "': route to " + route.to.to_string() + ": " + added.error().message);
   }
   parts.stacks.push_back(std::move(stack));
   return {};

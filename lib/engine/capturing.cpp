@@ -2,6 +2,8 @@
 // The life of a capture. Called by the engine; calls capture::Tap and capture::Writer.
 #include <millrace/engine/capturing.hpp>
 
+#include <millrace/engine/options.hpp>
+
 #include <algorithm>
 #include <ctime>
 
@@ -21,15 +23,19 @@ Duration unix_time_of_monotonic_zero() {
 
 Result<std::unique_ptr<Capturing>> Capturing::open(const Config& config, std::size_t lcores, bool manual) {
   const config::Capture& wanted = config.capture;
-  capture::Writer::Options options{.interfaces = {}, .max_bytes = wanted.max_bytes, .snaplen = wanted.snaplen,
+  capture::Writer::Options options{.interfaces = {},
+                                   .max_bytes = wanted.max_bytes,
+                                   .snaplen = wanted.snaplen,
                                    .unix_epoch = manual ? Duration{} : unix_time_of_monotonic_zero()};
   for (const config::Port& port : config.ports) options.interfaces.push_back(port.name);
+  for (std::size_t i = 0; i < config.stacks.size(); ++i) options.interfaces.push_back(loopback_name(config, i));
   Result<std::unique_ptr<capture::Writer>> writer = capture::Writer::open(wanted.file, options);
   if (!writer) return tl::unexpected(writer.error());
   std::unique_ptr<Capturing> capturing(new Capturing(std::move(*writer)));
   capturing->directions_ = wanted.direction;
-  for (std::size_t i = 0; i < config.ports.size(); ++i)
-    if (wanted.ports.empty() || std::find(wanted.ports.begin(), wanted.ports.end(), config.ports[i].name) != wanted.ports.end())
+  for (std::size_t i = 0; i < options.interfaces.size(); ++i)
+    if (wanted.ports.empty() ||
+        std::find(wanted.ports.begin(), wanted.ports.end(), options.interfaces[i]) != wanted.ports.end())
       capturing->interfaces_ |= 1ull << ((i + 1) & 63);
   for (std::size_t i = 0; i < lcores; ++i) {
     capturing->taps_.push_back(std::make_unique<capture::Tap>(wanted.buffer_bytes, wanted.snaplen));

@@ -3,6 +3,7 @@
 // PortControl; dev_get_stats() of net/core/dev.c (receive_path P1-P4).
 #include <millrace/engine/impl.hpp>
 
+#include <millrace/engine/options.hpp>
 #include <millrace/stats/dev_stats.hpp>
 #include <millrace/stats/export.hpp>
 
@@ -48,9 +49,26 @@ stats::DevStats Engine::Impl::dev_stats(std::size_t port) const {
   return all;
 }
 
+// What was sent is what was received (receive_path M4).
+stats::DevStats Engine::Impl::loopback_stats(std::size_t stack) const {
+  stats::DevStats all;
+  for (const auto& lcore : lcores) {
+    const stats::QueueStats& sent = lcore->parts.loopbacks[stack]->counted;
+    all.tx_packets += sent.packets.value();
+    all.tx_bytes += sent.bytes.value();
+    all.rx_dropped += lcore->parts.receive->core_stats(loopback_ifindex(config, stack)).rx_dropped.value();
+  }
+  all.rx_packets = all.tx_packets;
+  all.rx_bytes = all.tx_bytes;
+  return all;
+}
+
 std::string Engine::proc_net_dev() const {
   std::vector<std::pair<std::string, stats::DevStats>> devices;
-  for (std::size_t i = 0; i < impl_->ports.size(); ++i) devices.emplace_back(impl_->config.ports[i].name, impl_->dev_stats(i));
+  for (std::size_t i = 0; i < impl_->config.stacks.size(); ++i)
+    devices.emplace_back(loopback_name(impl_->config, i), impl_->loopback_stats(i));
+  for (std::size_t i = 0; i < impl_->ports.size(); ++i)
+    devices.emplace_back(impl_->config.ports[i].name, impl_->dev_stats(i));
   return stats::to_proc_net_dev(devices);
 }
 
@@ -66,9 +84,14 @@ NamedValues PortControl::statistics() const { return stats::to_sysfs_statistics(
 NamedValues PortControl::ethtool_statistics() const {
   port::Port& device = *engine_.impl_->ports[index_];
   const stats::DevStats all = engine_.impl_->dev_stats(index_);
-  NamedValues shown{{"rx_packets", all.rx_packets}, {"rx_bytes", all.rx_bytes}, {"tx_packets", all.tx_packets}, {"tx_bytes", all.tx_bytes}};
-  for (std::uint16_t q = 0; q < device.info().rx_queues; ++q) add(shown, "rx_queue_" + std::to_string(q), device.rx_queue(q).counted);
-  for (std::uint16_t q = 0; q < device.info().tx_queues; ++q) add(shown, "tx_queue_" + std::to_string(q), device.tx_queue(q).counted);
+  NamedValues shown{{"rx_packets", all.rx_packets},
+                    {"rx_bytes", all.rx_bytes},
+                    {"tx_packets", all.tx_packets},
+                    {"tx_bytes", all.tx_bytes}};
+  for (std::uint16_t q = 0; q < device.info().rx_queues; ++q)
+    add(shown, "rx_queue_" + std::to_string(q), device.rx_queue(q).counted);
+  for (std::uint16_t q = 0; q < device.info().tx_queues; ++q)
+    add(shown, "tx_queue_" + std::to_string(q), device.tx_queue(q).counted);
   for (auto& [name, value] : device.xstats()) shown.emplace_back("dev_" + name, value);
   return shown;
 }

@@ -119,6 +119,7 @@ struct Engine::Impl {
   void make_pollers(std::uint16_t id);
   Result<void> make_stacks(std::uint16_t id);
   Result<void> make_stack(std::uint16_t id, std::size_t index);
+  Result<void> add_loopback(std::uint16_t id, std::size_t index, socket::Stack& stack);
   void run_lcore(std::uint16_t id, std::promise<Result<void>> ready);  // engine.cpp
 
   // sysctl.cpp
@@ -127,7 +128,9 @@ struct Engine::Impl {
   void apply_tracing(std::uint16_t lcore);
   [[nodiscard]] stats::PacketBalance packet_balance() const;        // stats.cpp
   void close_books() const;                                         // engine.cpp
-  [[nodiscard]] stats::DevStats dev_stats(std::size_t port) const;  // dev_stats.cpp
+  // dev_stats.cpp
+  [[nodiscard]] stats::DevStats dev_stats(std::size_t port) const;
+  [[nodiscard]] stats::DevStats loopback_stats(std::size_t stack) const;
 
   // port_control.cpp
   void control(std::uint16_t lcore, const std::function<void()>& f);

@@ -3,6 +3,7 @@
 #include <millrace/engine/options.hpp>
 
 #include <millrace/base/rng.hpp>
+#include <millrace/runtime/loopback.hpp>
 
 #include <algorithm>
 #include <cerrno>
@@ -17,7 +18,8 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 tcp::BufferSizes buffer_sizes(const std::array<std::int64_t, 3>& triple) {
-  return {static_cast<std::uint32_t>(triple[0]), static_cast<std::uint32_t>(triple[1]), static_cast<std::uint32_t>(triple[2])};
+  return {static_cast<std::uint32_t>(triple[0]), static_cast<std::uint32_t>(triple[1]),
+          static_cast<std::uint32_t>(triple[2])};
 }
 
 // A locally administered address that differs between ports and seeds.
@@ -32,7 +34,8 @@ MacAddress drawn_mac(std::uint64_t seed, std::uint16_t ifindex) {
 IpPrefix link_local(const MacAddress& mac) {
   const auto& m = mac.bytes;
   IpPrefix prefix{.address = {}, .length = 64};
-  prefix.address.bytes = {0xfe, 0x80, 0, 0, 0, 0, 0, 0, static_cast<std::uint8_t>(m[0] ^ 2), m[1], m[2], 0xff, 0xfe, m[3], m[4], m[5]};
+  prefix.address.bytes = {0xfe, 0x80, 0,    0,    0,    0,    0,   0, static_cast<std::uint8_t>(m[0] ^ 2),
+                          m[1], m[2], 0xff, 0xfe, m[3], m[4], m[5]};
   return prefix;
 }
 
@@ -70,8 +73,9 @@ runtime::Coalesce coalesce_of(const config::Coalesce& coalesce) {
 
 Result<void> check_coalesce(const config::Port& port, const config::Coalesce& coalesce, bool can_count_frames) {
   if (coalesce.rx_frames == 0 || can_count_frames) return {};
-  return failure(EOPNOTSUPP, "port '" + port.name + "': coalesce.rx_frames: " + std::to_string(coalesce.rx_frames) +
-                                 ": the device does not tell how many packets wait; leave it 0, and use rx_usecs or adaptive");
+  return failure(EOPNOTSUPP,
+                 "port '" + port.name + "': coalesce.rx_frames: " + std::to_string(coalesce.rx_frames) +
+                     ": the device does not tell how many packets wait; leave it 0, and use rx_usecs or adaptive");
 }
 
 Config with_poll_threads(Config config) {
@@ -94,7 +98,8 @@ runtime::RxPoller::Wiring rx_wiring(const config::Port& port, port::RxQueue& que
 }
 
 poll::NapiTunables napi_tunables(const config::Port& port) {
-  return {.gro_flush_timeout = std::chrono::nanoseconds(port.gro_flush_timeout_ns), .defer_hard_irqs = port.napi_defer_hard_irqs};
+  return {.gro_flush_timeout = std::chrono::nanoseconds(port.gro_flush_timeout_ns),
+          .defer_hard_irqs = port.napi_defer_hard_irqs};
 }
 
 socket::BufferLimits buffer_limits(const config::Sysctl& sysctl) {
@@ -200,7 +205,8 @@ TxPlace tx_place(const config::Port& port, std::uint16_t lcore, std::size_t lcor
 }
 
 neighbor::Interface make_interface(const config::StackInterface& wanted, std::uint16_t ifindex,
-                                   const config::Port& wanted_port, const port::Info& port, neighbor::LinkOutput& output) {
+                                   const config::Port& wanted_port, const port::Info& port,
+                                   neighbor::LinkOutput& output) {
   neighbor::Interface interface;
   interface.ifindex = ifindex;
   interface.name = wanted.name;
@@ -212,6 +218,26 @@ neighbor::Interface make_interface(const config::StackInterface& wanted, std::ui
   interface.addresses.push_back(link_local(port.mac));
   interface.output = &output;
   return interface;
+}
+
+neighbor::Interface loopback_interface(std::uint16_t ifindex, neighbor::LinkOutput& output) {
+  neighbor::Interface interface;
+  interface.ifindex = ifindex;
+  interface.name = "lo";
+  interface.mtu = runtime::Loopback::mtu;
+  interface.is_loopback = true;
+  interface.addresses = {{IpAddress::v4(127, 0, 0, 1), 8},
+                         {IpAddress{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}}, 128}};
+  interface.output = &output;
+  return interface;
+}
+
+std::uint16_t loopback_ifindex(const Config& config, std::size_t stack) {
+  return static_cast<std::uint16_t>(config.ports.size() + 1 + stack);
+}
+
+std::string loopback_name(const Config& config, std::size_t stack) {
+  return config.stacks.size() == 1 ? "lo" : "lo@" + config.stacks[stack].name;
 }
 
 std::uint16_t ifindex_of(const Config& config, const std::string& port) {

@@ -21,12 +21,14 @@ namespace millrace {
 [[nodiscard]] gro::Config gro_config(const config::Sysctl& sysctl, const config::Port& port);
 [[nodiscard]] runtime::Coalesce coalesce_of(const config::Coalesce& coalesce);
 /// EOPNOTSUPP: rx_frames on a port that cannot tell how many packets wait.
-[[nodiscard]] Result<void> check_coalesce(const config::Port& port, const config::Coalesce& coalesce, bool can_count_frames);
+[[nodiscard]] Result<void> check_coalesce(const config::Port& port, const config::Coalesce& coalesce,
+                                          bool can_count_frames);
 /// The configuration in which each rx queue of a port that is `threaded` has an lcore of its own, behind those that it
 /// names (receive_path D16).
 [[nodiscard]] Config with_poll_threads(Config config);
 /// A queue's mode, hold-off and timers; the rest of the wiring is the engine's.
-[[nodiscard]] runtime::RxPoller::Wiring rx_wiring(const config::Port& port, port::RxQueue& queue, runtime::Receive& receive);
+[[nodiscard]] runtime::RxPoller::Wiring rx_wiring(const config::Port& port, port::RxQueue& queue,
+                                                  runtime::Receive& receive);
 [[nodiscard]] poll::NapiTunables napi_tunables(const config::Port& port);
 [[nodiscard]] socket::BufferLimits buffer_limits(const config::Sysctl& sysctl);
 [[nodiscard]] udp::Memory udp_memory(const config::Sysctl& sysctl);
@@ -39,12 +41,19 @@ struct TxPlace {
   std::uint16_t queue;
   std::uint16_t owner;
 };
-[[nodiscard]] TxPlace tx_place(const config::Port& port, std::uint16_t lcore, std::size_t lcores, std::uint16_t tx_queues);
+[[nodiscard]] TxPlace tx_place(const config::Port& port, std::uint16_t lcore, std::size_t lcores,
+                               std::uint16_t tx_queues);
 
 /// The interface with its addresses, and the IPv6 link-local one that its MAC gives (RFC 4291 appendix A).
 [[nodiscard]] neighbor::Interface make_interface(const config::StackInterface& wanted, std::uint16_t ifindex,
                                                  const config::Port& wanted_port, const port::Info& port,
                                                  neighbor::LinkOutput& output);
+/// lo, of one stack on one lcore: 127.0.0.1/8 and ::1/128 (receive_path M1).
+[[nodiscard]] neighbor::Interface loopback_interface(std::uint16_t ifindex, neighbor::LinkOutput& output);
+/// Behind those of the ports, in the order of the stacks.
+[[nodiscard]] std::uint16_t loopback_ifindex(const Config& config, std::size_t stack);
+/// What the world outside the stacks calls it: "lo", or "lo@STACK" where there are several stacks.
+[[nodiscard]] std::string loopback_name(const Config& config, std::size_t stack);
 [[nodiscard]] std::uint16_t ifindex_of(const Config& config, const std::string& port);
 /// The interface that a route leaves by: the one it names, or the one on whose link its gateway is.
 [[nodiscard]] std::string route_interface(const config::Stack& stack, const config::Route& route);

@@ -5,12 +5,23 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 
 namespace millrace::runtime {
 
+namespace {
+
+stats::BacklogRun bucket_of(int packets) {
+  constexpr int last = static_cast<int>(stats::CounterBlock<stats::BacklogRun>::size) - 1;
+  return static_cast<stats::BacklogRun>(
+      std::min(static_cast<int>(std::bit_width(static_cast<unsigned>(packets))), last));
+}
+
+}  // namespace
+
 int Backlog::poll(Env& env, int weight) {
   receive_.enter(Stage::proto);
-  receive_.wake_targets();  // others need not wait until this one has worked its queue off
+  receive_.wake_targets();            // others need not wait until this one has worked its queue off
   constexpr std::uint32_t turn = 16;  // packets from one source before the next has its turn
   std::array<pkt::Mbuf*, turn> batch;
   int done = 0;
@@ -29,6 +40,7 @@ int Backlog::poll(Env& env, int weight) {
     if (n != 0) count_delivered(env, source, n);
     done += static_cast<int>(n);
   }
+  env.stats->backlog_run.add(bucket_of(done));
   if (done < weight) complete();
   return done;
 }

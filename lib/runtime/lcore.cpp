@@ -42,8 +42,13 @@ struct LcoreActions {
 };
 
 Lcore::Lcore(std::uint16_t id, Clock& clock, Waker& waker, const SoftnetLimits& limits, WorkerRings& tx_rings)
-    : clock_(clock), waker_(waker), softirq_(env_, clock, waker, this), softnet_(env_, softirq_), tx_rings_(tx_rings),
-      inbox_(waker), control_(waker) {
+    : clock_(clock),
+      waker_(waker),
+      softirq_(env_, clock, waker, this),
+      softnet_(env_, softirq_),
+      tx_rings_(tx_rings),
+      inbox_(waker),
+      control_(waker) {
   LcoreActions::open();
   softnet_.limits = limits;
   softirq_.limits = limits.softirq;
@@ -81,15 +86,30 @@ bool Lcore::run_application() {
     softirq_.bh_leave();  // nothing was called: what is pending is deferred mode's or an event's
     return false;
   }
+  end_of_burst();
   env_.now = clock_.now();
   account(stats::Softnet::time_app_ns);
   softirq_.bh_enable();
   return true;
 }
 
+// A call of the application from outside a pass is one of its own; inside one, the pass ends what it began.
+void Lcore::begin_call() {
+  softirq_.bh_disable();
+  if (softirq_.depth() == 1) env_.now = clock_.now();
+}
+
+void Lcore::end_call() {
+  const bool is_outermost = softirq_.depth() == 1 && !is_delivering_;
+  if (is_outermost) end_of_burst();
+  softirq_.bh_enable();
+  if (is_outermost) parts.receive->wake_targets();
+}
+
 // need_resched: the application has work queued here, and gets its turn before the softirqs run again.
 bool Lcore::is_wanted() const {
-  return !inbox_.empty() || std::any_of(sources_.begin(), sources_.end(), [](const Source* s) { return s->has_work(); });
+  return !inbox_.empty() ||
+         std::any_of(sources_.begin(), sources_.end(), [](const Source* s) { return s->has_work(); });
 }
 
 // What is new since the last look raises its vector. Returns whether anything is, so that it is run at once (C6).
@@ -114,7 +134,7 @@ bool Lcore::hear_events() {
     softirq_.raise(Vector::net_tx);
     heard = true;
   }
-  return heard || softirq_.has_remote();
+  return heard;
 }
 
 // The one place that every pass comes by, between bursts: nothing of this lcore is in the middle of anything.
@@ -144,9 +164,8 @@ bool Lcore::post_control(std::function<void()> request) {
 }
 
 void Lcore::settle() {
-  if (softirq_.is_serving() || is_delivering_) return;
-  end_of_burst();
-  parts.receive->wake_targets();
+  begin_call();
+  end_call();
 }
 
 void Lcore::netif_rx(pkt::Packet packet) {
@@ -216,8 +235,8 @@ bool Lcore::has_queued_frames() const {
 }
 
 bool Lcore::has_work() const {
-  return softirq_.has_pending() || is_wanted() || !control_.empty() || has_queued_frames() || parts.backlog->has_work() ||
-         tx_rings_.waiting(env_.lcore) != 0;
+  return softirq_.has_pending() || is_wanted() || !control_.empty() || has_queued_frames() ||
+         parts.backlog->has_work() || tx_rings_.waiting(env_.lcore) != 0;
 }
 
 void Lcore::run(const std::atomic<bool>& stop) {

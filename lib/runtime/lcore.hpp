@@ -8,6 +8,7 @@
 #include <millrace/runtime/flow_rules.hpp>
 #include <millrace/runtime/hand_over.hpp>
 #include <millrace/runtime/inbox.hpp>
+#include <millrace/runtime/loopback.hpp>
 #include <millrace/runtime/rcu.hpp>
 #include <millrace/runtime/receive.hpp>
 #include <millrace/runtime/rx_poller.hpp>
@@ -15,6 +16,7 @@
 #include <millrace/runtime/source.hpp>
 #include <millrace/runtime/tx_path.hpp>
 #include <millrace/runtime/waker.hpp>
+#include <millrace/stack/socket/call_context.hpp>
 #include <millrace/timer/wheel.hpp>
 
 #include <atomic>
@@ -32,15 +34,16 @@ struct LcoreParts {
   std::unique_ptr<FlowRules> flow_rules;
   std::vector<std::unique_ptr<socket::Stack>> stacks;
   std::vector<socket::Stack*> stack_by_ifindex;
-  std::vector<std::unique_ptr<TxPath>> tx_paths;      ///< by ifindex; null where the lcore has none
+  std::vector<std::unique_ptr<TxPath>> tx_paths;  ///< by ifindex; null where the lcore has none
   std::unique_ptr<Receive> receive;
+  std::vector<std::unique_ptr<Loopback>> loopbacks;  ///< by stack
   std::unique_ptr<Backlog> backlog;
   std::vector<std::unique_ptr<RxPoller>> pollers;
 };
 
 /// One lcore: everything that it owns, and its loop. One thread at a time drives it: its own (run), or one that the
 /// application lends (run_once).
-class Lcore final : public socket::BusyPoller {
+class Lcore final : public socket::BusyPoller, public socket::CallContext {
  public:
   Lcore(std::uint16_t id, Clock& clock, Waker& waker, const SoftnetLimits& limits, WorkerRings& tx_rings);
   ~Lcore() override;
@@ -50,9 +53,9 @@ class Lcore final : public socket::BusyPoller {
   /// One pass: the application's turn, then deferred mode's, then what was heard of. Returns whether there was anything
   /// to do.
   bool run_once();
-  /// Passes until `stop`, which who sets it follows by a wake-up. Sleeps when there is nothing to do (receive_path X20):
-  /// at once when interrupts alone drive its queues, after 1,000 passes that found nothing when a queue is adaptive,
-  /// never when a queue is in poll mode.
+  /// Passes until `stop`, which who sets it follows by a wake-up. Sleeps when there is nothing to do (receive_path
+  /// X20): at once when interrupts alone drive its queues, after 1,000 passes that found nothing when a queue is
+  /// adaptive, never when a queue is in poll mode.
   void run(const std::atomic<bool>& stop);
   /// Takes a queue's NAPI over: on this lcore, or while it is stopped. What waits in the queue is polled next.
   void adopt(std::unique_ptr<RxPoller> poller);
@@ -72,8 +75,10 @@ class Lcore final : public socket::BusyPoller {
   /// Whether a busy poll here would find that NAPI.
   [[nodiscard]] bool owns_napi(std::uint32_t id) { return softnet_.napis.find(id) != nullptr; }
   void busy_poll(std::uint32_t napi_id, const socket::BusyPoll& wanted, bool (*done)(void*), void* context) override;
-  /// For a request that is made of an lcore between its passes: what it delivered is answered and sent, as at the end of a
-  /// burst. Nothing where a burst or a pass will end anyway.
+  void begin_call() override;
+  void end_call() override;
+  /// For a request that is made of an lcore between its passes: what it delivered is answered and sent, as at the end
+  /// of a burst. Nothing where a burst or a pass will end anyway.
   void settle();
   /// netif_rx() from a call of the application: delivered at that call's end (receive_path F18, M3).
   void netif_rx(pkt::Packet packet);
@@ -81,8 +86,8 @@ class Lcore final : public socket::BusyPoller {
   void set_limits(const SoftnetLimits& limits);
   /// Set-up: as whom it tells that it has let go of what it reads of shared maps (receive_path O6), while run() runs.
   void set_rcu(const RcuReader& reader) { rcu_ = reader; }
-  /// Records its softirqs in that ring from now on, and gives the one before back; null: no more, and the ring that it has
-  /// stays readable (receive_path C12).
+  /// Records its softirqs in that ring from now on, and gives the one before back; null: no more, and the ring that it
+  /// has stays readable (receive_path C12).
   std::unique_ptr<TraceRing> set_trace(std::unique_ptr<TraceRing> ring);
   [[nodiscard]] bool is_traced() const { return softirq_.trace != nullptr; }
   /// Null: it was never traced.

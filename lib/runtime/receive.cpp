@@ -17,7 +17,8 @@ namespace {
 bool is_neighbor_message(const pkt::Packet& packet) {
   const pkt::Meta& meta = packet.meta();
   if (meta.ethertype == wire::ethertype::arp) return true;
-  if (meta.ethertype != wire::ethertype::ipv6 || meta.l4_proto != wire::ip_proto::icmp6 || meta.l4_offset == 0) return false;
+  if (meta.ethertype != wire::ethertype::ipv6 || meta.l4_proto != wire::ip_proto::icmp6 || meta.l4_offset == 0)
+    return false;
   const std::uint8_t type = packet.data()[meta.l4_offset];
   return type == wire::icmp6_type::neighbor_solicitation || type == wire::icmp6_type::neighbor_advertisement;
 }
@@ -25,7 +26,12 @@ bool is_neighbor_message(const pkt::Packet& packet) {
 }  // namespace
 
 Receive::Receive(Env& env, const SoftnetLimits& limits, steer::Steer& steer, const Wiring& wiring)
-    : env_(env), limits_(limits), steer_(steer), wiring_(wiring), waiting_(wiring.rings.lcores()), to_wake_(wiring.rings.lcores()),
+    : env_(env),
+      limits_(limits),
+      steer_(steer),
+      wiring_(wiring),
+      waiting_(wiring.rings.lcores()),
+      to_wake_(wiring.rings.lcores()),
       core_stats_(wiring.by_ifindex.size()) {}
 
 void Receive::steer(pkt::PacketList& up) {
@@ -51,7 +57,10 @@ void Receive::bring(pkt::Packet packet, steer::Steer::Choice to) {
       return hold({env_.lcore}, std::move(packet));
     }
     to = steer_.choose(env_, packet);
-    if (to.is_parked) return park(std::move(packet));
+    if (to.is_parked) {
+      park(std::move(packet));
+      return;
+    }
   }
   // What this lcore has queued for itself goes first, or the packet could overtake one of its flow (receive_path F8).
   if (to.lcore == env_.lcore && own_queue_is_drained()) {
@@ -76,14 +85,15 @@ void Receive::deliver_held() {
   wiring_.hand_over.release();
 }
 
-void Receive::netif_rx(pkt::Packet packet) {
+bool Receive::netif_rx(pkt::Packet packet) {
   packet.meta().rx_time = env_.now;
   if (is_neighbor_message(packet)) copy_to_other_lcores(packet);
   const steer::Steer::Choice to = steer_.choose(env_, packet);
   if (to.is_parked) return park(std::move(packet));
   waiting_[to.lcore] = wiring_.rings.waiting(to.lcore);
-  enqueue_to_backlog(to, std::move(packet));
+  const bool is_queued = enqueue_to_backlog(to, std::move(packet));
   publish();
+  return is_queued;
 }
 
 pkt::Packet Receive::resteer(pkt::Packet frame) {
@@ -104,10 +114,11 @@ pkt::Packet Receive::resteer(pkt::Packet frame) {
   return {};
 }
 
-void Receive::park(pkt::Packet packet) {
+bool Receive::park(pkt::Packet packet) {
   if (parked_.size() > limits_.netdev_max_backlog) return refuse(std::move(packet), stats::DropReason::backlog_full);
   env_.stats->steer.add(stats::Steer::arfs_waits);
   parked_.push_back(std::move(packet));
+  return true;
 }
 
 void Receive::unpark() {
@@ -116,7 +127,7 @@ void Receive::unpark() {
   steer(again);
 }
 
-void Receive::enqueue_to_backlog(const steer::Steer::Choice& to, pkt::Packet packet) {
+bool Receive::enqueue_to_backlog(const steer::Steer::Choice& to, pkt::Packet packet) {
   const std::uint32_t waiting = waiting_[to.lcore];
   // "<=" as Linux compares, so a limit of 1000 admits 1001 (receive_path X13).
   if (waiting > limits_.netdev_max_backlog) return refuse(std::move(packet), stats::DropReason::backlog_full);
@@ -134,12 +145,14 @@ void Receive::enqueue_to_backlog(const steer::Steer::Choice& to, pkt::Packet pac
   } else if (!backlog_->is_scheduled()) {
     backlog_->host()->schedule(*backlog_);  // one that is scheduled works until its queues are empty
   }
+  return true;
 }
 
-void Receive::refuse(pkt::Packet packet, stats::DropReason reason) {
+bool Receive::refuse(pkt::Packet packet, stats::DropReason reason) {
   env_.stats->softnet.add(stats::Softnet::dropped);
   core_stats_[packet.meta().ifindex].rx_dropped.add(1);
   drop(env_, std::move(packet), reason);
+  return false;
 }
 
 // Only what goes to a worker that is in trouble counts, by the table of this lcore (receive_path F16, X14).

@@ -25,11 +25,11 @@ class Receive final : public ip::Resteer {
  public:
   struct Wiring {
     WorkerRings& rings;
-    std::span<Waker* const> wakers;             ///< by lcore
-    std::span<socket::Stack* const> by_ifindex; ///< this lcore's stack behind each interface; null where none
-    HandOver& hand_over;                        ///< this lcore's, by which `steer` goes
+    std::span<Waker* const> wakers;              ///< by lcore
+    std::span<socket::Stack* const> by_ifindex;  ///< this lcore's stack behind each interface; null where none
+    HandOver& hand_over;                         ///< this lcore's, by which `steer` goes
     CapturePoint capture;
-    StageClock* stages = nullptr;               ///< null: nobody asks
+    StageClock* stages = nullptr;  ///< null: nobody asks
   };
   /// `limits`: this lcore's own, as they are at each moment.
   Receive(Env& env, const SoftnetLimits& limits, steer::Steer& steer, const Wiring& wiring);
@@ -38,16 +38,19 @@ class Receive final : public ip::Resteer {
   void set_backlog(poll::Napi& backlog) { backlog_ = &backlog; }
   /// netif_receive_skb_list_internal(): empties `up`, in order.
   void steer(pkt::PacketList& up);
-  /// netif_rx(): one packet, dissected and with Meta set as a port's poll would, always by way of a backlog: that of the
-  /// lcore which owns the packet's flow or which rps_cpus of its rx queue choose, else this lcore's (receive_path F18).
-  void netif_rx(pkt::Packet packet);
+  /// netif_rx(): one packet, dissected and with Meta set as a port's poll would, always by way of a backlog: that of
+  /// the lcore which owns the packet's flow or which rps_cpus of its rx queue choose, else this lcore's (receive_path
+  /// F18). False (NET_RX_DROP): it is dropped and counted.
+  bool netif_rx(pkt::Packet packet);
   /// For the lcore that has the socket of a datagram that fragments made: it goes by that lcore's backlog (receive_path H7).
   [[nodiscard]] pkt::Packet resteer(pkt::Packet frame) override;
   /// Whether the packet, TCP or UDP, is likely to go to another lcore: see Steer::leads_elsewhere().
   [[nodiscard]] bool leads_elsewhere(const pkt::Packet& packet) const { return steer_.leads_elsewhere(env_, packet); }
-  /// __netif_receive_skb_core(): one packet, for this lcore's stack. Verifies first what GRO merged unseen (receive_path X21).
+  /// __netif_receive_skb_core(): one packet, for this lcore's stack. Verifies first what GRO merged unseen
+  /// (receive_path X21).
   void netif_receive(pkt::Packet packet);
-  /// The flows that were changing their rx queue have done so: what waited for that is steered, in order (receive_path F9).
+  /// The flows that were changing their rx queue have done so: what waited for that is steered, in order (receive_path
+  /// F9).
   void unpark();
   /// net_rps_action_and_irq_enable(): wakes the sleeping lcores that were given packets since the last call.
   void wake_targets();
@@ -61,7 +64,9 @@ class Receive final : public ip::Resteer {
   /// net.core.netdev_max_backlog has changed: the rings of this lcore hold as much. They never shrink.
   void limits_changed() { wiring_.rings.grow(env_.lcore, limits_.netdev_max_backlog + 1); }
   /// net.core.flow_limit_cpu_bitmap: the table of this lcore, null when it is not in the mask. Returns the one before.
-  std::unique_ptr<steer::FlowLimit> set_flow_limit(std::unique_ptr<steer::FlowLimit> limit) { return std::exchange(flow_limit_, std::move(limit)); }
+  std::unique_ptr<steer::FlowLimit> set_flow_limit(std::unique_ptr<steer::FlowLimit> limit) {
+    return std::exchange(flow_limit_, std::move(limit));
+  }
   [[nodiscard]] bool has_flow_limit() const { return flow_limit_ != nullptr; }
 
  private:
@@ -69,10 +74,10 @@ class Receive final : public ip::Resteer {
   void hold(const steer::Steer::Choice& to, pkt::Packet packet);
   void deliver_held();
   void bring(pkt::Packet packet, steer::Steer::Choice to);
-  void enqueue_to_backlog(const steer::Steer::Choice& to, pkt::Packet packet);
-  void park(pkt::Packet packet);
+  bool enqueue_to_backlog(const steer::Steer::Choice& to, pkt::Packet packet);
+  bool park(pkt::Packet packet);
   void publish();
-  void refuse(pkt::Packet packet, stats::DropReason reason);
+  bool refuse(pkt::Packet packet, stats::DropReason reason);
   [[nodiscard]] bool is_over_flow_limit(const pkt::Packet& packet, std::uint32_t waiting);
   void copy_to_other_lcores(const pkt::Packet& packet);
   /// Nothing is on its way from this lcore to itself, so that a packet may go up at once.
@@ -89,7 +94,7 @@ class Receive final : public ip::Resteer {
   pkt::PacketList held_;                // for this lcore, while the rest of the burst is steered
   std::vector<std::uint32_t> waiting_;  // per target: its backlog as last seen, plus what we added since
   std::vector<bool> to_wake_;
-  pkt::PacketList parked_;              // until their flows have changed their rx queue
+  pkt::PacketList parked_;                       // until their flows have changed their rx queue
   std::vector<stats::DevCoreStats> core_stats_;  // by ifindex
 };
 

@@ -49,7 +49,8 @@ struct SoftirqLimits {
 /// Used by that lcore only, but for raise_remote().
 class Softirq {
  public:
-  Softirq(Env& env, Clock& clock, Waker& waker, Lcore* lcore) : env_(env), clock_(clock), waker_(waker), lcore_(lcore) {}
+  Softirq(Env& env, Clock& clock, Waker& waker, Lcore* lcore)
+      : env_(env), clock_(clock), waker_(waker), lcore_(lcore) {}
   Softirq(const Softirq&) = delete;
   Softirq& operator=(const Softirq&) = delete;
 
@@ -57,10 +58,10 @@ class Softirq {
   void raise(Vector v);
   /// The same from any other thread, waking the lcore if it sleeps. Counted when the lcore takes it over.
   void raise_remote(Vector v);
-  /// Whether another thread has raised something that no run has seen yet.
-  [[nodiscard]] bool has_remote() const { return remote_.load(std::memory_order_acquire) != 0; }
   [[nodiscard]] bool has_pending() const { return (pending_ | remote_.load(std::memory_order_acquire)) != 0; }
-  [[nodiscard]] bool is_pending(Vector v) const { return ((pending_ | remote_.load(std::memory_order_acquire)) & bit(v)) != 0; }
+  [[nodiscard]] bool is_pending(Vector v) const {
+    return ((pending_ | remote_.load(std::memory_order_acquire)) & bit(v)) != 0;
+  }
 
   /// Runs what is pending, if this is the place for it: not inside an action or a bottom-half section (C9), nor when
   /// deferred mode is to do it (C7).

@@ -15,6 +15,9 @@ constexpr CounterInfo softirq_info[] = {
 constexpr CounterInfo softirq_latency_info[] = {
 #include <millrace/stats/softirq_latency.def>
 };
+constexpr CounterInfo backlog_run_info[] = {
+#include <millrace/stats/backlog_run.def>
+};
 constexpr CounterInfo gro_info[] = {
 #include <millrace/stats/gro.def>
 };
@@ -85,6 +88,7 @@ void for_each(std::span<const LcoreStats* const> lcores, const Visit& visit) {
   visit_group(lcores, &LcoreStats::softirq, "softirq", softirq_info, visit);
   visit_group(lcores, &LcoreStats::softirq_raised, "softirq_raised", softirq_info, visit);
   visit_group(lcores, &LcoreStats::softirq_latency, "softirq_latency", softirq_latency_info, visit);
+  visit_group(lcores, &LcoreStats::backlog_run, "backlog_run", backlog_run_info, visit);
   visit_group(lcores, &LcoreStats::gro, "gro", gro_info, visit);
   visit_group(lcores, &LcoreStats::gso, "gso", gso_info, visit);
   visit_group(lcores, &LcoreStats::steer, "steer", steer_info, visit);

@@ -24,6 +24,10 @@ enum class SoftirqLatency : unsigned {
 #include <millrace/stats/softirq_latency.def>
   count_
 };
+enum class BacklogRun : unsigned {
+#include <millrace/stats/backlog_run.def>
+  count_
+};
 enum class Gro : unsigned {
 #include <millrace/stats/gro.def>
   count_
@@ -97,6 +101,7 @@ struct alignas(64) LcoreStats {
   CounterBlock<Softirq> softirq;         ///< runs
   CounterBlock<Softirq> softirq_raised;  ///< raises
   CounterBlock<SoftirqLatency> softirq_latency;
+  CounterBlock<BacklogRun> backlog_run;
   CounterBlock<Gro> gro;
   CounterBlock<Gso> gso;
   CounterBlock<Steer> steer;

@@ -87,7 +87,9 @@ bool may_answer_v4(const ip::Stack& ip, const pkt::Meta& meta, const wire::Ipv4V
   const IpAddress source = packet.source();
   if (meta.type != pkt::PacketType::host || is_group(packet.destination()) || packet.fragment_offset() != 0)
     return false;
-  if (is_group(source) || source.is_loopback() || (source.v4_number() >> 24) == 0) return false;
+  const neighbor::Interface* const from = ip.interface(meta.ifindex);
+  const bool is_from_lo = from != nullptr && from->is_loopback;
+  if (is_group(source) || (source.is_loopback() && !is_from_lo) || (source.v4_number() >> 24) == 0) return false;
   if (packet.proto() != wire::ip_proto::icmp) return true;
   const auto icmp = wire::Icmp4View::parse(bytes.subspan(packet.header_length()));
   return icmp && !icmp->is_error();

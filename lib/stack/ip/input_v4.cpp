@@ -66,9 +66,11 @@ void Stack::input_v4(neighbor::Interface& interface, pkt::Packet packet) {
   }
   const IpAddress source = ip->source();
   const IpAddress destination = ip->destination();
-  if (!is_possible_source(interface, source, destination) || is_local(source))
+  // What came by lo has been routed here by ourselves.
+  if (!interface.is_loopback && (!is_possible_source(interface, source, destination) || is_local(source)))
     return drop(env_, std::move(packet), DropReason::ip_invalid_source);
-  if (!is_local(destination) && destination != all_hosts && !neighbor::is_broadcast(interface, destination))
+  if ((!is_local(destination) || (destination.is_loopback() && !interface.is_loopback)) && destination != all_hosts &&
+      !neighbor::is_broadcast(interface, destination))
     return refuse(Counter::InAddrErrors, DropReason::not_local);
   if (ip->is_fragment()) packet = reassemble_v4(std::move(packet));
   if (packet) deliver_v4(interface, std::move(packet));

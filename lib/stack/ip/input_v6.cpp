@@ -24,8 +24,9 @@ constexpr IpAddress all_nodes{{0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
 
 // ip6_rcv_core(): loopback (RFC 4291 section 2.5.3) and IPv4-mapped addresses, multicast sources and the scopes that
 // end within a node (section 2.7) are never on a link. A mapped address would pass for IPv4 in all that follows.
-bool are_possible(const IpAddress& source, const IpAddress& destination) {
-  if (source.is_v4() || destination.is_v4() || source.is_loopback() || destination.is_loopback()) return false;
+bool are_possible(const neighbor::Interface& interface, const IpAddress& source, const IpAddress& destination) {
+  if (source.is_v4() || destination.is_v4()) return false;
+  if (!interface.is_loopback && (source.is_loopback() || destination.is_loopback())) return false;
   if (source.is_multicast()) return false;
   return !destination.is_multicast() || (destination.bytes[1] & 15) > 1;
 }
@@ -75,7 +76,7 @@ void Stack::input_v6(neighbor::Interface& interface, pkt::Packet packet) {
   if (!ip) return refuse(Counter::InHdrErrors, DropReason::ip_bad_header);
   const IpAddress source = ip->source();
   const IpAddress destination = ip->destination();
-  if (!are_possible(source, destination)) return refuse(Counter::InHdrErrors, DropReason::ip_invalid_source);
+  if (!are_possible(interface, source, destination)) return refuse(Counter::InHdrErrors, DropReason::ip_invalid_source);
   const std::uint32_t length = wire::ipv6_header_bytes + ip->payload_length();
   if (length > packet.length()) return refuse(Counter::InTruncatedPkts, DropReason::ip_truncated);
   packet.truncate(length);

@@ -22,6 +22,9 @@ struct Stack::Hop {
 
 namespace {
 
+constexpr IpAddress loopback_v4 = IpAddress::v4(127, 0, 0, 1);
+constexpr std::uint32_t largest_packet = 65535;  // what a 16-bit length says
+
 // Of the same number in the Ip: and the Ip6: group.
 void count(Env& env, bool v4, stats::Ip ip, stats::Ip6 ip6) {
   if (v4) {
@@ -47,9 +50,12 @@ std::uint32_t largest_segment(const pkt::Packet& datagram) {
 }  // namespace
 
 std::optional<Stack::Hop> Stack::route_to(const IpAddress& destination, const IpAddress& source) const {
-  if (destination.is_unspecified() || destination.is_loopback()) return std::nullopt;
+  if (destination.is_unspecified()) return std::nullopt;
+  if (is_local(destination)) return loopback_ != nullptr ? std::optional(Hop{loopback_, destination}) : std::nullopt;
+  if (destination.is_loopback()) return std::nullopt;  // of another family than lo has addresses of
   if (stays_on_link(destination)) {
     for (neighbor::Interface* interface : interfaces_) {
+      if (interface->is_loopback) continue;
       const bool fits = source.is_unspecified() ? neighbor::own_address_towards(*interface, destination).has_value()
                                                 : interface->has_address(source);
       if (fits) return Hop{interface, destination};
@@ -62,7 +68,10 @@ std::optional<Stack::Hop> Stack::route_to(const IpAddress& destination, const Ip
 }
 
 std::optional<IpAddress> Stack::source_for(const IpAddress& destination) const {
-  if (is_local(destination)) return std::nullopt;  // there is no loopback
+  if (is_local(destination)) {
+    if (loopback_ == nullptr) return std::nullopt;
+    return destination.is_v4() && destination.is_loopback() ? loopback_v4 : destination;
+  }
   const auto hop = route_to(destination, IpAddress{});
   if (!hop) return std::nullopt;
   // Towards a gateway by the destination's scope, but from the prefix that the gateway is on.
@@ -81,7 +90,7 @@ Output::Leads Stack::leads(const FlowKey& flow) const {
 std::uint32_t Stack::mtu_for(const IpAddress& destination) const {
   const auto hop = route_to(destination, IpAddress{});
   if (!hop) return destination.is_v4() ? 576 : static_cast<std::uint32_t>(wire::ipv6_min_mtu);
-  return hop->interface->mtu;
+  return std::min<std::uint32_t>(hop->interface->mtu, largest_packet);
 }
 
 GsoLimits Stack::gso_limits_for(const IpAddress& destination) const {
@@ -97,11 +106,6 @@ void Stack::confirm_reachable(const IpAddress& destination) {
 SendVerdict Stack::send(pkt::Packet datagram, const SendHeader& header) {
   const bool v4 = header.destination.is_v4();
   count(env_, v4, stats::Ip::OutRequests, stats::Ip6::OutRequests);
-  if (is_local(header.destination) || header.destination.is_loopback()) {
-    count(env_, v4, stats::Ip::OutDiscards, stats::Ip6::OutDiscards);
-    drop(env_, std::move(datagram), DropReason::no_loopback);
-    return SendVerdict::no_route;
-  }
   const auto hop = route_to(header.destination, header.source);
   const auto source = header.source.is_unspecified() ? source_for(header.destination) : std::optional(header.source);
   if (!hop || !source) {
@@ -110,7 +114,8 @@ SendVerdict Stack::send(pkt::Packet datagram, const SendHeader& header) {
     return SendVerdict::no_route;
   }
   const std::uint32_t header_bytes = v4 ? wire::ipv4_header_bytes : wire::ipv6_header_bytes;
-  if (largest_segment(datagram) + header_bytes > hop->interface->mtu || datagram.length() + header_bytes > 65535) {
+  if (largest_segment(datagram) + header_bytes > hop->interface->mtu ||
+      datagram.length() + header_bytes > largest_packet) {
     count(env_, v4, stats::Ip::FragFails, stats::Ip6::OutDiscards);
     drop(env_, std::move(datagram), DropReason::too_big);
     return SendVerdict::too_big;
@@ -133,15 +138,17 @@ SendVerdict Stack::send(pkt::Packet datagram, const SendHeader& header) {
 void Stack::write_v4(pkt::Packet& datagram, const IpAddress& source, const SendHeader& header) {
   const auto total = static_cast<std::uint16_t>(datagram.length() + wire::ipv4_header_bytes);
   datagram.meta().gso_fixed_id = header.dont_fragment;
-  wire::emit(wire::Ipv4Header{.source = source,
-                              .destination = header.destination,
-                              .total_length = total,
-                              .id = next_id(source, header, datagram.meta().gso_size != 0 ? datagram.meta().gso_segs : std::uint16_t{1}),
-                              .tos = header.traffic_class,
-                              .ttl = hop_limit_of(header),
-                              .proto = header.proto,
-                              .dont_fragment = header.dont_fragment},
-             datagram.prepend(wire::ipv4_header_bytes));
+  wire::emit(
+      wire::Ipv4Header{
+          .source = source,
+          .destination = header.destination,
+          .total_length = total,
+          .id = next_id(source, header, datagram.meta().gso_size != 0 ? datagram.meta().gso_segs : std::uint16_t{1}),
+          .tos = header.traffic_class,
+          .ttl = hop_limit_of(header),
+          .proto = header.proto,
+          .dont_fragment = header.dont_fragment},
+      datagram.prepend(wire::ipv4_header_bytes));
 }
 
 // The flow label is zero: RFC 6437 section 3 asks for labels of flows, which SHOULD wait for a user.

@@ -22,6 +22,10 @@ Stack::Stack(Env& env, const neighbor::Options& options) : env_(env), neighbors_
 
 Result<void> Stack::add_interface(neighbor::Interface& interface) {
   interfaces_.push_back(&interface);
+  if (interface.is_loopback) {
+    loopback_ = &interface;
+    return {};  // its addresses are in the local table, and that is asked first
+  }
   for (const IpPrefix& own : interface.addresses) {
     // Two addresses of one prefix share its route.
     const Route* known = routes_.lookup(own.address);

@@ -19,8 +19,9 @@ namespace millrace::ip {
 struct ExtHeaders;
 
 /// IPv4 (RFC 791, 1122) and IPv6 (RFC 8200) of one lcore's stack: checks what arrives and delivers it to the
-/// transports, gives what they send a header, a route and a next hop. A host: it does not forward, fragment
-/// or loop packets back; such packets are dropped with a reason of their own. One thread.
+/// transports, gives what they send a header, a route and a next hop. A host: it does not forward or fragment; such packets
+/// are dropped with a reason of their own. What is sent to an own address goes by the loopback interface, if there is one
+/// (receive_path H5). One thread.
 class Stack final : public Output, private neighbor::Unreachable, private Reassembly::Timeouts {
  public:
   explicit Stack(Env& env, const neighbor::Options& options = {});
@@ -96,6 +97,7 @@ class Stack final : public Output, private neighbor::Unreachable, private Reasse
   neighbor::Neighbors neighbors_;
   Routes routes_;
   std::vector<neighbor::Interface*> interfaces_;
+  neighbor::Interface* loopback_ = nullptr;
   std::array<Transport*, 256> protocols_{};  ///< inet_protos[]
   ErrorSender* error_sender_ = nullptr;
   Resteer* resteer_ = nullptr;

@@ -25,7 +25,9 @@ struct Interface {
   std::uint16_t ifindex = 0;
   std::string name;
   MacAddress mac;
-  std::uint16_t mtu = 1500;
+  std::uint32_t mtu = 1500;
+  bool is_loopback =
+      false;  ///< IFF_LOOPBACK: all of 127.0.0.0/8 is its own, and nobody needs to be asked for an address
   std::uint32_t gso_max_size = 65536;  ///< dev->gso_max_size: an IP packet of many segments stays below it
   std::uint16_t gso_max_segs = 65535;
   std::vector<IpPrefix> addresses;  ///< IPv6 link-local included
@@ -33,6 +35,7 @@ struct Interface {
   const steer::RxPlacementPointer* rx_placement = nullptr;  ///< where its port's RSS brings flows; null: not told
 
   [[nodiscard]] bool has_address(const IpAddress& address) const {
+    if (is_loopback && address.is_loopback()) return true;
     for (const IpPrefix& own : addresses)
       if (own.address == address) return true;
     return false;

@@ -39,6 +39,8 @@ void Entry::fire(void* object, Instant now) {
 }
 
 void Neighbors::send(Interface& interface, const IpAddress& next_hop, pkt::Packet ip_packet) {
+  if (interface.is_loopback)
+    return transmit(interface, make_header(interface, interface.mac, next_hop), std::move(ip_packet));
   if (const auto mapped = group_mac(interface, next_hop))
     return transmit(interface, make_header(interface, *mapped, next_hop), std::move(ip_packet));
   env_.stats->neighbor.add(Event::lookups);
@@ -55,11 +57,8 @@ void Neighbors::send(Interface& interface, const IpAddress& next_hop, pkt::Packe
 void Neighbors::output(Entry& e, pkt::Packet ip_packet) {
   switch (e.state) {
     case State::none:
-    case State::failed:
-      enqueue(e, std::move(ip_packet));
-      return start_resolution(e);
-    case State::incomplete:
-      return enqueue(e, std::move(ip_packet));
+    case State::failed: enqueue(e, std::move(ip_packet)); return start_resolution(e);
+    case State::incomplete: return enqueue(e, std::move(ip_packet));
     case State::stale:  // RFC 4861 section 7.3.3: used for the first time since it became stale
       e.state = State::delay;
       env_.wheel->arm(e.timer, env_.now + options_.delay_first_probe);
@@ -67,8 +66,7 @@ void Neighbors::output(Entry& e, pkt::Packet ip_packet) {
     case State::reachable:
     case State::delay:
     case State::probe:
-    case State::permanent:
-      break;
+    case State::permanent: break;
   }
   env_.stats->neighbor.add(Event::hits);
   transmit(*e.interface, e.header, std::move(ip_packet));
@@ -112,13 +110,11 @@ void Neighbors::on_timer(Entry& e) {
       e.probes = 0;
       return probe_again(e);
     case State::probe:
-    case State::incomplete:
-      return probe_again(e);
+    case State::incomplete: return probe_again(e);
     case State::none:
     case State::stale:
     case State::failed:
-    case State::permanent:
-      return;  // no timer runs in these
+    case State::permanent: return;  // no timer runs in these
   }
 }
 

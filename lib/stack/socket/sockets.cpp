@@ -145,16 +145,27 @@ void Sockets::record_flow(const udp::Socket& socket) const {
   steer::SockFlows* const flows = sock_flows_ != nullptr ? sock_flows_->read() : nullptr;
   if (flows == nullptr || !socket.is_connected()) return;
   // Before its first packet, by the hash that a port without one of its own would lead to.
-  const FlowKey key{socket.local().address, socket.remote().address, socket.local().port, socket.remote().port, stack_, wire::ip_proto::udp};
+  const FlowKey key{socket.local().address, socket.remote().address, socket.local().port, socket.remote().port, stack_,
+                    wire::ip_proto::udp};
   const std::uint32_t hash = socket.flow_hash() != 0 ? socket.flow_hash() : steer::flow_hash(key, *toeplitz_);
   flows->record(hash, env_.lcore);
 }
 
 void Sockets::busy_poll(std::uint32_t napi_id, const BusyPoll& wanted, bool (*done)(void*), void* socket) {
   if (busy_poller_ == nullptr || napi_id == 0) return;
-  ++busy_polling_;
+  ++calls_;
   busy_poller_->busy_poll(napi_id, wanted, done, socket);
-  --busy_polling_;
+  --calls_;
+}
+
+Sockets::Call::Call(Sockets& sockets) : sockets_(sockets) {
+  ++sockets_.calls_;
+  if (sockets_.call_context_ != nullptr) sockets_.call_context_->begin_call();
+}
+
+Sockets::Call::~Call() {
+  if (sockets_.call_context_ != nullptr) sockets_.call_context_->end_call();
+  --sockets_.calls_;
 }
 
 Stream& Sockets::adopt(tcp::Connection& connection) {
@@ -177,7 +188,7 @@ void Sockets::bury(UdpSocket& socket) {
 }
 
 void Sockets::sweep() {
-  if (busy_polling_ != 0) return;  // bursts that end inside a call of a socket
+  if (calls_ != 0) return;  // bursts that end inside a call of a socket
   // First what the application hung on them, while all still exist: it may hold the last reference to something that
   // closes another socket, dead or alive.
   std::vector<std::unique_ptr<Stream>> streams;

@@ -5,6 +5,7 @@
 #include <millrace/base/result.hpp>
 #include <millrace/base/time.hpp>
 #include <millrace/stack/socket/busy_poll.hpp>
+#include <millrace/stack/socket/call_context.hpp>
 #include <millrace/stack/socket/stream.hpp>
 #include <millrace/stack/socket/udp_socket.hpp>
 
@@ -72,8 +73,11 @@ class Sockets {
   /// What bounds SO_RCVBUF and SO_SNDBUF from now on.
   void set_buffer_limits(const BufferLimits& limits) { buffer_limits_ = limits; }
 
-  /// Set-up: where calls on connected UDP sockets record that their flows are read here (receive_path F7), whenever there
-  /// is such a table.
+  /// Set-up: in what the calls of these sockets run.
+  void set_call_context(CallContext& context) { call_context_ = &context; }
+
+  /// Set-up: where calls on connected UDP sockets record that their flows are read here (receive_path F7), whenever
+  /// there is such a table.
   void set_sock_flows(const RcuPointer<steer::SockFlows>& flows, const wire::Toeplitz& toeplitz) {
     sock_flows_ = &flows;
     toeplitz_ = &toeplitz;
@@ -89,6 +93,17 @@ class Sockets {
   friend class UdpSocket;
   struct Listening;
   struct Delayed;
+  /// A call that may send. Its socket does not go before it ends.
+  class Call {
+   public:
+    explicit Call(Sockets& sockets);
+    ~Call();
+    Call(const Call&) = delete;
+    Call& operator=(const Call&) = delete;
+
+   private:
+    Sockets& sockets_;
+  };
 
   /// A packet was given to the application, whose it is now.
   void count_delivered();
@@ -105,7 +120,8 @@ class Sockets {
   BusyPoller* busy_poller_ = nullptr;
   std::uint32_t busy_read_us_ = 0;
   BufferLimits buffer_limits_;
-  int busy_polling_ = 0;  ///< receive calls under way: their sockets must not go
+  CallContext* call_context_ = nullptr;
+  int calls_ = 0;  ///< under way, which may end bursts: their sockets must not go
   Env& env_;
   tcp::Tcp& tcp_;
   udp::Udp& udp_;

@@ -40,6 +40,7 @@ std::int64_t Stream::read(std::span<std::uint8_t> into, Control& control) {
 }
 
 std::int64_t Stream::write(std::span<const std::uint8_t> bytes) {
+  const Sockets::Call call(sockets_);
   return connection_ != nullptr ? connection_->write(bytes) : -EBADF;
 }
 
@@ -58,17 +59,20 @@ std::size_t Stream::writable() const { return connection_ != nullptr ? connectio
 bool Stream::at_end() const { return connection_ == nullptr || connection_->at_end(); }
 
 void Stream::shutdown_write() {
+  const Sockets::Call call(sockets_);
   if (connection_ != nullptr) connection_->shutdown_write();
 }
 
 void Stream::close() {
   if (connection_ == nullptr) return;
+  const Sockets::Call call(sockets_);
   connection_->close();
   let_go();
 }
 
 void Stream::abort() {
   if (connection_ == nullptr) return;
+  const Sockets::Call call(sockets_);
   connection_->abort();
   let_go();
 }

@@ -79,6 +79,7 @@ std::int64_t UdpSocket::receive_from(std::span<std::uint8_t> into, Endpoint& fro
 }
 
 std::int64_t UdpSocket::send_to(std::span<const std::uint8_t> bytes, const Endpoint& to) {
+  const Sockets::Call call(sockets_);
   record_flow();
   return socket_ != nullptr ? udp_.send_to(*socket_, bytes, &to) : -EBADF;
 }

@@ -47,8 +47,9 @@ TEST_CASE("under the manual clock each pass brings its frames to the file, stamp
   talk(world, 5);
   world.b.reset();
   const PcapngFile read(file.path);
-  REQUIRE(read.interfaces.size() == 1);
+  REQUIRE(read.interfaces.size() == 2);
   CHECK(read.interfaces[0].options.at(2) == "p0");
+  CHECK(read.interfaces[1].options.at(2) == "lo");
   REQUIRE(read.packets.size() == 12);  // ARP twice, then five datagrams each way
   std::uint64_t last = 0;
   for (const auto& packet : read.packets) {

@@ -33,7 +33,9 @@ TEST_CASE("F11: sources take turns, so that a full ring does not starve another"
   std::array<socket::Stack*, 3> stacks{};
   runtime::SoftnetLimits limits;
   runtime::HandOver hand_over(rings, 2);
-  runtime::Receive receive(target.env, limits, steer, {.rings = rings, .wakers = list, .by_ifindex = stacks, .hand_over = hand_over, .capture = {}});
+  runtime::Receive receive(
+      target.env, limits, steer,
+      {.rings = rings, .wakers = list, .by_ifindex = stacks, .hand_over = hand_over, .capture = {}});
   runtime::Backlog backlog(receive, rings, 2, 64);
   const auto give = [&](std::uint16_t source, int count) {
     for (int i = 0; i < count; ++i) {
@@ -60,6 +62,23 @@ TEST_CASE("F14: waiting wake-ups go out before the backlog is worked off") {
   CHECK(lcores.a.backlog.poll(lcores.a.lcore.env, 64) == 0);
   CHECK(lcores.a.lcore.stats.steer[stats::Steer::wakes] == 1);
   lcores.b.backlog.poll(lcores.b.lcore.env, 64);
+}
+
+TEST_CASE("M6: how many packets each run of process_backlog took") {
+  test::TwoLcores lcores;
+  lcores.a.steer.set_rps(1, 0, *steer::RpsMap::parse("2"));
+  const auto run = [&](int packets, int weight) {
+    pkt::PacketList up;
+    for (int n = 0; n < packets; ++n) up.push_back(lcores.a.packet({}));
+    lcores.a.receive.steer(up);
+    CHECK(lcores.b.backlog.poll(lcores.b.lcore.env, weight) == std::min(packets, weight));
+  };
+  for (const int packets : {0, 1, 2, 3, 4, 7, 8, 16, 63, 64, 200}) run(packets, 256);
+  const auto& runs = lcores.b.lcore.stats.backlog_run;
+  using enum stats::BacklogRun;
+  const std::array<std::uint64_t, 8> expected{1, 1, 2, 2, 1, 1, 1, 2};
+  for (std::size_t i = 0; i < expected.size(); ++i) CHECK(runs[static_cast<stats::BacklogRun>(i)] == expected[i]);
+  CHECK(lcores.b.lcore.stats.steer[stats::Steer::backlog_head] == 368);
 }
 
 TEST_CASE("F8: the head counts a packet when it has been delivered, not when it has left the ring") {

@@ -34,6 +34,8 @@ std::vector<Declared> declared() {
 #include <millrace/stats/softirq.def>
   group = "softirq_latency";
 #include <millrace/stats/softirq_latency.def>
+  group = "backlog_run";
+#include <millrace/stats/backlog_run.def>
   group = "gro";
 #include <millrace/stats/gro.def>
   group = "gso";

@@ -95,13 +95,13 @@ TEST_CASE("without a route a datagram is dropped and the caller told") {
   CHECK_FALSE(host.ip.source_for(addr("192.0.2.7")));
 }
 
-TEST_CASE("loopback is not built: own addresses are refused with a reason") {
+TEST_CASE("H5: without lo there is no way to an own address; nothing of it reaches the link") {
   RecordingHost host;
   for (const char* to : {"10.77.0.2", "127.0.0.1", "fd00:77::2", "::1"}) {
     CHECK(send(host, {.source = {}, .destination = addr(to)}) == SendVerdict::no_route);
     CHECK_FALSE(host.ip.source_for(addr(to)));
   }
-  CHECK(host.drops(DropReason::no_loopback) == 4);
+  CHECK(host.drops(DropReason::no_route) == 4);
 }
 
 TEST_CASE("what the MTU does not hold is refused, not cut") {

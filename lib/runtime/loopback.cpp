@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The loopback device. Called by ip::Stack's output for what is sent to an own address; calls Receive::netif_rx.
+// loopback_xmit() of drivers/net/loopback.c (receive_path M1, M2, M4).
+#include <millrace/runtime/loopback.hpp>
+
+#include <millrace/port/tx_offload.hpp>
+#include <millrace/runtime/receive.hpp>
+#include <millrace/wire/dissect.hpp>
+
+#include <utility>
+
+namespace millrace::runtime {
+namespace {
+
+// A sum over data that nobody has made yet need not be made: the bytes have not left memory.
+pkt::ChecksumVerdict leave_sum(pkt::Mbuf& frame) {
+  switch (frame.meta.tx_checksum) {
+    case pkt::ChecksumRequest::none: return pkt::ChecksumVerdict::unknown;
+    case pkt::ChecksumRequest::icmp6: port::finish_checksum(frame); return pkt::ChecksumVerdict::unknown;
+    case pkt::ChecksumRequest::tcp:
+    case pkt::ChecksumRequest::udp: break;
+  }
+  port::write_pseudo_sum(frame);
+  frame.meta.tx_checksum = pkt::ChecksumRequest::none;
+  return pkt::ChecksumVerdict::partial;
+}
+
+void arrive(pkt::Packet& frame, std::uint16_t ifindex) {
+  const wire::Layers layers = wire::dissect(frame.data());
+  pkt::Meta& meta = frame.meta();
+  meta.l3_offset = layers.l3_offset;
+  meta.l4_offset = layers.l4_offset;
+  meta.payload_offset = layers.payload_offset;
+  meta.ethertype = layers.ethertype;
+  meta.l4_proto = layers.l4_proto;
+  meta.type = pkt::PacketType::host;
+  meta.checksum = leave_sum(frame.mbuf());
+  meta.ifindex = ifindex;
+  meta.rx_queue = 0;
+  meta.napi_id = 0;
+  meta.is_copy = false;
+}
+
+}  // namespace
+
+void Loopback::transmit(pkt::Packet frame) {
+  arrive(frame, ifindex_);
+  const std::uint32_t length = frame.length();
+  if (!receive_.netif_rx(std::move(frame))) return counted.drops.add(1);
+  counted.packets.add(1);
+  counted.bytes.add(length);
+}
+
+}  // namespace millrace::runtime
