@@ -94,6 +94,20 @@ class Engine {
   [[nodiscard]] std::string proc_net_softnet_stat() const;
   /// /proc/net/dev: a row for each port, Linux's 16 columns.
   [[nodiscard]] std::string proc_net_dev() const;
+  /// /proc/net/snmp, snmp6 and netstat: Linux's columns in Linux's order, from the counters of those names of all lcores and
+  /// stacks; 0 where there is none.
+  [[nodiscard]] std::string proc_net_snmp() const;
+  [[nodiscard]] std::string proc_net_snmp6() const;
+  [[nodiscard]] std::string proc_net_netstat() const;
+  /// /proc/net/udp and udp6: a row for each bound socket of stack `stack`, on each lcore where it stands. The inode is the
+  /// socket's number, which no other of the stack has.
+  [[nodiscard]] std::string proc_net_udp(std::size_t stack = 0) const;
+  [[nodiscard]] std::string proc_net_udp6(std::size_t stack = 0) const;
+  /// /proc/net/protocols: TCP, UDP, RAW and PING of both versions; the last two have no sockets yet.
+  [[nodiscard]] std::string proc_net_protocols(std::size_t stack = 0) const;
+  /// /proc/net/arp and route: neighbours and routes of IPv4.
+  [[nodiscard]] std::string proc_net_arp(std::size_t stack = 0) const;
+  [[nodiscard]] std::string proc_net_route(std::size_t stack = 0) const;
 
   /// Manual drive: one pass of every lcore, on this thread. Returns whether any had something to do.
   bool run_once();

@@ -15,6 +15,7 @@
 #include <millrace/runtime/rcu.hpp>
 #include <millrace/stats/dev_stats.hpp>
 #include <millrace/stats/ledger.hpp>
+#include <millrace/stats/proc_net.hpp>
 #include <millrace/steer/rx_placement.hpp>
 #include <millrace/steer/steer.hpp>
 #include <millrace/wire/toeplitz.hpp>
@@ -131,6 +132,11 @@ struct Engine::Impl {
   // dev_stats.cpp
   [[nodiscard]] stats::DevStats dev_stats(std::size_t port) const;
   [[nodiscard]] stats::DevStats loopback_stats(std::size_t stack) const;
+
+  // proc_net.cpp
+  [[nodiscard]] std::vector<const stats::LcoreStats*> all_stats() const;
+  [[nodiscard]] std::vector<stats::UdpRow> udp_rows(std::size_t stack);
+  void on_each_stack(std::size_t stack, const std::function<void(socket::Stack&)>& f);
 
   // port_control.cpp
   void control(std::uint16_t lcore, const std::function<void()>& f);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // IPv4 input: the checks in ip_rcv's order, then local delivery. Called by Stack::input; calls the transports.
 // RFC 791, RFC 1122 section 3.2.1; net/ipv4/ip_input.c (receive_path H1, H7, H8).
+#include <millrace/stack/ip/mib.hpp>
 #include <millrace/stack/ip/stack.hpp>
 
 #include <millrace/stack/neighbor/link_address.hpp>
@@ -40,17 +41,28 @@ bool is_possible_source(const neighbor::Interface& interface, const IpAddress& s
   return (source.v4_number() >> 24) != 0 || (source.is_unspecified() && destination.v4_number() == 0xffffffff);
 }
 
+// ip_rcv_finish_core()
+void count_group(stats::CounterBlock<Counter>& count, const neighbor::Interface& interface, const IpAddress& destination, const pkt::Packet& packet) {
+  if (destination.is_multicast()) {
+    count_bytes(count, Counter::InMcastPkts, Counter::InMcastOctets, packet);
+  } else if (neighbor::is_broadcast(interface, destination)) {
+    count_bytes(count, Counter::InBcastPkts, Counter::InBcastOctets, packet);
+  }
+}
+
 }  // namespace
 
 void Stack::input_v4(neighbor::Interface& interface, pkt::Packet packet) {
   auto& count = env_.stats->ip;
-  if (!packet.meta().is_reassembled) count.add(Counter::InReceives);
+  const bool is_new = !packet.meta().is_reassembled;
+  if (is_new) count_received(count, packet);
   const auto refuse = [&](Counter counter, DropReason reason) {
     count.add(counter);
     drop(env_, std::move(packet), reason);
   };
   const auto ip = wire::Ipv4View::parse(packet.data());
   if (!ip) return refuse(Counter::InHdrErrors, DropReason::ip_bad_header);
+  if (is_new) count_ecn(count, packet, ip->tos());
   if ((packet.mbuf().ol_flags & pkt::flag::rx_ip_good) == 0 && !ip->checksum_valid()) {
     count.add(Counter::InCsumErrors);
     return refuse(Counter::InHdrErrors, DropReason::ip_bad_checksum);
@@ -72,6 +84,7 @@ void Stack::input_v4(neighbor::Interface& interface, pkt::Packet packet) {
   if ((!is_local(destination) || (destination.is_loopback() && !interface.is_loopback)) && destination != all_hosts &&
       !neighbor::is_broadcast(interface, destination))
     return refuse(Counter::InAddrErrors, DropReason::not_local);
+  if (is_new) count_group(count, interface, destination, packet);
   if (ip->is_fragment()) packet = reassemble_v4(std::move(packet));
   if (packet) deliver_v4(interface, std::move(packet));
 }

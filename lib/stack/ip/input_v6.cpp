@@ -4,6 +4,7 @@
 #include <millrace/stack/ip/stack.hpp>
 
 #include <millrace/stack/ip/ext_headers.hpp>
+#include <millrace/stack/ip/mib.hpp>
 #include <millrace/wire/icmp6.hpp>
 #include <millrace/wire/ipv6.hpp>
 #include <millrace/wire/nd.hpp>
@@ -67,13 +68,15 @@ void remove_fragment_header(pkt::Packet& whole) {
 
 void Stack::input_v6(neighbor::Interface& interface, pkt::Packet packet) {
   auto& count = env_.stats->ip6;
-  if (!packet.meta().is_reassembled) count.add(Counter::InReceives);
+  const bool is_new = !packet.meta().is_reassembled;
+  if (is_new) count_received(count, packet);
   const auto refuse = [&](Counter counter, DropReason reason) {
     count.add(counter);
     drop(env_, std::move(packet), reason);
   };
   const auto ip = wire::Ipv6View::parse(packet.data());
   if (!ip) return refuse(Counter::InHdrErrors, DropReason::ip_bad_header);
+  if (is_new) count_ecn(count, packet, ip->traffic_class());
   const IpAddress source = ip->source();
   const IpAddress destination = ip->destination();
   if (!are_possible(interface, source, destination)) return refuse(Counter::InHdrErrors, DropReason::ip_invalid_source);
@@ -83,6 +86,7 @@ void Stack::input_v6(neighbor::Interface& interface, pkt::Packet packet) {
 
   if (destination.is_multicast() ? !is_joined(interface, destination) : !is_local(destination))
     return refuse(Counter::InAddrErrors, DropReason::not_local);
+  if (is_new && destination.is_multicast()) count_bytes(count, Counter::InMcastPkts, Counter::InMcastOctets, packet);
   follow_headers(interface, std::move(packet));
 }
 

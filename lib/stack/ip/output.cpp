@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // IP output: route, source, header, next hop. Called by the transports through ip::Output; calls
 // neighbor::Neighbors::send. RFC 1122 section 3.3.1, RFC 6724, RFC 6864; ip_queue_xmit, ip6_xmit (receive_path I2).
+#include <millrace/stack/ip/mib.hpp>
 #include <millrace/stack/ip/stack.hpp>
 
 #include <millrace/base/siphash.hpp>
@@ -45,6 +46,23 @@ std::uint32_t largest_segment(const pkt::Packet& datagram) {
   const pkt::Meta& meta = datagram.meta();
   if (meta.gso_size == 0) return datagram.length();
   return std::min<std::uint32_t>(datagram.length(), std::uint32_t{meta.payload_offset} + meta.gso_size);
+}
+
+// ip_finish_output2(): a packet that has its header goes to the link.
+void count_transmit(Env& env, const neighbor::Interface& interface, const IpAddress& destination, const pkt::Packet& packet) {
+  using stats::Ip;
+  using stats::Ip6;
+  if (!destination.is_v4()) {
+    count_bytes(env.stats->ip6, Ip6::OutTransmits, Ip6::OutOctets, packet);
+    if (destination.is_multicast()) count_bytes(env.stats->ip6, Ip6::OutMcastPkts, Ip6::OutMcastOctets, packet);
+    return;
+  }
+  count_bytes(env.stats->ip, Ip::OutTransmits, Ip::OutOctets, packet);
+  if (destination.is_multicast()) {
+    count_bytes(env.stats->ip, Ip::OutMcastPkts, Ip::OutMcastOctets, packet);
+  } else if (neighbor::is_broadcast(interface, destination)) {
+    count_bytes(env.stats->ip, Ip::OutBcastPkts, Ip::OutBcastOctets, packet);
+  }
 }
 
 }  // namespace
@@ -130,7 +148,7 @@ SendVerdict Stack::send(pkt::Packet datagram, const SendHeader& header) {
   } else {
     write_v6(datagram, *source, header);
   }
-  count(env_, v4, stats::Ip::OutTransmits, stats::Ip6::OutTransmits);
+  count_transmit(env_, *hop->interface, header.destination, datagram);
   neighbors_.send(*hop->interface, hop->next_hop, std::move(datagram));
   return SendVerdict::sent;
 }

@@ -36,6 +36,7 @@ class Stack {
   [[nodiscard]] std::uint16_t id() const { return id_; }
   [[nodiscard]] ip::Stack& ip() { return ip_; }
   [[nodiscard]] udp::Udp& udp() { return udp_; }
+  [[nodiscard]] tcp::Tcp& tcp() { return tcp_; }
   [[nodiscard]] Sockets& sockets() { return sockets_; }
 
   /// A received frame: the ptype dispatch of __netif_receive_skb_core().

@@ -51,4 +51,18 @@ void Tcp::deliver_events(Connection& c) {
   if (c.events_ != nullptr && std::exchange(c.pending.closed, false)) c.events_->on_closed(c, c.error);
 }
 
+std::uint64_t Tcp::established() {
+  std::uint64_t count = 0;
+  for (Tcb* c = all_.front(); c != nullptr; c = all_.next(*c)) count += c->state == State::established || c->state == State::close_wait;
+  return count;
+}
+
+std::pair<std::uint64_t, std::uint64_t> Tcp::sockets() {
+  std::pair<std::uint64_t, std::uint64_t> count{0, 0};
+  const auto add = [&](const IpAddress& address) { ++(address.is_v4() ? count.first : count.second); };
+  for (Tcb* c = all_.front(); c != nullptr; c = all_.next(*c)) add(c->key.local);
+  for (const auto& [local, listener] : listeners_) add(local.address);
+  return count;
+}
+
 }  // namespace millrace::tcp

@@ -52,6 +52,10 @@ class Tcp final : public ip::Transport {
 
   /// Connections of any state, without those in TIME-WAIT.
   [[nodiscard]] std::uint32_t connections() const { return slab_.live(); }
+  /// TCP's CurrEstab: connections in ESTABLISHED or CLOSE-WAIT.
+  [[nodiscard]] std::uint64_t established();
+  /// Listeners and connections of IPv4, and of IPv6, without those in TIME-WAIT.
+  [[nodiscard]] std::pair<std::uint64_t, std::uint64_t> sockets();
   [[nodiscard]] std::uint32_t time_waits() const { return time_waits_.size(); }
 
  private:

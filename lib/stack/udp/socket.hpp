@@ -46,6 +46,8 @@ class Socket {
   [[nodiscard]] bool is_connected() const { return remote_.port != 0; }
   [[nodiscard]] const Endpoint& local() const { return local_; }
   [[nodiscard]] const Endpoint& remote() const { return remote_; }
+  /// Its number, of all sockets of the stack on all lcores; /proc/net/udp's inode.
+  [[nodiscard]] std::uint64_t id() const { return id_; }
   /// Truesize of what waits to be read; /proc/net/udp's rx_queue.
   [[nodiscard]] std::uint32_t rmem() const { return rmem_; }
   [[nodiscard]] std::uint32_t waiting() const { return queue_.size(); }
@@ -74,6 +76,7 @@ class Socket {
   bool open_ = false;
   bool gro_ = false;      ///< UDP_GRO
   int error_ = 0;         ///< SO_ERROR
+  std::uint64_t id_ = 0;
   Endpoint local_;
   Endpoint remote_;
   std::uint32_t rmem_ = 0;

@@ -56,6 +56,7 @@ Socket* Udp::open(Events* events) {
   socket->hop_limit = 0;
   socket->traffic_class = 0;
   socket->open_ = true;
+  socket->id_ = opened_++ * options_.port_stride + options_.port_phase + 1;
   socket->error_ = 0;
   socket->local_ = socket->remote_ = Endpoint{};
   socket->drops_ = 0;

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 
 namespace millrace::udp {
 
@@ -71,6 +72,12 @@ class Udp final : public ip::Transport {
   /// SO_ERROR: the pending error as a positive errno, cleared by reading.
   int take_error(Socket& socket);
 
+  /// Calls f(bucket, socket) for each bound socket, in the order of the buckets of their ports.
+  template <class F>
+  void for_each_bound(F&& f) {
+    for (std::uint32_t bucket = 0; bucket < port_buckets; ++bucket)
+      for (Socket* s = by_port_[bucket].front(); s != nullptr; s = by_port_[bucket].next(*s)) f(bucket, std::as_const(*s));
+  }
   /// From now on; Memory::rmem_default for sockets that are opened from now on.
   void set_memory(const Memory& memory) { memory_ = memory; }
   /// Pages that datagrams of all sockets hold, the last one begun; /proc/net/protocols' memory.
@@ -129,6 +136,7 @@ class Udp final : public ip::Transport {
   List<Socket, &Socket::ready_> ready_;
   std::uint64_t held_ = 0;  ///< truesize of what waits in all sockets (sk_prot->memory_allocated)
   bool in_encap_ = false;   ///< Events::encap_receive() runs
+  std::uint64_t opened_ = 0;
   std::uint32_t open_count_ = 0;
   std::uint32_t next_port_ = 0;
 };

@@ -39,6 +39,7 @@ void expect_drop(const Bytes& frame, DropReason reason, std::initializer_list<Co
   CHECK(host.wire.take().empty());
   for (unsigned c = 0; c < stats::CounterBlock<Counter>::size; ++c) {
     const auto counter = static_cast<Counter>(c);
+    if (counter >= Counter::InMcastPkts && counter <= Counter::InCEPkts) continue;  // traffic, not verdicts: H10
     const bool expected =
         counter == Counter::InReceives || std::find(counters.begin(), counters.end(), counter) != counters.end();
     CHECK(host[counter] == (expected ? 1 : 0));
@@ -159,4 +160,51 @@ TEST_CASE("a datagram in two buffers is delivered whole") {
     CHECK(host.recorder.datagrams[0].bytes == counting(80));
     CHECK(host.recorder.datagrams[0].delivery.header_bytes == (first == 34 ? 0 : 20));
   }
+}
+
+TEST_CASE("H10: an ECN CE packet: InCEPkts=1; the four codes, octets, groups and broadcasts are counted apart") {
+  RecordingHost host;
+  const auto arrives = [&](std::uint8_t tos, const IpAddress& to, const Arrival& arrival = {}) {
+    host.receives(ipv4_frame({.source = peer4, .destination = to, .tos = tos, .proto = test_proto}, counting(80)), arrival);
+  };
+  arrives(0xbb, host4);
+  CHECK(host[Counter::InCEPkts] == 1);
+  CHECK(host[Counter::InNoECTPkts] + host[Counter::InECT0Pkts] + host[Counter::InECT1Pkts] == 0);
+  CHECK(host[Counter::InOctets] == 100);
+  for (const std::uint8_t tos : {0, 1, 1, 2, 2, 2}) arrives(tos, host4);
+  CHECK(host[Counter::InNoECTPkts] == 1);
+  CHECK(host[Counter::InECT1Pkts] == 2);
+  CHECK(host[Counter::InECT0Pkts] == 3);
+  arrives(3, host4, {.gso_segs = 5});  // a merged packet is one that is received, and its segments by code
+  CHECK(host[Counter::InCEPkts] == 6);
+  CHECK(host[Counter::InReceives] == 8);
+  CHECK(host[Counter::InMcastPkts] + host[Counter::InBcastPkts] == 0);
+  arrives(0, addr("224.0.0.1"));
+  arrives(0, addr("10.77.0.255"));
+  arrives(0, addr("255.255.255.255"));
+  CHECK(host[Counter::InMcastPkts] == 1);
+  CHECK(host[Counter::InMcastOctets] == 100);
+  CHECK(host[Counter::InBcastPkts] == 2);
+  CHECK(host[Counter::InBcastOctets] == 200);
+  CHECK(host[Counter::InOctets] == 1100);
+  host.receives(ipv4_frame({.source = peer4, .destination = addr("10.77.0.9"), .tos = 3, .proto = test_proto}, counting(80)));
+  CHECK(host[Counter::InCEPkts] == 7);  // before it is known for whom it is
+  CHECK(host[Counter::InAddrErrors] == 1);
+  CHECK(host[Counter::InOctets] == 1200);
+}
+
+TEST_CASE("H10: InTruncatedPkts and InCsumErrors, and that a frame's padding counts as received") {
+  RecordingHost host;
+  Bytes cut = good();
+  store_be16(&cut[16], 200);
+  host.receives(mended(cut));
+  CHECK(host[Counter::InTruncatedPkts] == 1);
+  Bytes wrong = good();
+  wrong[24] ^= 1;
+  host.receives(wrong);
+  CHECK(host[Counter::InCsumErrors] == 1);
+  CHECK(host[Counter::InNoECTPkts] == 2);  // counted before the checksum, as by ip_rcv_core()
+  CHECK(host[Counter::InOctets] == 120);
+  host.receives(ip_frame(test_proto, counting(5)));
+  CHECK(host[Counter::InOctets] == 120 + 46);
 }

@@ -24,6 +24,7 @@ void expect_drop(const Bytes& frame, DropReason reason, std::initializer_list<Co
   CHECK(host.wire.take().empty());
   for (unsigned c = 0; c < stats::CounterBlock<Counter>::size; ++c) {
     const auto counter = static_cast<Counter>(c);
+    if (counter >= Counter::InMcastPkts && counter <= Counter::InCEPkts) continue;  // traffic, not verdicts: H10
     const bool expected =
         counter == Counter::InReceives || std::find(counters.begin(), counters.end(), counter) != counters.end();
     CHECK(host[counter] == (expected ? 1 : 0));
@@ -267,4 +268,17 @@ TEST_CASE("receive_path H7, RFC 3168 5.3: congestion met by one IPv6 fragment is
   host.receives(PieceOf{datagram, test_proto, 7, 3}.v6(16, 32));
   REQUIRE(host.recorder.datagrams.size() == 1);
   CHECK(host.recorder.datagrams[0].delivery.traffic_class == 3);
+
+TEST_CASE("H10: IPv6 counts octets, groups and ECN codes, too") {
+  RecordingHost host;
+  const auto& count = host.stats.ip6;
+  for (const std::uint8_t ecn : {3, 0, 1, 2})
+    host.receives(ipv6_frame({.source = peer6, .destination = host6, .traffic_class = ecn, .next_header = test_proto}, counting(60)));
+  for (const auto code : {Counter::InCEPkts, Counter::InNoECTPkts, Counter::InECT1Pkts, Counter::InECT0Pkts}) CHECK(count[code] == 1);
+  CHECK(count[Counter::InOctets] == 400);
+  CHECK(count[Counter::InMcastPkts] == 0);
+  host.receives(ipv6_frame({.source = peer_link, .destination = addr("ff02::1"), .next_header = test_proto}, counting(60)));
+  CHECK(count[Counter::InMcastPkts] == 1);
+  CHECK(count[Counter::InMcastOctets] == 100);
+  CHECK(count[Counter::InOctets] == 500);
 }

@@ -141,3 +141,21 @@ TEST_CASE("a given source is kept") {
   send(host, {.source = host_link, .destination = peer6});
   CHECK(v6_of(host.wire.take_one()).source() == host_link);
 }
+
+TEST_CASE("H10: octets sent, and of them those to groups and broadcasts") {
+  RecordingHost host;
+  for (const char* to : {"10.77.0.1", "224.0.0.1", "10.77.0.255", "255.255.255.255", "fd00:77::1", "ff02::1"})
+    CHECK(send(host, {.source = {}, .destination = addr(to)}, 80) == SendVerdict::sent);
+  CHECK(host[stats::Ip::OutTransmits] == 4);
+  CHECK(host[stats::Ip::OutOctets] == 400);
+  CHECK(host[stats::Ip::OutMcastPkts] == 1);
+  CHECK(host[stats::Ip::OutMcastOctets] == 100);
+  CHECK(host[stats::Ip::OutBcastPkts] == 2);
+  CHECK(host[stats::Ip::OutBcastOctets] == 200);
+  CHECK(host[stats::Ip6::OutTransmits] == 2);
+  CHECK(host[stats::Ip6::OutOctets] == 240);
+  CHECK(host[stats::Ip6::OutMcastPkts] == 1);
+  CHECK(host[stats::Ip6::OutMcastOctets] == 120);
+  CHECK(send(host, {.source = {}, .destination = addr("192.0.2.1")}, 80) == SendVerdict::no_route);
+  CHECK(host[stats::Ip::OutOctets] == 400);
+}
