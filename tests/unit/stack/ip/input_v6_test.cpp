@@ -268,6 +268,7 @@ TEST_CASE("receive_path H7, RFC 3168 5.3: congestion met by one IPv6 fragment is
   host.receives(PieceOf{datagram, test_proto, 7, 3}.v6(16, 32));
   REQUIRE(host.recorder.datagrams.size() == 1);
   CHECK(host.recorder.datagrams[0].delivery.traffic_class == 3);
+}
 
 TEST_CASE("H10: IPv6 counts octets, groups and ECN codes, too") {
   RecordingHost host;
