@@ -27,6 +27,8 @@ int ThreadQueue::set_option(Socket socket, socket::Option option, std::int64_t v
     case Option::sndbufforce:
       if (const int refused = impl_->set_buffer(*slot, option, value); refused != 0) return refused;
       break;
+    case Option::mtu_discover:
+    case Option::ipv6_mtu_discover:
     case Option::udp_segment: slot->set[option] = value; break;
     default: slot->set[option] = value != 0; break;  // the others are switches of the sockets on the lcores
   }
@@ -59,8 +61,9 @@ int ThreadQueue::get_option(Socket socket, socket::Option option, std::int64_t& 
     case Option::busy_poll: value = slot->busy_poll.us; return 0;
     case Option::busy_poll_budget: value = slot->busy_poll.budget; return 0;
     default:
+      const bool is_discover = option == Option::mtu_discover || option == Option::ipv6_mtu_discover;
       const auto at = slot->set.find(option);
-      value = at != slot->set.end() ? at->second : 0;
+      value = at != slot->set.end() ? at->second : is_discover ? static_cast<std::int64_t>(udp::MtuDiscover::want) : 0;
       return 0;
   }
 }

@@ -88,7 +88,8 @@ void Icmp::answer_echo_v4(pkt::Packet request, const ip::Delivery& delivery) {
                                                      .destination = delivery.source,
                                                      .proto = wire::ip_proto::icmp,
                                                      .traffic_class = delivery.traffic_class,
-                                                     .dont_fragment = false});
+                                                     .dont_fragment = false,
+                                                     .may_fragment = true});
   if (verdict != ip::SendVerdict::sent) return env_.stats->icmp.add(stats::Icmp::OutErrors);
   env_.stats->icmp.add(stats::Icmp::OutMsgs);
   env_.stats->icmp.add(stats::Icmp::OutEchoReps);
@@ -140,7 +141,8 @@ void Icmp::answer_echo_v6(pkt::Packet request, const ip::Delivery& delivery) {
   const auto verdict = ip_.send(std::move(request), {.source = source,
                                                      .destination = delivery.source,
                                                      .proto = wire::ip_proto::icmp6,
-                                                     .traffic_class = delivery.traffic_class});
+                                                     .traffic_class = delivery.traffic_class,
+                                                     .may_fragment = true});
   if (verdict != ip::SendVerdict::sent) return env_.stats->icmp6.add(stats::Icmp6::OutErrors);
   env_.stats->icmp6.add(stats::Icmp6::OutMsgs);
   env_.stats->icmp6.add(stats::Icmp6::OutEchoReplies);

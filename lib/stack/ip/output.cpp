@@ -5,6 +5,7 @@
 #include <millrace/stack/ip/stack.hpp>
 
 #include <millrace/base/siphash.hpp>
+#include <millrace/stack/ip/fragmentation.hpp>
 #include <millrace/stack/neighbor/link_address.hpp>
 #include <millrace/wire/ethernet.hpp>
 #include <millrace/wire/ipv4.hpp>
@@ -49,7 +50,8 @@ std::uint32_t largest_segment(const pkt::Packet& datagram) {
 }
 
 // ip_finish_output2(): a packet that has its header goes to the link.
-void count_transmit(Env& env, const neighbor::Interface& interface, const IpAddress& destination, const pkt::Packet& packet) {
+void count_transmit(Env& env, const neighbor::Interface& interface, const IpAddress& destination,
+                    const pkt::Packet& packet) {
   using stats::Ip;
   using stats::Ip6;
   if (!destination.is_v4()) {
@@ -132,9 +134,12 @@ SendVerdict Stack::send(pkt::Packet datagram, const SendHeader& header) {
     return SendVerdict::no_route;
   }
   const std::uint32_t header_bytes = v4 ? wire::ipv4_header_bytes : wire::ipv6_header_bytes;
-  if (largest_segment(datagram) + header_bytes > hop->interface->mtu ||
-      datagram.length() + header_bytes > largest_packet) {
-    count(env_, v4, stats::Ip::FragFails, stats::Ip6::OutDiscards);
+  const bool is_possible =
+      datagram.length() + (v4 ? header_bytes : 0) <= largest_packet;  // IPv6's length field leaves its header out
+  if (!is_possible || largest_segment(datagram) + header_bytes > hop->interface->mtu) {
+    if (is_possible && header.may_fragment && datagram.meta().gso_size == 0)
+      return send_fragments(*hop, *source, std::move(datagram), header);
+    count(env_, v4, stats::Ip::FragFails, stats::Ip6::FragFails);
     drop(env_, std::move(datagram), DropReason::too_big);
     return SendVerdict::too_big;
   }
@@ -150,6 +155,48 @@ SendVerdict Stack::send(pkt::Packet datagram, const SendHeader& header) {
   }
   count_transmit(env_, *hop->interface, header.destination, datagram);
   neighbors_.send(*hop->interface, hop->next_hop, std::move(datagram));
+  return SendVerdict::sent;
+}
+
+// ip_fragment(), ip6_fragment(): all or nothing.
+SendVerdict Stack::send_fragments(const Hop& hop, const IpAddress& source, pkt::Packet datagram,
+                                  const SendHeader& header) {
+  const bool v4 = header.destination.is_v4();
+  const std::uint32_t mtu = hop.interface->mtu;
+  pkt::PacketList fragments;
+  bool is_cut = false;
+  if (v4) {
+    SendHeader without_df = header;
+    without_df.dont_fragment = false;
+    is_cut = cut_into_fragments(env_, datagram,
+                                wire::Ipv4Header{.source = source,
+                                                 .destination = header.destination,
+                                                 .id = next_id(source, without_df, 1),
+                                                 .tos = header.traffic_class,
+                                                 .ttl = hop_limit_of(header),
+                                                 .proto = header.proto},
+                                mtu, fragments);
+  } else {
+    is_cut = cut_into_fragments(env_, datagram,
+                                wire::Ipv6Header{.source = source,
+                                                 .destination = header.destination,
+                                                 .traffic_class = header.traffic_class,
+                                                 .next_header = header.proto,
+                                                 .hop_limit = hop_limit_of(header)},
+                                next_fragment_id(source, header), mtu, fragments);
+  }
+  if (!is_cut) {
+    count(env_, v4, stats::Ip::FragFails, stats::Ip6::FragFails);
+    drop(env_, std::move(datagram), DropReason::no_buffer);
+    return SendVerdict::no_buffer;
+  }
+  count(env_, v4, stats::Ip::FragOKs, stats::Ip6::FragOKs);
+  consume(env_, std::move(datagram), stats::Ledger::used);
+  while (pkt::Packet fragment = fragments.pop_front()) {
+    count(env_, v4, stats::Ip::FragCreates, stats::Ip6::FragCreates);
+    count(env_, v4, stats::Ip::OutTransmits, stats::Ip6::OutTransmits);
+    neighbors_.send(*hop.interface, hop.next_hop, std::move(fragment));
+  }
   return SendVerdict::sent;
 }
 
@@ -192,6 +239,17 @@ std::uint16_t Stack::next_id(const IpAddress& source, const SendHeader& header, 
   flow[8] = header.proto;
   std::uint16_t& next = ids_[siphash(env_.secret, flow) % ids_.size()];
   return std::exchange(next, static_cast<std::uint16_t>(next + segments));
+}
+
+// RFC 7739 section 5.3: nobody can tell the next from those before.
+std::uint32_t Stack::next_fragment_id(const IpAddress& source, const SendHeader& header) {
+  std::array<std::uint8_t, 40> what;
+  std::copy_n(source.bytes.begin(), 16, what.begin());
+  std::copy_n(header.destination.bytes.begin(), 16, what.begin() + 16);
+  store_be32(&what[32], static_cast<std::uint32_t>(fragment_ids_ >> 32));
+  store_be32(&what[36], static_cast<std::uint32_t>(fragment_ids_));
+  ++fragment_ids_;
+  return static_cast<std::uint32_t>(siphash(env_.secret, what));
 }
 
 }  // namespace millrace::ip

@@ -19,9 +19,9 @@ namespace millrace::ip {
 struct ExtHeaders;
 
 /// IPv4 (RFC 791, 1122) and IPv6 (RFC 8200) of one lcore's stack: checks what arrives and delivers it to the
-/// transports, gives what they send a header, a route and a next hop. A host: it does not forward or fragment; such packets
-/// are dropped with a reason of their own. What is sent to an own address goes by the loopback interface, if there is one
-/// (receive_path H5). One thread.
+/// transports, gives what they send a header, a route and a next hop. A host: it does not forward; such packets
+/// are dropped with a reason of their own. What is sent to an own address goes by the loopback interface, if there is
+/// one (receive_path H5). One thread.
 class Stack final : public Output, private neighbor::Unreachable, private Reassembly::Timeouts {
  public:
   explicit Stack(Env& env, const neighbor::Options& options = {});
@@ -84,9 +84,11 @@ class Stack final : public Output, private neighbor::Unreachable, private Reasse
 
   // output.cpp
   [[nodiscard]] std::optional<Hop> route_to(const IpAddress& destination, const IpAddress& source) const;
+  SendVerdict send_fragments(const Hop& hop, const IpAddress& source, pkt::Packet datagram, const SendHeader& header);
   void write_v4(pkt::Packet& datagram, const IpAddress& source, const SendHeader& header);
   void write_v6(pkt::Packet& datagram, const IpAddress& source, const SendHeader& header);
   [[nodiscard]] std::uint16_t next_id(const IpAddress& source, const SendHeader& header, std::uint16_t segments);
+  [[nodiscard]] std::uint32_t next_fragment_id(const IpAddress& source, const SendHeader& header);
 
   [[nodiscard]] std::uint8_t hop_limit_of(const SendHeader& header) const {
     return header.hop_limit != 0 ? header.hop_limit : default_hop_limit_;
@@ -104,6 +106,7 @@ class Stack final : public Output, private neighbor::Unreachable, private Reasse
   Reassembly fragments_v4_{env_, *this, true};
   Reassembly fragments_v6_{env_, *this, false};  ///< 30 s until configured
   std::array<std::uint16_t, 256> ids_{};         ///< IPv4 identification counters, by keyed hash of the flow
+  std::uint64_t fragment_ids_ = 0;               ///< IPv6 packets cut so far
 };
 
 }  // namespace millrace::ip

@@ -54,6 +54,7 @@ struct SendHeader {
   std::uint8_t hop_limit = 0;  ///< 0: the stack's default
   std::uint8_t traffic_class = 0;
   bool dont_fragment = true;  ///< IPv4 DF
+  bool may_fragment = false;  ///< what is longer than the MTU is cut here, without DF; else it is too_big
 };
 
 /// What became of a datagram given to Ip::send. Anything but `sent` was dropped there with its reason and counted.

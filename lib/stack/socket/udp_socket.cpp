@@ -115,6 +115,8 @@ int UdpSocket::set_option(Option option, std::int64_t value) {
     case Option::broadcast: socket_->broadcast = value != 0; return 0;
     case Option::udp_segment: socket_->segment_size = static_cast<std::uint16_t>(value); return 0;
     case Option::udp_gro: udp_.set_gro(*socket_, value != 0); return 0;
+    case Option::mtu_discover: socket_->mtu_discover = static_cast<udp::MtuDiscover>(value); return 0;
+    case Option::ipv6_mtu_discover: socket_->mtu_discover_v6 = static_cast<udp::MtuDiscover>(value); return 0;
     case Option::timestamp:
     case Option::timestampns:
     case Option::timestamping: timestamp_.set(option, value); return 0;
@@ -147,6 +149,8 @@ int UdpSocket::get_option(Option option, std::int64_t& value) const {
     case Option::broadcast: value = socket_->broadcast; return 0;
     case Option::udp_segment: value = socket_->segment_size; return 0;
     case Option::udp_gro: value = socket_->gro(); return 0;
+    case Option::mtu_discover: value = static_cast<std::int64_t>(socket_->mtu_discover); return 0;
+    case Option::ipv6_mtu_discover: value = static_cast<std::int64_t>(socket_->mtu_discover_v6); return 0;
     case Option::rcvbuf: value = socket_->rcvbuf; return 0;
     case Option::sndbuf: value = socket_->sndbuf; return 0;
     case Option::incoming_cpu: value = socket_->incoming_cpu(); return 0;

@@ -39,6 +39,10 @@ std::uint32_t copy_message(const pkt::Packet& datagram, std::span<std::uint8_t> 
   return datagram.length();
 }
 
+// ip_dont_fragment() and ip_sk_local_df().
+bool has_df(MtuDiscover d) { return d == MtuDiscover::want || d == MtuDiscover::require || d == MtuDiscover::probe; }
+bool may_cut(MtuDiscover d) { return d == MtuDiscover::dont || d == MtuDiscover::want || d == MtuDiscover::omit; }
+
 int errno_of(ip::SendVerdict verdict) {
   switch (verdict) {
     case ip::SendVerdict::sent: return 0;
@@ -125,12 +129,15 @@ std::int64_t Udp::transmit(Socket& socket, pkt::Packet payload, const Endpoint& 
   mark_segments(payload.meta(), bytes, socket.segment_size);
   const IpAddress& own = socket.local_.address;
   const bool is_source = !own.is_unspecified() && !own.is_multicast() && !ip_.is_broadcast(own);
+  const MtuDiscover discover = destination.address.is_v4() ? socket.mtu_discover : socket.mtu_discover_v6;
   const auto verdict = ip_.send(std::move(payload),
                                 {.source = is_source ? own : IpAddress{},
                                  .destination = destination.address,
                                  .proto = wire::ip_proto::udp,
                                  .hop_limit = destination.address.is_multicast() ? std::uint8_t{1} : socket.hop_limit,
-                                 .traffic_class = socket.traffic_class});
+                                 .traffic_class = socket.traffic_class,
+                                 .dont_fragment = has_df(discover),
+                                 .may_fragment = may_cut(discover)});
   if (verdict == ip::SendVerdict::sent) {
     counters(destination.address).add(Counter::OutDatagrams);
     return bytes;

@@ -38,6 +38,17 @@ struct Memory {
 };
 inline constexpr std::uint32_t page_bytes = 4096;
 
+/// IP_PMTUDISC_*, Linux's numbers: whether what a socket sends bears DF (IPv4), and whether it is cut into fragments when it is
+/// longer than the path takes, or refused with EMSGSIZE.
+enum class MtuDiscover : std::uint8_t {
+  dont = 0,          ///< no DF; cut
+  want = 1,          ///< DF when it fits, else cut; as when never set
+  require = 2,       ///< IP_PMTUDISC_DO: DF; refused
+  probe = 3,         ///< as DO, but only the link's MTU counts
+  by_interface = 4,  ///< IP_PMTUDISC_INTERFACE: no DF; refused when longer than the link's MTU
+  omit = 5,          ///< no DF; cut when longer than the link's MTU
+};
+
 /// One UDP socket: a slot in Udp's table. Its state is changed by Udp alone, on one lcore.
 class Socket {
  public:
@@ -68,6 +79,8 @@ class Socket {
   bool broadcast = false;                 ///< SO_BROADCAST: may send to a broadcast address
   bool encap = false;                     ///< Events::encap_receive() sees its datagrams first
   std::uint16_t segment_size = 0;         ///< UDP_SEGMENT: what is longer goes as datagrams of this size; 0: off
+  MtuDiscover mtu_discover = MtuDiscover::want;     ///< IP_MTU_DISCOVER
+  MtuDiscover mtu_discover_v6 = MtuDiscover::want;  ///< IPV6_MTU_DISCOVER
   std::uint8_t hop_limit = 0;             ///< 0: the stack's default
   std::uint8_t traffic_class = 0;
 

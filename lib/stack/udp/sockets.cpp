@@ -54,6 +54,7 @@ Socket* Udp::open(Events* events) {
   socket->reuse_address = socket->v6_only = socket->broadcast = socket->encap = socket->gro_ = false;
   socket->segment_size = 0;
   socket->hop_limit = 0;
+  socket->mtu_discover = socket->mtu_discover_v6 = MtuDiscover::want;
   socket->traffic_class = 0;
   socket->open_ = true;
   socket->id_ = opened_++ * options_.port_stride + options_.port_phase + 1;

@@ -94,6 +94,10 @@ TEST_CASE("receive_path H12: extension headers lead to the transport") {
   REQUIRE(host.recorder.datagrams.size() == 1);
   CHECK(host.recorder.datagrams[0].bytes == Bytes{1, 2, 3});
   CHECK(host.recorder.datagrams[0].delivery.header_bytes == 48);
+  host.receives(
+      to_host(wire::ip_proto::hop_by_hop, {test_proto, 1, 1, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3}));
+  REQUIRE(host.recorder.datagrams.size() == 2);
+  CHECK(host.recorder.datagrams[1].bytes == Bytes{1, 2, 3});
 }
 
 TEST_CASE("receive_path H12: what extension headers forbid is dropped and counted") {
@@ -165,7 +169,9 @@ TEST_CASE("receive_path H7, H12: IPv6 fragments are put together in any order, t
   for (const Bytes& before : {Bytes{}, Bytes{0, 0, 1, 4, 0, 0, 0, 0}}) {
     const PieceOf piece{datagram};
     const auto frame = [&](std::size_t begin, std::size_t end) {
-      return piece.v6(begin, Bytes(datagram.begin() + static_cast<std::ptrdiff_t>(begin), datagram.begin() + static_cast<std::ptrdiff_t>(end)),
+      return piece.v6(begin,
+                      Bytes(datagram.begin() + static_cast<std::ptrdiff_t>(begin),
+                            datagram.begin() + static_cast<std::ptrdiff_t>(end)),
                       end < 100, before);
     };
     std::vector<Bytes> frames{frame(0, 40), frame(40, 48), frame(48, 100)};
@@ -183,7 +189,8 @@ TEST_CASE("receive_path H7, H12: IPv6 fragments are put together in any order, t
   }
 }
 
-TEST_CASE("receive_path H7, RFC 8200 4.5: IPv6: a duplicate is passed over, an overlap ends the datagram, nobody is told") {
+TEST_CASE(
+    "receive_path H7, RFC 8200 4.5: IPv6: a duplicate is passed over, an overlap ends the datagram, nobody is told") {
   const Bytes datagram = counting(96);
   const PieceOf piece{datagram};
   RecordingHost host;
@@ -212,7 +219,9 @@ TEST_CASE("receive_path H7, RFC 8200 4.5: after 60 s the sender of a first fragm
   CHECK(message[1] == 1);
 }
 
-TEST_CASE("receive_path H7, RFC 8200 4.5: a length that is no multiple of 8, and a datagram beyond 65,535 bytes, are parameter problems") {
+TEST_CASE(
+    "receive_path H7, RFC 8200 4.5: a length that is no multiple of 8, and a datagram beyond 65,535 bytes, are "
+    "parameter problems") {
   const Bytes datagram = counting(64);
   const PieceOf piece{datagram};
   expect_problem(piece.v6(8, counting(20), true), {.code = 0, .pointer = 4});
@@ -227,8 +236,10 @@ TEST_CASE("receive_path H7, RFC 8200 4.5: a length that is no multiple of 8, and
 TEST_CASE("receive_path H7, RFC 7112: a first fragment holds all headers, or is a parameter problem of code 3") {
   const Bytes datagram = counting(64);
   expect_problem(PieceOf{datagram, wire::ip_proto::tcp}.v6(0, counting(16), true), {.code = 3, .pointer = 0});
-  expect_problem(PieceOf{datagram, wire::ip_proto::destination_options}.v6(0, {17, 1, 1, 4, 0, 0, 0, 0}, true), {.code = 3, .pointer = 0});
-  expect_problem(PieceOf{datagram, wire::ip_proto::destination_options}.v6(0, {6, 0, 1, 4, 0, 0, 0, 0}, true), {.code = 3, .pointer = 0});
+  expect_problem(PieceOf{datagram, wire::ip_proto::destination_options}.v6(0, {17, 1, 1, 4, 0, 0, 0, 0}, true),
+                 {.code = 3, .pointer = 0});
+  expect_problem(PieceOf{datagram, wire::ip_proto::destination_options}.v6(0, {6, 0, 1, 4, 0, 0, 0, 0}, true),
+                 {.code = 3, .pointer = 0});
   RecordingHost host;
   host.receives(PieceOf{datagram, wire::ip_proto::udp}.v6(0, counting(8), true));
   CHECK(host.wire.take().empty());
@@ -274,11 +285,14 @@ TEST_CASE("H10: IPv6 counts octets, groups and ECN codes, too") {
   RecordingHost host;
   const auto& count = host.stats.ip6;
   for (const std::uint8_t ecn : {3, 0, 1, 2})
-    host.receives(ipv6_frame({.source = peer6, .destination = host6, .traffic_class = ecn, .next_header = test_proto}, counting(60)));
-  for (const auto code : {Counter::InCEPkts, Counter::InNoECTPkts, Counter::InECT1Pkts, Counter::InECT0Pkts}) CHECK(count[code] == 1);
+    host.receives(ipv6_frame({.source = peer6, .destination = host6, .traffic_class = ecn, .next_header = test_proto},
+                             counting(60)));
+  for (const auto code : {Counter::InCEPkts, Counter::InNoECTPkts, Counter::InECT1Pkts, Counter::InECT0Pkts})
+    CHECK(count[code] == 1);
   CHECK(count[Counter::InOctets] == 400);
   CHECK(count[Counter::InMcastPkts] == 0);
-  host.receives(ipv6_frame({.source = peer_link, .destination = addr("ff02::1"), .next_header = test_proto}, counting(60)));
+  host.receives(
+      ipv6_frame({.source = peer_link, .destination = addr("ff02::1"), .next_header = test_proto}, counting(60)));
   CHECK(count[Counter::InMcastPkts] == 1);
   CHECK(count[Counter::InMcastOctets] == 100);
   CHECK(count[Counter::InOctets] == 500);

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Cuts what is too long for the path. Called by Stack::send; calls the pool. RFC 791 section 3.2, RFC 8200 section 4.5;
+// ip_do_fragment, ip6_fragment (receive_path H7).
+#include <millrace/stack/ip/fragmentation.hpp>
+
+#include <millrace/wire/checksum.hpp>
+#include <millrace/wire/ethernet.hpp>
+
+#include <algorithm>
+
+namespace millrace::ip {
+
+namespace {
+
+// What the transport left to a port.
+void finish_checksum(pkt::Packet& datagram, const IpAddress& source, const IpAddress& destination, std::uint8_t proto) {
+  std::size_t at = 0;
+  switch (datagram.meta().tx_checksum) {
+    case pkt::ChecksumRequest::none: return;
+    case pkt::ChecksumRequest::tcp: at = 16; break;
+    case pkt::ChecksumRequest::udp: at = 6; break;
+    case pkt::ChecksumRequest::icmp6: at = 2; break;
+  }
+  std::uint8_t* const field = datagram.data().data() + at;
+  store_be16(field, 0);
+  wire::Sum sum = wire::pseudo_header(source, destination, proto, datagram.length());
+  datagram.for_each_segment([&](std::span<const std::uint8_t> part) { sum.add(part); });
+  const std::uint16_t checksum = sum.checksum();
+  const bool is_udp = datagram.meta().tx_checksum == pkt::ChecksumRequest::udp;
+  store_be16(field, is_udp && checksum == 0 ? std::uint16_t{0xffff} : checksum);  // RFC 768: 0 would mean none
+  datagram.meta().tx_checksum = pkt::ChecksumRequest::none;
+}
+
+// One fragment: bytes [begin, end) of the datagram behind room for IP's headers. Null: no buffers.
+pkt::Packet make_fragment(Env& env, const pkt::Packet& datagram, std::uint32_t begin, std::uint32_t end,
+                          std::uint16_t header_bytes, std::uint8_t proto) {
+  constexpr std::uint16_t quoted = 8;  // of the transport header: an unresolved neighbour is reported by it
+  const std::uint16_t copied =
+      begin == 0 ? std::min<std::uint16_t>(quoted, static_cast<std::uint16_t>(end)) : std::uint16_t{0};
+  pkt::Packet fragment = make_packet(env);
+  if (!fragment) return {};
+  std::uint8_t* const bytes = fragment.append(static_cast<std::uint16_t>(header_bytes + copied));
+  datagram.copy_out(begin, {bytes + header_bytes, copied});
+  if (begin + copied < end) {
+    pkt::Packet rest = make_reference(env, datagram, begin + copied, end - begin - copied);
+    if (!rest) {
+      drop(env, std::move(fragment), stats::DropReason::no_buffer);
+      return {};
+    }
+    join(env, fragment, std::move(rest));
+  }
+  pkt::Meta& meta = fragment.meta();
+  meta.l3_offset = wire::ethernet_header_bytes;
+  meta.l4_offset =
+      begin == 0 ? static_cast<std::uint16_t>(wire::ethernet_header_bytes + header_bytes) : std::uint16_t{0};
+  meta.l4_proto = proto;
+  return fragment;
+}
+
+// Calls emit(header, begin, end, more) for each.
+template <class Emit>
+bool cut(Env& env, const pkt::Packet& datagram, std::uint16_t header_bytes, std::uint8_t proto, std::uint32_t mtu,
+         pkt::PacketList& out, Emit&& emit) {
+  const std::uint32_t length = datagram.length();
+  const std::uint32_t step = (mtu - header_bytes) & ~7u;
+  pkt::PacketList fragments;
+  for (std::uint32_t begin = 0, end = 0; begin < length; begin = end) {
+    // The last may fill the packet beyond a multiple of 8.
+    end = length - begin <= mtu - header_bytes ? length : begin + step;
+    pkt::Packet fragment = make_fragment(env, datagram, begin, end, header_bytes, proto);
+    if (!fragment) {
+      while (pkt::Packet made = fragments.pop_front()) drop(env, std::move(made), stats::DropReason::no_buffer);
+      return false;
+    }
+    emit(fragment.data().data(), begin, end, end < length);
+    fragments.push_back(std::move(fragment));
+  }
+  out.splice_back(fragments);
+  return true;
+}
+
+}  // namespace
+
+bool cut_into_fragments(Env& env, pkt::Packet& datagram, const wire::Ipv4Header& header, std::uint32_t mtu,
+                        pkt::PacketList& out) {
+  finish_checksum(datagram, header.source, header.destination, header.proto);
+  constexpr auto header_bytes = static_cast<std::uint16_t>(wire::ipv4_header_bytes);
+  return cut(env, datagram, header_bytes, header.proto, mtu, out,
+             [&](std::uint8_t* at, std::uint32_t begin, std::uint32_t end, bool more) {
+               wire::Ipv4Header own = header;
+               own.total_length = static_cast<std::uint16_t>(header_bytes + end - begin);
+               own.fragment_offset = static_cast<std::uint16_t>(begin);
+               own.dont_fragment = false;
+               own.more_fragments = more;
+               wire::emit(own, at);
+             });
+}
+
+bool cut_into_fragments(Env& env, pkt::Packet& datagram, const wire::Ipv6Header& header, std::uint32_t id,
+                        std::uint32_t mtu, pkt::PacketList& out) {
+  finish_checksum(datagram, header.source, header.destination, header.next_header);
+  constexpr auto header_bytes = static_cast<std::uint16_t>(wire::ipv6_header_bytes + wire::ipv6_fragment_header_bytes);
+  return cut(
+      env, datagram, header_bytes, header.next_header, mtu, out,
+      [&](std::uint8_t* at, std::uint32_t begin, std::uint32_t end, bool more) {
+        wire::Ipv6Header own = header;
+        own.next_header = wire::ip_proto::fragment;
+        own.payload_length = static_cast<std::uint16_t>(wire::ipv6_fragment_header_bytes + end - begin);
+        wire::emit(own, at);
+        wire::emit(
+            wire::Ipv6FragmentHeader{
+                .id = id, .offset = static_cast<std::uint16_t>(begin), .next_header = header.next_header, .more = more},
+            at + wire::ipv6_header_bytes);
+      });
+}
+
+}  // namespace millrace::ip
