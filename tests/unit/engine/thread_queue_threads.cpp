@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Two threads play ping-pong through one lcore and two stacks on a cable, 20,000 messages, each thread asleep in poll()
-// on its queue's eventfd until the other's message comes: a wake-up that is lost is a time-out here. For
-// ThreadSanitizer.
+// on its queue's eventfd until the other's message comes; then 2,000 datagrams, in receive calls that wait (J9). A wake-up
+// that is lost is a time-out here. For ThreadSanitizer.
 #include <millrace/engine/engine.hpp>
 
 #include <algorithm>
@@ -85,6 +85,46 @@ void ping(Engine& engine) {
   queue->close(socket);
 }
 
+struct Udp {
+  std::unique_ptr<ThreadQueue> queue;
+  ThreadQueue::Socket socket;
+  Endpoint peer;
+
+  void send() const {
+    if (queue->send_to(socket, std::array<std::uint8_t, 4>{}, peer) != 4) fail("a datagram did not fit");
+  }
+  void receive(Duration timeout) const {
+    std::array<std::uint8_t, 4> bytes;
+    Endpoint from;
+    socket::Control control;
+    if (queue->receive_from(socket, bytes, from, control, 0, timeout) != 4) fail("no datagram within a minute: a wake-up was lost");
+  }
+};
+
+Udp udp(Engine& engine, std::size_t stack, const char* own, const char* other) {
+  Udp one{.queue = must(engine.attach_thread(stack)), .socket = {}, .peer = {*IpAddress::parse(other), 7}};
+  one.socket = must(one.queue->bind_udp({*IpAddress::parse(own), 7}));
+  return one;
+}
+
+/// Datagrams to and fro between two threads, each waiting for the other's in a receive call.
+void bounce(Engine& engine) {
+  constexpr int datagrams = 2000;
+  const Udp one = udp(engine, 0, "10.77.0.1", "10.77.0.2");
+  const Udp two = udp(engine, 1, "10.77.0.2", "10.77.0.1");
+  std::thread other([&] {
+    for (int i = 0; i < datagrams; i += 2) {
+      two.receive(Duration(-1));
+      two.send();
+    }
+  });
+  for (int i = 0; i < datagrams; i += 2) {
+    one.send();
+    one.receive(std::chrono::milliseconds(patience_ms));
+  }
+  other.join();
+}
+
 }  // namespace
 
 int main() {
@@ -107,6 +147,7 @@ int main() {
     pong(*server);
     client.join();
   }
+  bounce(*engine);
   engine->stop();
   const Stats stats = engine->stats();
   std::printf("%u messages, %llu sleeps of the lcore, %llu wake-ups\n", messages,
