@@ -5,6 +5,7 @@
 #include <millrace/base/time.hpp>
 #include <millrace/config/config.hpp>
 #include <millrace/engine/link.hpp>
+#include <millrace/engine/packet_handler.hpp>
 #include <millrace/engine/stats.hpp>
 #include <millrace/engine/thread_queue.hpp>
 #include <millrace/engine/top.hpp>
@@ -76,6 +77,17 @@ class Engine {
   /// dev_add_offload(), inet_add_offload(): has GRO merge, and GSO cut, packets of a protocol of the application's own, from
   /// now on, on every lcore; for the engine's life (wire/packet_offload.hpp). EINVAL: the message says what would be valid.
   [[nodiscard]] Result<void> register_offload(PacketOffload offload);
+
+  /// dev_add_pack(): `handler` takes frames from now on, on every lcore, before those that were added earlier and before the
+  /// stack. Each of several handlers of a frame gets a reference to its bytes. The result is for remove_packet_handler().
+  /// EINVAL, ENODEV: the message says what would be valid.
+  [[nodiscard]] Result<std::uint32_t> add_packet_handler(PacketHandler handler);
+  /// dev_remove_pack(): it is not called any more when this returns.
+  void remove_packet_handler(std::uint32_t id);
+  /// /proc/net/ptype: who takes frames of which EtherType of which device.
+  [[nodiscard]] std::string proc_net_ptype() const;
+  /// if_nametoindex(3): the number of a port, or of a stack's "lo". ENODEV.
+  [[nodiscard]] Result<std::uint16_t> ifindex(std::string_view interface) const;
 
   /// A port's knobs while it runs (port_control.hpp). ENODEV: no port has that name.
   [[nodiscard]] Result<PortControl> port(std::string_view name);

@@ -90,6 +90,7 @@ struct Engine::Impl {
   std::vector<std::thread> threads;
   ThreadTunables thread_tunables;
   runtime::McsLock control_lock;                                  ///< of who moves queues, and who changes flow rules
+  std::uint32_t next_packet_handler = runtime::PacketTypes::protocols;
   std::atomic<bool> rules_asked{false};
   std::atomic<bool> stops_serving{false};
   std::thread rule_server;
@@ -129,6 +130,7 @@ struct Engine::Impl {
   void apply_tracing(std::uint16_t lcore);
   [[nodiscard]] stats::PacketBalance packet_balance() const;        // stats.cpp
   void close_books() const;                                         // engine.cpp
+  [[nodiscard]] std::string interface_name(std::uint16_t ifindex) const;  // packet_handler.cpp
   // dev_stats.cpp
   [[nodiscard]] stats::DevStats dev_stats(std::size_t port) const;
   [[nodiscard]] stats::DevStats loopback_stats(std::size_t stack) const;

@@ -42,6 +42,11 @@ class PortControl {
   void set_up(bool up);
   [[nodiscard]] bool is_up() const;
 
+  /// netdev_rx_handler_register(): what sees every frame of the port before the protocols, as a bridge does (receive_path
+  /// G6). EBUSY: it has one already.
+  [[nodiscard]] Result<void> set_rx_handler(RxHandler handler);
+  void remove_rx_handler();
+
   /// ethtool -C: the hold-off of every rx queue. EINVAL as the configuration would have it, or when the port's rx_mode
   /// is not interrupt; EOPNOTSUPP: rx_frames, and the device does not tell how many packets wait.
   [[nodiscard]] Result<void> set_coalesce(const config::Coalesce& coalesce);

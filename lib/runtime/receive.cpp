@@ -32,7 +32,9 @@ Receive::Receive(Env& env, const SoftnetLimits& limits, steer::Steer& steer, con
       wiring_(wiring),
       waiting_(wiring.rings.lcores()),
       to_wake_(wiring.rings.lcores()),
-      core_stats_(wiring.by_ifindex.size()) {}
+      core_stats_(wiring.by_ifindex.size()) {
+  add_protocols();
+}
 
 void Receive::steer(pkt::PacketList& up) {
   if (up.empty()) return;
@@ -81,7 +83,7 @@ void Receive::hold(const steer::Steer::Choice& to, pkt::Packet packet) {
 void Receive::deliver_held() {
   if (held_.empty()) return;
   enter(Stage::proto);
-  while (pkt::Packet packet = held_.pop_front()) netif_receive(std::move(packet));
+  netif_receive_list(held_);
   wiring_.hand_over.release();
 }
 
@@ -178,23 +180,71 @@ void Receive::copy_to_other_lcores(const pkt::Packet& packet) {
 void Receive::receive_unseen(pkt::Packet packet) {
   pkt::PacketList verified;
   gro::verify(env_, std::move(packet), verified);
-  while (pkt::Packet part = verified.pop_front()) netif_receive(std::move(part));
+  netif_receive_list(verified);
 }
 
-void Receive::netif_receive(pkt::Packet packet) {
-  if (packet.meta().checksum == pkt::ChecksumVerdict::by_segment) return receive_unseen(std::move(packet));
+// dev_add_pack() of ip_init(), arp_init() and ipv6_packet_init().
+void Receive::add_protocols() {
+  auto add = [this, id = PacketTypes::Id{0}](std::uint16_t type, const char* name) mutable {
+    packet_types_.add(id++, {.type = type, .name = name, .func = [this](Env&, pkt::Packet packet) { to_stack(std::move(packet)); }});
+  };
+  add(wire::ethertype::ipv4, "ip_rcv");
+  add(wire::ethertype::arp, "arp_rcv");
+  add(wire::ethertype::ipv6, "ipv6_rcv");
+}
+
+void Receive::to_stack(pkt::Packet packet) {
+  socket::Stack* const stack = wiring_.by_ifindex[packet.meta().ifindex];
+  if (stack != nullptr) return stack->receive(std::move(packet));
+  core_stats_[packet.meta().ifindex].rx_nohandler.add(1);
+  drop(env_, std::move(packet), stats::DropReason::no_stack);
+}
+
+// Who is to have the packet at last. Null: it has gone another way.
+const PacketType* Receive::find_last(pkt::Packet& packet) {
   // net_timestamp_check(): the port has stamped the packet; without prequeue the stamp is that of this lcore (X6).
   if (!limits_.netdev_tstamp_prequeue) packet.meta().rx_time = env_.now;
   // The fragments of a datagram were counted and captured; the whole is nothing new.
   const bool is_new = !packet.meta().is_reassembled;
   if (is_new) env_.stats->softnet.add(stats::Softnet::processed);
   if (is_new && !packet.meta().is_copy) wiring_.capture.record(env_, packet, capture::Direction::in);
-  socket::Stack* stack = wiring_.by_ifindex[packet.meta().ifindex];
-  if (stack == nullptr) {
-    core_stats_[packet.meta().ifindex].rx_nohandler.add(1);
-    return drop(env_, std::move(packet), stats::DropReason::no_stack);
+  if (!is_new || !packet_types_.is_wanted()) {
+    to_stack(std::move(packet));
+    return nullptr;
   }
-  stack->receive(std::move(packet));
+  const PacketType* const last = packet_types_.receive(env_, packet);
+  if (last == nullptr && packet) {
+    core_stats_[packet.meta().ifindex].rx_nohandler.add(1);
+    drop(env_, std::move(packet), stats::DropReason::unknown_ethertype);
+  }
+  return last;
+}
+
+void Receive::netif_receive(pkt::Packet packet) {
+  if (packet.meta().checksum == pkt::ChecksumVerdict::by_segment) return receive_unseen(std::move(packet));
+  const PacketType* const last = find_last(packet);
+  if (last != nullptr) last->func(env_, std::move(packet));
+}
+
+void Receive::netif_receive_list(pkt::PacketList& packets) {
+  const PacketType* handler = nullptr;
+  pkt::PacketList sublist;
+  const auto flush = [&] {
+    if (!sublist.empty()) PacketTypes::deliver(env_, *handler, sublist);
+  };
+  while (pkt::Packet packet = packets.pop_front()) {
+    if (packet.meta().checksum == pkt::ChecksumVerdict::by_segment) {
+      flush();
+      receive_unseen(std::move(packet));
+      continue;
+    }
+    const PacketType* const last = find_last(packet);
+    if (last == nullptr) continue;
+    if (last != handler) flush();
+    handler = last;
+    sublist.push_back(std::move(packet));
+  }
+  flush();
 }
 
 // What was queued is seen from now on: once in a burst.

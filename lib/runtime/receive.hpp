@@ -5,6 +5,7 @@
 #include <millrace/pkt/packet.hpp>
 #include <millrace/runtime/capture_point.hpp>
 #include <millrace/runtime/hand_over.hpp>
+#include <millrace/runtime/ptype.hpp>
 #include <millrace/runtime/softnet.hpp>
 #include <millrace/runtime/waker.hpp>
 #include <millrace/runtime/worker_rings.hpp>
@@ -46,9 +47,13 @@ class Receive final : public ip::Resteer {
   [[nodiscard]] pkt::Packet resteer(pkt::Packet frame) override;
   /// Whether the packet, TCP or UDP, is likely to go to another lcore: see Steer::leads_elsewhere().
   [[nodiscard]] bool leads_elsewhere(const pkt::Packet& packet) const { return steer_.leads_elsewhere(env_, packet); }
-  /// __netif_receive_skb_core(): one packet, for this lcore's stack. Verifies first what GRO merged unseen
-  /// (receive_path X21).
+  /// __netif_receive_skb_core(): one packet, for this lcore's stack and whoever else takes it. Verifies first what GRO
+  /// merged unseen (receive_path X21).
   void netif_receive(pkt::Packet packet);
+  /// The same of several, in order, to the same effect: what follows one another for one handler goes to it at once (G1).
+  void netif_receive_list(pkt::PacketList& packets);
+  /// Handlers of this lcore; the stacks' are there from the beginning.
+  [[nodiscard]] PacketTypes& packet_types() { return packet_types_; }
   /// The flows that were changing their rx queue have done so: what waited for that is steered, in order (receive_path
   /// F9).
   void unpark();
@@ -70,6 +75,9 @@ class Receive final : public ip::Resteer {
   [[nodiscard]] bool has_flow_limit() const { return flow_limit_ != nullptr; }
 
  private:
+  void add_protocols();
+  void to_stack(pkt::Packet packet);
+  [[nodiscard]] const PacketType* find_last(pkt::Packet& packet);
   void receive_unseen(pkt::Packet packet);
   void hold(const steer::Steer::Choice& to, pkt::Packet packet);
   void deliver_held();
@@ -89,6 +97,7 @@ class Receive final : public ip::Resteer {
   const SoftnetLimits& limits_;
   steer::Steer& steer_;
   Wiring wiring_;
+  PacketTypes packet_types_;
   poll::Napi* backlog_ = nullptr;
   std::unique_ptr<steer::FlowLimit> flow_limit_;
   pkt::PacketList held_;                // for this lcore, while the rest of the burst is steered
