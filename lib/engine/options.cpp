@@ -129,6 +129,9 @@ socket::Stack::Options stack_options(const config::Sysctl& sysctl) {
   options.icmp.msgs_per_sec = static_cast<std::uint32_t>(sysctl.icmp_msgs_per_sec);
   options.icmp.msgs_burst = static_cast<std::uint32_t>(sysctl.icmp_msgs_burst);
   options.default_hop_limit = static_cast<std::uint8_t>(sysctl.ip_default_ttl);
+  options.path_mtu = {.min_v4 = static_cast<std::uint32_t>(sysctl.route_min_pmtu),
+                      .expires_v4 = seconds(sysctl.route_mtu_expires),
+                      .expires_v6 = seconds(sysctl.route6_mtu_expires)};
   options.fragments_v4 = {.high_thresh = static_cast<std::uint64_t>(sysctl.ipfrag_high_thresh),
                           .low_thresh = static_cast<std::uint64_t>(sysctl.ipfrag_low_thresh),
                           .timeout = seconds(sysctl.ipfrag_time)};

@@ -24,10 +24,6 @@ using QuoteBytes = std::array<std::uint8_t, 256>;
 // What RFC 792 promises of the transport header: ports, and TCP's sequence number.
 constexpr std::size_t least_transport_bytes = 8;
 
-// No link that reports an MTU below these is believed: ip_rt_min_pmtu, RFC 8201 section 4.
-constexpr std::uint32_t least_mtu_v4 = 552;
-constexpr std::uint32_t least_mtu_v6 = wire::ipv6_min_mtu;
-
 std::optional<ErrorKind> kind_of_v4(const wire::Icmp4View& icmp) {
   if (icmp.type() == wire::icmp4_type::time_exceeded) return ErrorKind::time_exceeded;
   if (icmp.type() == wire::icmp4_type::parameter_problem) return ErrorKind::parameter_problem;
@@ -108,7 +104,7 @@ void Icmp::receive_error_v4(pkt::Packet message, const ip::Delivery& delivery) {
   if (!kind || transport == nullptr || quoted->fragment_offset() != 0 || !ip_.is_local(quoted->source()))
     return drop(env_, std::move(message), DropReason::icmp_invalid);
   transport->error({.kind = *kind,
-                    .mtu = *kind == ErrorKind::packet_too_big ? std::max<std::uint32_t>(icmp.mtu(), least_mtu_v4) : 0,
+                    .mtu = *kind == ErrorKind::packet_too_big ? std::max<std::uint32_t>(icmp.mtu(), ip_.path_mtus().least(true)) : 0,
                     .local = quoted->source(),
                     .remote = quoted->destination(),
                     .reporter = delivery.source,
@@ -132,7 +128,7 @@ void Icmp::receive_error_v6(pkt::Packet message, const ip::Delivery& delivery) {
       !ip_.is_local(quoted->source()))
     return drop(env_, std::move(message), DropReason::icmp_invalid);
   transport->error({.kind = *kind,
-                    .mtu = *kind == ErrorKind::packet_too_big ? std::max(icmp.mtu(), least_mtu_v6) : 0,
+                    .mtu = *kind == ErrorKind::packet_too_big ? std::max(icmp.mtu(), ip_.path_mtus().least(false)) : 0,
                     .local = quoted->source(),
                     .remote = quoted->destination(),
                     .reporter = delivery.source,

@@ -27,6 +27,14 @@ class Output {
   [[nodiscard]] virtual std::optional<IpAddress> source_for(const IpAddress& destination) const = 0;
   /// Largest IP packet towards `destination`, bytes, IP header included (path MTU where one is known).
   [[nodiscard]] virtual std::uint32_t mtu_for(const IpAddress& destination) const = 0;
+  /// The same without what is known of the path: what may come from there (Linux: advmss).
+  [[nodiscard]] virtual std::uint32_t link_mtu_for(const IpAddress& destination) const { return mtu_for(destination); }
+  /// ICMP says that a packet to `destination` was too big for a link that takes `mtu`, and the caller found that it was ours
+  /// (RFC 5927). mtu_for() answers so from now on, for net.ipv4.route.mtu_expires.
+  virtual void learn_path_mtu(const IpAddress& destination, std::uint32_t mtu) {
+    static_cast<void>(destination);
+    static_cast<void>(mtu);
+  }
   [[nodiscard]] virtual GsoLimits gso_limits_for(const IpAddress&) const { return {}; }
   /// Where the packets of a flow will be received, as far as RSS is known (receive_path F22): by this lcore, or another.
   enum class Leads : std::uint8_t { unknown, here, elsewhere };

@@ -107,7 +107,9 @@ Output::Leads Stack::leads(const FlowKey& flow) const {
   return placement->lcore_of(flow) == env_.lcore ? Leads::here : Leads::elsewhere;
 }
 
-std::uint32_t Stack::mtu_for(const IpAddress& destination) const {
+std::uint32_t Stack::mtu_for(const IpAddress& destination) const { return path_mtus_.lookup(destination, link_mtu_for(destination)); }
+
+std::uint32_t Stack::link_mtu_for(const IpAddress& destination) const {
   const auto hop = route_to(destination, IpAddress{});
   if (!hop) return destination.is_v4() ? 576 : static_cast<std::uint32_t>(wire::ipv6_min_mtu);
   return std::min<std::uint32_t>(hop->interface->mtu, largest_packet);
@@ -136,9 +138,10 @@ SendVerdict Stack::send(pkt::Packet datagram, const SendHeader& header) {
   const std::uint32_t header_bytes = v4 ? wire::ipv4_header_bytes : wire::ipv6_header_bytes;
   const bool is_possible =
       datagram.length() + (v4 ? header_bytes : 0) <= largest_packet;  // IPv6's length field leaves its header out
-  if (!is_possible || largest_segment(datagram) + header_bytes > hop->interface->mtu) {
+  const std::uint32_t mtu = header.link_mtu_only ? hop->interface->mtu : path_mtus_.lookup(header.destination, hop->interface->mtu);
+  if (!is_possible || largest_segment(datagram) + header_bytes > mtu) {
     if (is_possible && header.may_fragment && datagram.meta().gso_size == 0)
-      return send_fragments(*hop, *source, std::move(datagram), header);
+      return send_fragments(*hop, *source, std::move(datagram), header, mtu);
     count(env_, v4, stats::Ip::FragFails, stats::Ip6::FragFails);
     drop(env_, std::move(datagram), DropReason::too_big);
     return SendVerdict::too_big;
@@ -159,10 +162,9 @@ SendVerdict Stack::send(pkt::Packet datagram, const SendHeader& header) {
 }
 
 // ip_fragment(), ip6_fragment(): all or nothing.
-SendVerdict Stack::send_fragments(const Hop& hop, const IpAddress& source, pkt::Packet datagram,
-                                  const SendHeader& header) {
+SendVerdict Stack::send_fragments(const Hop& hop, const IpAddress& source, pkt::Packet datagram, const SendHeader& header,
+                                  std::uint32_t mtu) {
   const bool v4 = header.destination.is_v4();
-  const std::uint32_t mtu = hop.interface->mtu;
   pkt::PacketList fragments;
   bool is_cut = false;
   if (v4) {

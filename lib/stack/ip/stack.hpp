@@ -4,6 +4,7 @@
 #include <millrace/base/result.hpp>
 #include <millrace/stack/ip/error_sender.hpp>
 #include <millrace/stack/ip/ip.hpp>
+#include <millrace/stack/ip/path_mtu.hpp>
 #include <millrace/stack/ip/reassembly.hpp>
 #include <millrace/stack/ip/resteer.hpp>
 #include <millrace/stack/ip/routes.hpp>
@@ -38,6 +39,7 @@ class Stack final : public Output, private neighbor::Unreachable, private Reasse
   /// Who knows the other lcores' sockets; null, as when never called: there are none.
   void set_resteer(Resteer* resteer) { resteer_ = resteer; }
   void configure_reassembly(const Reassembly::Options& v4, const Reassembly::Options& v6);
+  void configure_path_mtu(const PathMtus::Options& options) { path_mtus_.configure(options); }
   /// net.ipv4.ip_default_ttl, for both versions; 64 when never called.
   void set_default_hop_limit(std::uint8_t hop_limit) { default_hop_limit_ = hop_limit; }
 
@@ -48,6 +50,8 @@ class Stack final : public Output, private neighbor::Unreachable, private Reasse
   SendVerdict send(pkt::Packet datagram, const SendHeader& header) override;
   [[nodiscard]] std::optional<IpAddress> source_for(const IpAddress& destination) const override;
   [[nodiscard]] std::uint32_t mtu_for(const IpAddress& destination) const override;
+  [[nodiscard]] std::uint32_t link_mtu_for(const IpAddress& destination) const override;
+  void learn_path_mtu(const IpAddress& destination, std::uint32_t mtu) override { path_mtus_.learn(destination, mtu); }
   [[nodiscard]] GsoLimits gso_limits_for(const IpAddress& destination) const override;
   [[nodiscard]] Leads leads(const FlowKey& flow) const override;
   [[nodiscard]] bool is_local(const IpAddress& address) const override;
@@ -60,6 +64,7 @@ class Stack final : public Output, private neighbor::Unreachable, private Reasse
   [[nodiscard]] neighbor::Interface* interface(std::uint16_t ifindex) const;
   [[nodiscard]] neighbor::Neighbors& neighbors() { return neighbors_; }
   [[nodiscard]] const Routes& routes() const { return routes_; }
+  [[nodiscard]] const PathMtus& path_mtus() const { return path_mtus_; }
   /// Incomplete datagrams of a version.
   [[nodiscard]] const Reassembly& fragments(bool v4) const { return v4 ? fragments_v4_ : fragments_v6_; }
 
@@ -84,7 +89,7 @@ class Stack final : public Output, private neighbor::Unreachable, private Reasse
 
   // output.cpp
   [[nodiscard]] std::optional<Hop> route_to(const IpAddress& destination, const IpAddress& source) const;
-  SendVerdict send_fragments(const Hop& hop, const IpAddress& source, pkt::Packet datagram, const SendHeader& header);
+  SendVerdict send_fragments(const Hop& hop, const IpAddress& source, pkt::Packet datagram, const SendHeader& header, std::uint32_t mtu);
   void write_v4(pkt::Packet& datagram, const IpAddress& source, const SendHeader& header);
   void write_v6(pkt::Packet& datagram, const IpAddress& source, const SendHeader& header);
   [[nodiscard]] std::uint16_t next_id(const IpAddress& source, const SendHeader& header, std::uint16_t segments);
@@ -103,6 +108,7 @@ class Stack final : public Output, private neighbor::Unreachable, private Reasse
   std::array<Transport*, 256> protocols_{};  ///< inet_protos[]
   ErrorSender* error_sender_ = nullptr;
   Resteer* resteer_ = nullptr;
+  PathMtus path_mtus_{env_};
   Reassembly fragments_v4_{env_, *this, true};
   Reassembly fragments_v6_{env_, *this, false};  ///< 30 s until configured
   std::array<std::uint16_t, 256> ids_{};         ///< IPv4 identification counters, by keyed hash of the flow

@@ -55,6 +55,7 @@ struct SendHeader {
   std::uint8_t traffic_class = 0;
   bool dont_fragment = true;  ///< IPv4 DF
   bool may_fragment = false;  ///< what is longer than the MTU is cut here, without DF; else it is too_big
+  bool link_mtu_only = false; ///< what is known of the path does not count: for probes, and for TCP, which learns by its own loss
 };
 
 /// What became of a datagram given to Ip::send. Anything but `sent` was dropped there with its reason and counted.

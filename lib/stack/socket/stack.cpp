@@ -26,6 +26,7 @@ Stack::Stack(Env& env, steer::FlowTable& flows, const Options& options)
       tcp_(env, ip_, flows, options.id, options.tcp),
       sockets_(env, tcp_, udp_, flows, options.id) {
   ip_.set_default_hop_limit(options.default_hop_limit);
+  ip_.configure_path_mtu(options.path_mtu);
   ip_.configure_reassembly(options.fragments_v4, options.fragments_v6);
   ip_.add_protocol(wire::ip_proto::udp, udp_);
   ip_.add_protocol(wire::ip_proto::tcp, tcp_);

@@ -46,7 +46,7 @@ Tcp::Sent Tcp::emit(const Outgoing& o, pkt::Packet payload) {
     join(env_, datagram, std::move(payload));
   }
   datagram.meta().tx_checksum = pkt::ChecksumRequest::tcp;
-  const ip::SendHeader header{.source = o.flow.local, .destination = o.flow.remote, .proto = wire::ip_proto::tcp};
+  const ip::SendHeader header{.source = o.flow.local, .destination = o.flow.remote, .proto = wire::ip_proto::tcp, .link_mtu_only = true};
   switch (ip_.send(std::move(datagram), header)) {
     case ip::SendVerdict::no_buffer: count(stats::TcpExt::TCPNoBuffer); return Sent::no_buffer;
     case ip::SendVerdict::too_big: return Sent::too_big;

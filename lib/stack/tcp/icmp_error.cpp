@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// ICMP errors about segments of ours. Called by IP, which has learned a path MTU before. RFC 9293 section 3.9.2.2,
+// ICMP errors about segments of ours. Called by icmp::Icmp; tells IP of path MTUs. RFC 9293 section 3.9.2.2,
 // RFC 5927 (believe only what quotes a sequence number in flight), receive_path K6.
 #include <millrace/stack/tcp/tcp.hpp>
 
@@ -41,6 +41,7 @@ void Tcp::error(const ip::ErrorReport& report) {
     return;
   }
   if (report.kind == ip::ErrorKind::packet_too_big) {
+    ip_.learn_path_mtu(c.key.remote, report.mtu);
     const std::uint32_t before = c.mss;
     refresh_mss(c);
     if (!c.synchronized() || c.mss >= before) return;

@@ -13,20 +13,23 @@ constexpr std::uint32_t min_send_mss = 48;  // Linux: tcp_min_snd_mss
 
 std::uint32_t ip_header_bytes(const IpAddress& address) { return address.is_v4() ? 20 : 40; }
 
+/// The segment that a packet of `mtu` bytes carries.
+std::uint16_t segment_of(std::uint32_t mtu, const IpAddress& remote) {
+  const std::uint32_t headers = ip_header_bytes(remote) + static_cast<std::uint32_t>(wire::tcp_header_bytes);
+  return static_cast<std::uint16_t>(std::clamp(mtu > headers ? mtu - headers : 0, min_send_mss, 65535u));
+}
+
 /// Memory that a segment's worth of bytes takes in the send buffer, about.
 std::uint32_t memory_per_segment(std::uint32_t mss) { return std::max(mss + 1024, 2560u); }
 
 }  // namespace
 
-std::uint16_t Tcp::mss_to_announce(const Connection& c) const {
-  const std::uint32_t headers = ip_header_bytes(c.key.remote) + wire::tcp_header_bytes;
-  const std::uint32_t mtu = ip_.mtu_for(c.key.remote);
-  return static_cast<std::uint16_t>(std::clamp(mtu > headers ? mtu - headers : 0, min_send_mss, 65535u));
-}
+// The link's: what the path takes on the way out says nothing of the way in.
+std::uint16_t Tcp::mss_to_announce(const Connection& c) const { return segment_of(ip_.link_mtu_for(c.key.remote), c.key.remote); }
 
 void Tcp::refresh_mss(Connection& c) {
   // Eff.snd.MSS (RFC 9293 section 3.7.1): the peer's option, the path, less the options that each segment bears.
-  std::uint32_t mss = std::min<std::uint32_t>(c.peer_mss, mss_to_announce(c));
+  std::uint32_t mss = std::min<std::uint32_t>(c.peer_mss, segment_of(ip_.mtu_for(c.key.remote), c.key.remote));
   if (c.ts.enabled) mss -= std::min<std::uint32_t>(mss, wire::tcp_timestamp_option_bytes);
   c.mss = std::max(mss, min_send_mss);
   c.congestion.set_mss(c.mss);

@@ -202,9 +202,13 @@ void Udp::error(const ip::ErrorReport& report) {
   if (udp.size() < wire::udp_header_bytes) return;
   const wire::UdpView quoted = *wire::UdpView::parse(udp);
   Socket* socket = lookup({report.local, quoted.source_port()}, {report.remote, quoted.destination_port()});
+  // RFC 5927: only what quotes a socket of ours. ipv4_sk_update_pmtu().
+  if (socket != nullptr && report.kind == ip::ErrorKind::packet_too_big) ip_.learn_path_mtu(report.remote, report.mtu);
   // RFC 1122 section 4.1.3.3; without a peer the socket could not tell whom it concerns.
   if (socket == nullptr || !socket->is_connected()) return;
-  const int error = fatal_error(report.kind, report.remote.is_v4());
+  const MtuDiscover discover = report.remote.is_v4() ? socket->mtu_discover : socket->mtu_discover_v6;
+  const bool is_told = report.kind == ip::ErrorKind::packet_too_big && discover != MtuDiscover::dont;
+  const int error = is_told ? EMSGSIZE : fatal_error(report.kind, report.remote.is_v4());
   if (error == 0) return;
   socket->error_ = error;
   if (socket->events_ != nullptr) socket->events_->on_error(*socket, error);

@@ -137,7 +137,8 @@ std::int64_t Udp::transmit(Socket& socket, pkt::Packet payload, const Endpoint& 
                                  .hop_limit = destination.address.is_multicast() ? std::uint8_t{1} : socket.hop_limit,
                                  .traffic_class = socket.traffic_class,
                                  .dont_fragment = has_df(discover),
-                                 .may_fragment = may_cut(discover)});
+                                 .may_fragment = socket.segment_size == 0 && may_cut(discover),
+                                 .link_mtu_only = discover > MtuDiscover::require});
   if (verdict == ip::SendVerdict::sent) {
     counters(destination.address).add(Counter::OutDatagrams);
     return bytes;

@@ -87,7 +87,7 @@ TEST_CASE("Linux's tunables reach the parts that obey them, in their units") {
   CHECK(stack.tcp.retries2 == 8);
 }
 
-TEST_CASE("fragments of both versions wait as long and take as much as their tunables say") {
+TEST_CASE("fragments and path MTUs of both versions are kept as long as their tunables say") {
   config::Sysctl sysctl;
   sysctl.ipfrag_high_thresh = 500'000;
   sysctl.ipfrag_low_thresh = 400'000;
@@ -95,7 +95,13 @@ TEST_CASE("fragments of both versions wait as long and take as much as their tun
   sysctl.ip6frag_high_thresh = 600'000;
   sysctl.ip6frag_low_thresh = 450'000;
   sysctl.ip6frag_time = 61;
+  sysctl.route_min_pmtu = 500;
+  sysctl.route_mtu_expires = 601;
+  sysctl.route6_mtu_expires = 602;
   const socket::Stack::Options stack = stack_options(sysctl);
+  CHECK(stack.path_mtu.min_v4 == 500);
+  CHECK(stack.path_mtu.expires_v4 == 601s);
+  CHECK(stack.path_mtu.expires_v6 == 602s);
   CHECK(stack.fragments_v4.high_thresh == 500'000);
   CHECK(stack.fragments_v4.low_thresh == 400'000);
   CHECK(stack.fragments_v4.timeout == 31s);

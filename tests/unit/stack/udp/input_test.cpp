@@ -472,7 +472,12 @@ TEST_CASE("icmp_err_convert: soft errors and errors of others do not end a socke
   };
   error(3, 1, sent);   // host unreachable
   error(11, 0, sent);  // time exceeded
-  error(3, 4, sent);   // fragmentation needed
+  CHECK(host.ear.error == 0);
+  error(3, 4, sent);  // fragmentation needed
+  CHECK(host.ear.error == EMSGSIZE);
+  socket.mtu_discover = udp::MtuDiscover::dont;
+  host.ear.error = 0;
+  error(3, 4, sent);
   CHECK(host.ear.error == 0);
   error(3, 2, sent);
   CHECK(host.ear.error == ENOPROTOOPT);

@@ -98,6 +98,7 @@ TEST_CASE("errors of send are POSIX's") {
   CHECK(host.udp.send_to(socket, counting(4), &portless) == -EINVAL);
   CHECK(host.udp.send_to(socket, counting(4), &far) == -ENETUNREACH);
   CHECK(host.udp.send_to(socket, counting(4), &to_peer6) == -EAFNOSUPPORT);
+  socket.mtu_discover = udp::MtuDiscover::require;
   CHECK(host.udp.send_to(socket, counting(1473), &to_peer4) == -EMSGSIZE);
   CHECK(host.udp.send_to(socket, Bytes(65508), &to_peer4) == -EMSGSIZE);
   CHECK(host[Counter::OutDatagrams] == 0);
