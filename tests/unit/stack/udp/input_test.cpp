@@ -424,7 +424,7 @@ TEST_CASE("J11: a user may close any socket from its callback, and none of them 
   CHECK(host.drops(DropReason::socket_closed) == 2);
 }
 
-TEST_CASE("a slot that was closed and opened again in a callback hears nothing of its former life") {
+TEST_CASE("J11: a slot that was closed and opened again in a callback hears nothing of its former life") {
   Host host;
   udp::Udp small(host.env, host.ip, {.sockets = 2});
   host.ip.add_protocol(wire::ip_proto::udp, small);
