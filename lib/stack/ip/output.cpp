@@ -196,7 +196,7 @@ SendVerdict Stack::send_fragments(const Hop& hop, const IpAddress& source, pkt::
   consume(env_, std::move(datagram), stats::Ledger::used);
   while (pkt::Packet fragment = fragments.pop_front()) {
     count(env_, v4, stats::Ip::FragCreates, stats::Ip6::FragCreates);
-    count(env_, v4, stats::Ip::OutTransmits, stats::Ip6::OutTransmits);
+    count_transmit(env_, *hop.interface, header.destination, fragment);
     neighbors_.send(*hop.interface, hop.next_hop, std::move(fragment));
   }
   return SendVerdict::sent;

@@ -85,6 +85,17 @@ TEST_CASE("receive_path H7: an IPv6 datagram longer than the MTU goes as fragmen
   CHECK(wire::Ipv6FragmentHeader::parse(ip_of(host.wire.take()[0]).subspan(40))->id != first.id);
 }
 
+TEST_CASE("H10: of fragments the octets that go to the link are counted, each header among them") {
+  RecordingHost host;
+  CHECK(send(host, peer4, counting(1900)) == SendVerdict::sent);
+  CHECK(host[stats::Ip::OutTransmits] == 2);
+  CHECK(host[stats::Ip::OutOctets] == 1500 + 440);
+  CHECK(send(host, peer6, counting(1900)) == SendVerdict::sent);
+  CHECK(host[stats::Ip6::OutTransmits] == 2);
+  CHECK(host[stats::Ip6::OutOctets] == 40 + 1456 + 40 + 460);
+  (void)host.wire.take();
+}
+
 TEST_CASE("receive_path H7: what fits by a byte goes whole; the last fragment is as full as it can be") {
   RecordingHost host;
   send(host, peer4, counting(1480));
