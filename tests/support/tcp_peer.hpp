@@ -77,6 +77,10 @@ class TcpWorld : public ip::Output {
   ip::SendVerdict send(pkt::Packet datagram, const ip::SendHeader& header) override;
   [[nodiscard]] std::optional<IpAddress> source_for(const IpAddress& destination) const override;
   [[nodiscard]] std::uint32_t mtu_for(const IpAddress&) const override { return mtu; }
+  [[nodiscard]] std::uint32_t link_mtu_for(const IpAddress&) const override { return link_mtu.value_or(mtu); }
+  void learn_path_mtu(const IpAddress&, std::uint32_t learnt) override {
+    if (learnt != 0) mtu = learnt;
+  }
   [[nodiscard]] bool is_local(const IpAddress& address) const override { return address == v4 || address == v6; }
   void send_port_unreachable(const pkt::Packet&, const ip::Delivery&) override {}
   void confirm_reachable(const IpAddress&) override { ++confirmed; }
@@ -95,6 +99,7 @@ class TcpWorld : public ip::Output {
   steer::FlowTable owners;
   ip::GsoLimits gso{};
   std::uint32_t mtu = 1500;
+  std::optional<std::uint32_t> link_mtu{};  ///< null: as the path's
   std::uint32_t confirmed = 0;
   bool routed = true;
   ip::SendVerdict verdict = ip::SendVerdict::sent;

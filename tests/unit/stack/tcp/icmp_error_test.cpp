@@ -9,12 +9,12 @@ using Heard = std::vector<std::string>;
 
 namespace {
 
-void report(TcpWorld& world, const TcpPeer& peer, ip::ErrorKind kind, std::uint32_t quoted_seq) {
+void report(TcpWorld& world, const TcpPeer& peer, ip::ErrorKind kind, std::uint32_t quoted_seq, std::uint32_t mtu = 0) {
   std::array<std::uint8_t, 8> quoted;
   store_be16(quoted.data(), peer.stack().port);
   store_be16(quoted.data() + 2, peer.local().port);
   store_be32(quoted.data() + 4, peer.stack_iss + quoted_seq);
-  ip::ErrorReport r{.kind = kind, .mtu = 0, .local = peer.stack().address, .remote = peer.local().address,
+  ip::ErrorReport r{.kind = kind, .mtu = mtu, .local = peer.stack().address, .remote = peer.local().address,
                     .reporter = peer.local().address, .transport_header = quoted};
   world.tcp.error(r);
   world.run();
@@ -72,4 +72,24 @@ TEST_CASE("K6, RFC 1191 6.5: packet too big lowers the segment size and resends,
   e.peer.expects(seq(1921).data(960));
   e.peer.expects(seq(2881).data(40));
   CHECK(e.connection->info().cwnd_bytes == 14600);
+}
+
+TEST_CASE("K6: the path MTU that an error in flight tells is IP's from then on, for other connections, too; the announced MSS stays the link's") {
+  Established e;
+  e.world.link_mtu = 1500;
+  CHECK(e.writes(1460) == 1460);
+  e.peer.skips_all();
+  report(e.world, e.peer, ip::ErrorKind::packet_too_big, 2000, 900);  // not in flight: IP learns nothing
+  CHECK(e.world.mtu == 1500);
+  report(e.world, e.peer, ip::ErrorKind::packet_too_big, 1, 1000);
+  CHECK(e.world.mtu == 1000);
+  e.peer.skips_all();
+  App app;
+  TcpPeer other(e.world);
+  auto c = e.world.tcp.connect(other.local(), app);
+  REQUIRE(c);
+  e.world.run();
+  other.set_stack((*c)->local());
+  other.expects(flags("S").mss(1460));
+  (*c)->close();
 }
