@@ -9,7 +9,7 @@
 using namespace millrace;
 using test::SteeringWorld;
 
-TEST_CASE("G3, G9: handlers of the application's stand in /proc/net/ptype with ip, arp and ipv6, and get frames beside the stack") {
+TEST_CASE("G3, G8, G9: handlers of the application's stand in /proc/net/ptype with ip, arp and ipv6, and get frames beside the stack") {
   SteeringWorld w(2, {}, 2);
   w.listen();
   int taps = 0;
