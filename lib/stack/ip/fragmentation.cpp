@@ -12,7 +12,7 @@ namespace millrace::ip {
 
 namespace {
 
-// What the transport left to a port.
+// What the transport left to a port, the field being zero.
 void finish_checksum(pkt::Packet& datagram, const IpAddress& source, const IpAddress& destination, std::uint8_t proto) {
   std::size_t at = 0;
   switch (datagram.meta().tx_checksum) {
@@ -22,7 +22,6 @@ void finish_checksum(pkt::Packet& datagram, const IpAddress& source, const IpAdd
     case pkt::ChecksumRequest::icmp6: at = 2; break;
   }
   std::uint8_t* const field = datagram.data().data() + at;
-  store_be16(field, 0);
   wire::Sum sum = wire::pseudo_header(source, destination, proto, datagram.length());
   datagram.for_each_segment([&](std::span<const std::uint8_t> part) { sum.add(part); });
   const std::uint16_t checksum = sum.checksum();
