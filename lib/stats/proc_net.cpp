@@ -119,7 +119,7 @@ void for_each_word(std::string_view words, F&& f) {
 // The line of names and the line of values.
 std::string two_lines(const std::string& title, std::string_view columns, const Values& values, std::string_view group) {
   std::string numbers;
-  for_each_word(columns, [&](std::string_view name) { numbers += " " + value(values, group, name); });
+  for_each_word(columns, [&](std::string_view name) { numbers.append(" ").append(value(values, group, name)); });
   return title + ": " + std::string(columns) + "\n" + title + ":" + numbers + "\n";
 }
 
@@ -139,11 +139,13 @@ std::string icmp_msg(const Values& values) {
   std::string text, names, numbers;
   int count = 0;
   const auto end_line = [&] {
-    if (!names.empty()) text += "IcmpMsg:" + std::exchange(names, "") + "\nIcmpMsg:" + std::exchange(numbers, "") + "\n";
+    if (!names.empty()) text.append("IcmpMsg:").append(names).append("\nIcmpMsg:").append(numbers).append("\n");
+    names.clear();
+    numbers.clear();
   };
   for_each_type(icmp_types, values, "icmp", [&](const std::string& name, const std::string& number) {
-    names += " " + name;
-    numbers += " " + number;
+    names.append(" ").append(name);
+    numbers.append(" ").append(number);
     if (++count % per_line == 0) end_line();
   });
   end_line();
@@ -160,12 +162,12 @@ std::string snmp6_line(const std::string& name, const std::string& number) {
 
 std::string to_proc_net_snmp(std::span<const LcoreStats* const> lcores, const SnmpValues& told) {
   Values values = values_of(lcores);
-  values["ip.Forwarding"] = told.is_forwarding ? "1" : "2";
+  values["ip.Forwarding"] = std::string(told.is_forwarding ? "1" : "2");
   values["ip.DefaultTTL"] = std::to_string(told.default_ttl);
-  values["tcp.RtoAlgorithm"] = "1";  // other: van Jacobson's would be 4, but Linux says so
-  values["tcp.RtoMin"] = "200";
-  values["tcp.RtoMax"] = "120000";
-  values["tcp.MaxConn"] = "-1";  // RFC 4022: dynamic
+  values["tcp.RtoAlgorithm"] = std::string("1");  // other: van Jacobson's would be 4, but Linux says so
+  values["tcp.RtoMin"] = std::string("200");
+  values["tcp.RtoMax"] = std::string("120000");
+  values["tcp.MaxConn"] = std::string("-1");  // RFC 4022: dynamic
   values["tcp.CurrEstab"] = std::to_string(told.established);
   return two_lines("Ip", ip_columns, values, "ip") + two_lines("Icmp", icmp_columns, values, "icmp") + icmp_msg(values) +
          two_lines("Tcp", tcp_columns, values, "tcp") + two_lines("Udp", udp_columns, values, "udp") +
