@@ -62,19 +62,18 @@ void Home::free(Packet packet) {
 
 // Of a buffer that has nothing to be undone.
 void Home::go_home(Mbuf* m) {
-  Way* const way = m->pool == own_pool_ ? nullptr : way_to(m->pool);
+  Way* const way = m->pool == last_pool_ ? last_way_ : way_to(m->pool);
   if (way == nullptr) return rte_mbuf_raw_free(rte(m));
   if (way->count == 0) way->ring->prefetch_room(batch);
   way->mbufs[way->count++] = m;
   if (way->count == batch) give_back(*way);
 }
 
-// Buffers of one pool come in a row. Null: it is no lcore's.
+// Buffers of one pool come in a row. Null: it is this lcore's own, or no lcore's.
 Home::Way* Home::way_to(const void* pool) {
-  if (pool == last_pool_) return last_way_;
   const auto at = std::find(rings_.pools_.begin(), rings_.pools_.end(), pool);
   last_pool_ = pool;
-  last_way_ = at == rings_.pools_.end() ? nullptr : &ways_[static_cast<std::size_t>(at - rings_.pools_.begin())];
+  last_way_ = at == rings_.pools_.end() || pool == own_pool_ ? nullptr : &ways_[static_cast<std::size_t>(at - rings_.pools_.begin())];
   return last_way_;
 }
 
