@@ -269,4 +269,9 @@ TEST_CASE("H14, M1: each stack has a lo of its own") {
   CHECK(receive(there, from) == "within");
   CHECK(device(*w.engine, "lo@host").rx_packets == 0);
   CHECK(device(*w.engine, "lo@other").rx_packets == 1);
+  bound(sockets(w, 0, 0), "127.0.0.1:8").send_to(bytes("in the first"), endpoint("127.0.0.1:7"));
+  w.run();
+  CHECK(receive(here, from) == "in the first");
+  CHECK(receive(there, from) == "nothing");
+  CHECK(device(*w.engine, "lo@host").rx_packets == 1);
 }
