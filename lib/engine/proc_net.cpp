@@ -108,6 +108,7 @@ std::string Engine::proc_net_arp(std::size_t stack) const {
     }
   });
   std::vector<stats::ArpRow> rows;
+  rows.reserve(known.size());
   for (auto& [key, row] : known) rows.push_back(std::move(row));
   return stats::to_proc_net_arp(rows);
 }
