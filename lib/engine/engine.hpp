@@ -104,7 +104,7 @@ class Engine {
   /// cpu_collision, received_rps, flow_limit_count, backlog length, lcore, packets on the rings to it, packets taken off
   /// them and not yet delivered (none ever is between passes). From any thread, as the next one.
   [[nodiscard]] std::string proc_net_softnet_stat() const;
-  /// /proc/net/dev: a row for each port, Linux's 16 columns.
+  /// /proc/net/dev: a row for each stack's lo ("lo@STACK" where there are several), then for each port, Linux's 16 columns.
   [[nodiscard]] std::string proc_net_dev() const;
   /// /proc/net/snmp, snmp6 and netstat: Linux's columns in Linux's order, from the counters of those names of all lcores and
   /// stacks; 0 where there is none.

@@ -3,9 +3,9 @@
 // loopback_xmit() of drivers/net/loopback.c (receive_path M1, M2, M4).
 #include <millrace/runtime/loopback.hpp>
 
+#include <millrace/gro/arrival.hpp>
 #include <millrace/port/tx_offload.hpp>
 #include <millrace/runtime/receive.hpp>
-#include <millrace/wire/dissect.hpp>
 
 #include <utility>
 
@@ -25,26 +25,16 @@ pkt::ChecksumVerdict leave_sum(pkt::Mbuf& frame) {
   return pkt::ChecksumVerdict::partial;
 }
 
-void arrive(pkt::Packet& frame, std::uint16_t ifindex) {
-  const wire::Layers layers = wire::dissect(frame.data());
-  pkt::Meta& meta = frame.meta();
-  meta.l3_offset = layers.l3_offset;
-  meta.l4_offset = layers.l4_offset;
-  meta.payload_offset = layers.payload_offset;
-  meta.ethertype = layers.ethertype;
-  meta.l4_proto = layers.l4_proto;
-  meta.type = pkt::PacketType::host;
-  meta.checksum = leave_sum(frame.mbuf());
-  meta.ifindex = ifindex;
-  meta.rx_queue = 0;
-  meta.napi_id = 0;
-  meta.is_copy = false;
-}
-
 }  // namespace
 
 void Loopback::transmit(pkt::Packet frame) {
-  arrive(frame, ifindex_);
+  static_cast<void>(gro::arrive(frame.mbuf(), {.ifindex = ifindex_}));  // its addresses are zero, as the frame's
+  pkt::Meta& meta = frame.meta();
+  meta.checksum = leave_sum(frame.mbuf());
+  meta.ifindex = ifindex_;
+  meta.rx_queue = 0;
+  meta.is_copy = false;
+  meta.is_reassembled = false;  // an answer may lie in the buffers of what it answers
   const std::uint32_t length = frame.length();
   if (!receive_.netif_rx(std::move(frame))) return counted.drops.add(1);
   counted.packets.add(1);
