@@ -5,10 +5,9 @@
 #include <millrace/base/assert.hpp>
 #include <millrace/gro/gro.hpp>
 
+#include "tests/fuzz/input.hpp"
 #include "tests/unit/gro/order_check.hpp"
 #include "tests/unit/gro/traffic.hpp"
-
-#include <rte_eal.h>
 
 #include <array>
 #include <cstdio>
@@ -19,41 +18,8 @@ using namespace millrace::test;
 
 namespace {
 
-pkt::Pool& pool() {
-  static const std::unique_ptr<pkt::Pool> the_pool = [] {
-    std::array<std::string, 7> args{"fuzz", "--no-huge", "--no-shconf", "--no-pci", "--no-telemetry", "-m64", "--log-level=error"};
-    std::array<char*, args.size()> argv;
-    for (std::size_t i = 0; i < args.size(); ++i) argv[i] = args[i].data();
-    MR_ASSERT(rte_eal_init(static_cast<int>(argv.size()), argv.data()) >= 0);
-    auto made = pkt::Pool::create({.name = "fuzz", .packets = 2047});
-    MR_ASSERT(made);
-    return std::move(*made);
-  }();
-  return *the_pool;
-}
-
-/// The input as a source of decisions; zeros when it is used up.
-class Input {
- public:
-  Input(const std::uint8_t* data, std::size_t size) : data_(data), size_(size) {}
-  [[nodiscard]] bool empty() const { return at_ >= size_; }
-  std::uint32_t choose(std::uint32_t bound) {
-    std::uint32_t value = byte();
-    if (bound > 256) value = value << 8 | byte();
-    return value % bound;
-  }
-  Bytes take(std::size_t n) {
-    Bytes bytes;
-    while (bytes.size() < n && !empty()) bytes.push_back(byte());
-    return bytes;
-  }
-
- private:
-  std::uint8_t byte() { return empty() ? std::uint8_t{0} : data_[at_++]; }
-  const std::uint8_t* data_;
-  std::size_t size_;
-  std::size_t at_ = 0;
-};
+using fuzz::Input;
+using fuzz::pool;
 
 class Session {
  public:

@@ -8,12 +8,10 @@
 #include <millrace/wire/ipv4.hpp>
 #include <millrace/wire/ipv6.hpp>
 
-#include <rte_eal.h>
+#include "tests/fuzz/input.hpp"
 
 #include <algorithm>
 #include <array>
-#include <memory>
-#include <string>
 
 using namespace millrace;
 
@@ -22,31 +20,8 @@ namespace {
 constexpr std::uint8_t proto = 253;
 constexpr std::uint64_t cap = 60'000;
 
-pkt::Pool& pool() {
-  static const std::unique_ptr<pkt::Pool> the_pool = [] {
-    std::array<std::string, 7> args{"fuzz", "--no-huge", "--no-shconf", "--no-pci", "--no-telemetry", "-m64", "--log-level=error"};
-    std::array<char*, args.size()> argv;
-    for (std::size_t i = 0; i < args.size(); ++i) argv[i] = args[i].data();
-    MR_ASSERT(rte_eal_init(static_cast<int>(argv.size()), argv.data()) >= 0);
-    auto made = pkt::Pool::create({.name = "fuzz", .packets = 2047});
-    MR_ASSERT(made);
-    return std::move(*made);
-  }();
-  return *the_pool;
-}
-
-/// The input as a source of decisions; zeros when it is used up.
-class Input {
- public:
-  Input(const std::uint8_t* data, std::size_t size) : data_(data), size_(size) {}
-  [[nodiscard]] bool empty() const { return at_ >= size_; }
-  std::uint8_t byte() { return empty() ? std::uint8_t{0} : data_[at_++]; }
-
- private:
-  const std::uint8_t* data_;
-  std::size_t size_;
-  std::size_t at_ = 0;
-};
+using fuzz::Input;
+using fuzz::pool;
 
 std::uint8_t byte_at(std::size_t place) { return static_cast<std::uint8_t>(place * 7 + place / 256); }
 
