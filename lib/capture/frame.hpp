@@ -10,7 +10,7 @@
 namespace millrace::capture {
 
 /// Which way a frame passed its port; the values are those of pcapng's epb_flags, bits 0-1.
-enum class Direction : std::uint8_t { in = 1, out = 2 };
+enum class Direction : std::uint8_t { unknown = 0, in = 1, out = 2 };
 
 /// A captured frame; borrows its bytes and comment.
 struct Frame {

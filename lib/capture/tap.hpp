@@ -3,11 +3,25 @@
 
 #include <millrace/capture/byte_ring.hpp>
 #include <millrace/capture/frame.hpp>
+#include <millrace/env/packet_tap.hpp>
 #include <millrace/pkt/packet.hpp>
+
+#include <string>
 
 namespace millrace::capture {
 
 class Writer;
+
+/// Where and when a frame was seen, and why, if it was dropped.
+struct Sighting {
+  Instant time{};
+  TapPoint point = TapPoint::steered;
+  stats::DropReason reason{};
+  std::uint16_t lcore = 0;
+  std::uint32_t most_bytes = 0;  ///< to be kept, as a filter says; 0: all
+};
+/// "steered lcore 1 queue 0 hash 0x1c2d3e4f", "drop: udp_no_port lcore 1 queue 0": what a capture says of a frame.
+[[nodiscard]] std::string comment_of(const Sighting& sighting, std::uint16_t rx_queue, std::uint32_t hash);
 
 /// The data path's side of a capture, one for each lcore: copies frames into a bounded ring, never blocks, and loses
 /// only its own copies. record() belongs to the lcore, the rest to one control thread.
@@ -24,8 +38,8 @@ class Tap {
 
   /// Copies a frame, whose Meta has its header offsets. The copy gets a finished layer-4 checksum where the frame's own
   /// is still to come (Meta::tx_checksum), partial, or of the first of several merged segments (receive_path E10).
-  void record(const pkt::Packet& packet, std::uint32_t interface, Direction direction, Instant time,
-              std::string_view comment = {});
+  /// False: there was no room for it.
+  bool record(const pkt::Packet& packet, std::uint32_t interface, const Sighting& sighting);
 
   /// Frames are no longer copied, only counted.
   void stop() { stopped_.store(true, std::memory_order_relaxed); }
@@ -45,6 +59,7 @@ class Tap {
 
   ByteRing ring_;
   const std::uint32_t snaplen_;
+  std::string comment_;  ///< of the frame that front() returned
   std::atomic<bool> stopped_{false};
   std::atomic<std::uint64_t> recorded_{0};
   std::atomic<std::uint64_t> dropped_{0};

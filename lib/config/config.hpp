@@ -121,12 +121,25 @@ struct Stack {
 
 enum class CaptureDirection : std::uint8_t { both, in, out };
 
-/// A pcapng file of frames as they pass between ports and stacks: received ones after GRO, as on Linux.
+/// Where on its way a frame is captured.
+enum class CapturePoint : std::uint8_t {
+  driver,   ///< as the port brought it, before GRO
+  gro,      ///< after GRO, before steering
+  steered,  ///< on the lcore that processes it: where Linux captures
+  socket,   ///< queued for a socket
+  out,      ///< on its way to the port
+  drop,     ///< dropped, with the reason
+};
+
+/// A pcapng file of frames as they pass between ports and stacks: received ones after GRO, as on Linux. Each has a comment:
+/// where it was seen, by which lcore, of which rx queue, with which hash, why it was dropped.
 struct Capture {
   bool enabled = false;
   std::string file = "millrace.pcapng";
   std::vector<std::string> ports{};  ///< empty: all
-  CaptureDirection direction = CaptureDirection::both;
+  CaptureDirection direction = CaptureDirection::both;  ///< in: without the point `out`; out: that alone
+  std::vector<CapturePoint> points{CapturePoint::steered, CapturePoint::out};  ///< a frame is in the file once for each
+  std::string filter{};                  ///< which frames, as for tcpdump; empty: all
   std::uint64_t max_bytes = 64 << 20;    ///< the file ends here, what comes later is counted
   std::uint32_t snaplen = 0;             ///< bytes kept of each frame; 0: all
   std::uint32_t buffer_bytes = 4 << 20;  ///< of each lcore, between the data path and the file

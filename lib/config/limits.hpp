@@ -49,6 +49,7 @@ inline constexpr std::array<std::string_view, 4> driver_words{"sim", "tap", "vde
 inline constexpr std::array<std::string_view, 3> rx_mode_words{"poll", "interrupt", "adaptive"};
 inline constexpr std::array<std::string_view, 2> rss_field_words{"sd", "sdfn"};  // as ethtool -N writes them
 inline constexpr std::array<std::string_view, 3> direction_words{"both", "in", "out"};
+inline constexpr std::array<std::string_view, 6> capture_point_words{"driver", "gro", "steered", "socket", "out", "drop"};
 inline constexpr std::array<std::string_view, 2> clock_words{"tsc", "manual"};
 inline constexpr std::array<std::string_view, 8> log_words{"emergency", "alert",  "critical", "error",
                                                            "warning",   "notice", "info",     "debug"};

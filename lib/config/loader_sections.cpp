@@ -203,6 +203,12 @@ void read_capture(const Value& value, Capture& capture) {
       {"file", [&](const Value& v) { v.text(capture.file); }},
       {"ports", [&](const Value& v) { read_texts(v, "port names", capture.ports); }},
       {"direction", [&](const Value& v) { v.word(capture.direction, direction_words); }},
+      {"points",
+       [&](const Value& v) {
+         capture.points.clear();
+         v.list("points", [&](const Value& item) { item.word(capture.points.emplace_back(), capture_point_words); });
+       }},
+      {"filter", [&](const Value& v) { v.text(capture.filter); }},
       {"max_bytes", [&](const Value& v) { v.number(capture.max_bytes, limit::max_bytes); }},
       {"snaplen", [&](const Value& v) { v.number(capture.snaplen, limit::snaplen); }},
       {"buffer_bytes", [&](const Value& v) { v.number(capture.buffer_bytes, limit::buffer_bytes); }},

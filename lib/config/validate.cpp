@@ -98,6 +98,10 @@ void validate_capture(const Config& config, Findings& findings) {
   findings.range("capture.max_bytes", clamped, limit::max_bytes);
   findings.range("capture.snaplen", capture.snaplen, limit::snaplen);
   findings.range("capture.buffer_bytes", capture.buffer_bytes, limit::buffer_bytes);
+  if (capture.points.empty()) findings.add("capture.points", "[]", "must name at least one of " + one_of(capture_point_words));
+  for (std::size_t i = 0; i < capture.points.size(); ++i)
+    if (const auto point = static_cast<std::size_t>(capture.points[i]); point >= capture_point_words.size())
+      findings.add(indexed("capture.points", i), std::to_string(point), "must be " + one_of(capture_point_words));
   Unique named(findings, "this port");
   for (std::size_t i = 0; i < capture.ports.size(); ++i) {
     const std::string& port = capture.ports[i];

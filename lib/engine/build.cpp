@@ -41,12 +41,13 @@ Result<void> Engine::Impl::build(const std::map<std::string, LinkEnd>& links) {
   if (Result<void> eal = runtime::eal_start(eal_config(config.eal)); !eal) return eal;
   if (Result<void> made = make_lcores(); !made) return made;
   if (Result<void> opened = open_ports(links); !opened) return opened;
-  if (Result<void> opened = open_capture(); !opened) return opened;
   for (std::uint16_t id = 0; id < lcores.size(); ++id) {
     wire_lcore(id);
     if (Result<void> made = make_stacks(id); !made) return made;
     make_pollers(id);
   }
+  if (config.capture.enabled)
+    if (const Result<std::uint32_t> begun = begin_capture(config.capture); !begun) return tl::unexpected(begun.error());
   return apply_sysctl(config.sysctl);
 }
 
@@ -152,21 +153,10 @@ Result<std::unique_ptr<port::Port>> Engine::Impl::open_port(std::size_t index,
   return ethdev::open(options);
 }
 
-Result<void> Engine::Impl::open_capture() {
-  if (!config.capture.enabled) return {};
-  Result<std::unique_ptr<Capturing>> opened = Capturing::open(config, lcores.size(), is_manual());
-  if (!opened) return tl::unexpected(opened.error());
-  capturing = std::move(*opened);
-  return {};
-}
-
-runtime::CapturePoint Engine::Impl::capture_point(std::uint16_t id, capture::Direction direction) const {
-  return capturing ? capturing->point(id, direction) : runtime::CapturePoint{};
-}
-
 void Engine::Impl::wire_lcore(std::uint16_t id) {
   runtime::Lcore& lcore = *lcores[id];
   runtime::LcoreParts& parts = lcore.parts;
+  parts.taps = std::make_unique<capture::Taps>(lcore.env());
   parts.tx_paths.resize(ports.size() + 1);
   parts.stack_by_ifindex.resize(ports.size() + 1 + config.stacks.size());
   for (std::size_t i = 0; i < ports.size(); ++i) {
@@ -177,7 +167,6 @@ void Engine::Impl::wire_lcore(std::uint16_t id) {
                                              .rings = *tx_rings,
                                              .owner_waker = *wakers[place.owner],
                                              .ifindex = static_cast<std::uint16_t>(i + 1),
-                                             .capture = capture_point(id, capture::Direction::out),
                                              .offloads = ports[i]->info().offloads,
                                              .protocols = &packet_offloads});
   }
@@ -193,7 +182,6 @@ void Engine::Impl::wire_lcore(std::uint16_t id) {
                                                                   .wakers = waker_list,
                                                                   .by_ifindex = parts.stack_by_ifindex,
                                                                   .hand_over = *parts.hand_over,
-                                                                  .capture = capture_point(id, capture::Direction::in),
                                                                   .stages = &lcore.softnet().stages});
   parts.backlog =
       std::make_unique<runtime::Backlog>(*parts.receive, *worker_rings, id, lcore.softnet().limits.dev_weight);

@@ -2,10 +2,9 @@
 #pragma once
 
 #include <millrace/base/result.hpp>
-#include <millrace/capture/tap.hpp>
+#include <millrace/capture/taps.hpp>
 #include <millrace/capture/writer.hpp>
 #include <millrace/config/config.hpp>
-#include <millrace/runtime/capture_point.hpp>
 
 #include <atomic>
 #include <memory>
@@ -18,23 +17,30 @@ namespace millrace {
 /// there is no thread: run_once() calls write().
 class Capturing {
  public:
-  [[nodiscard]] static Result<std::unique_ptr<Capturing>> open(const Config& config, std::size_t lcores, bool manual);
-  /// Writes what the taps still hold and closes the file; every lcore has stopped.
+  /// Opens the file. `interfaces`: the names by ifindex - 1. EINVAL: the filter or an interface is wrong; or open()'s errno.
+  [[nodiscard]] static Result<std::unique_ptr<Capturing>> open(const config::Capture& wanted, const std::vector<std::string>& interfaces,
+                                                               std::size_t lcores, bool manual);
+  /// Writes what the taps still hold and closes the file; no lcore has its tap any more.
   ~Capturing();
   Capturing(const Capturing&) = delete;
   Capturing& operator=(const Capturing&) = delete;
 
-  [[nodiscard]] runtime::CapturePoint point(std::size_t lcore, capture::Direction direction) const;
+  [[nodiscard]] capture::Tap& tap(std::size_t lcore) { return *taps_[lcore]; }
+  [[nodiscard]] const capture::Interest& interest() const { return interest_; }
   /// Moves what the taps hold to the file; returns how many frames.
   std::size_t write() { return capture::drain(tap_list_, *writer_); }
+  /// Ends the thread and writes everything.
+  void finish();
+  /// After finish(). `totals`: of the taps.
+  [[nodiscard]] const capture::Writer& writer() const { return *writer_; }
+  [[nodiscard]] capture::Tap::Totals tap_totals() const;
 
  private:
   explicit Capturing(std::unique_ptr<capture::Writer> writer) : writer_(std::move(writer)) {}
   void run();
 
   std::unique_ptr<capture::Writer> writer_;
-  config::CaptureDirection directions_ = config::CaptureDirection::both;
-  std::uint64_t interfaces_ = 0;   ///< bit by ifindex
+  capture::Interest interest_;
   std::vector<std::unique_ptr<capture::Tap>> taps_;
   std::vector<capture::Tap*> tap_list_;
   std::atomic<bool> stopping_{false};

@@ -202,7 +202,8 @@ bool Engine::run_once(std::uint16_t lcore) {
   MR_ASSERT(!impl_->is_running() && lcore < lcores());
   bool worked = impl_->lcores.shared(lcore)->run_once();
   worked |= impl_->serve_rules();
-  if (impl_->capturing && impl_->is_manual()) impl_->capturing->write();
+  if (impl_->is_manual())
+    for (auto& [id, capture] : impl_->captures) capture->write();
   return worked;
 }
 

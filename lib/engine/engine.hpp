@@ -32,6 +32,14 @@ using wire::PacketOffload;
 
 class PortControl;
 
+/// What became of the frames of a capture.
+struct CaptureTotals {
+  std::uint64_t written = 0;    ///< in the file
+  std::uint64_t dropped = 0;    ///< lost on the way there, since the file was slower than the frames; the packets were not
+  std::uint64_t over_limit = 0; ///< not written, since the file had reached max_bytes
+  std::uint64_t failed = 0;     ///< not written, since the file could not take them
+};
+
 /// A whole instance of Millrace: ports, lcores, stacks. Built from a Config; runs its lcores on threads of its own
 /// (start), or one pass at a time on the thread that calls run_once(): with the manual clock that is a simulation.
 /// The members below may be called from any one control thread at a time, unless they say otherwise.
@@ -73,6 +81,12 @@ class Engine {
 
   /// A queue of sockets for one thread outside the lcores, with one eventfd for its epoll. Before the engine ends, it must.
   [[nodiscard]] Result<std::unique_ptr<ThreadQueue>> attach_thread(std::size_t stack = 0);
+
+  /// tcpdump: captures from now on what `wanted` says, beside other captures; `enabled` is not looked at. The result is for
+  /// stop_capture(). EINVAL: the message says what is wrong; or the errno of open(), naming the file.
+  [[nodiscard]] Result<std::uint32_t> start_capture(const config::Capture& wanted);
+  /// Ends one and closes its file, everything written. ENOENT: there is none of that id.
+  [[nodiscard]] Result<CaptureTotals> stop_capture(std::uint32_t id);
 
   /// dev_add_offload(), inet_add_offload(): has GRO merge, and GSO cut, packets of a protocol of the application's own, from
   /// now on, on every lcore; for the engine's life (wire/packet_offload.hpp). EINVAL: the message says what would be valid.

@@ -86,7 +86,8 @@ struct Engine::Impl {
   std::unique_ptr<runtime::WorkerRings> tx_rings;
   runtime::PerLcore<runtime::Lcore> lcores;                       ///< each on its CPU's node
   std::vector<std::unique_ptr<pkt::Home>> homes;                  ///< by lcore
-  std::unique_ptr<Capturing> capturing;                           ///< null: no capture
+  std::map<std::uint32_t, std::unique_ptr<Capturing>> captures;   ///< by id
+  std::uint32_t next_capture = 1;
   std::vector<std::thread> threads;
   ThreadTunables thread_tunables;
   runtime::McsLock control_lock;                                  ///< of who moves queues, and who changes flow rules
@@ -112,10 +113,8 @@ struct Engine::Impl {
   Result<void> build(const std::map<std::string, LinkEnd>& links);
   Result<void> make_lcores();
   void make_homes();
-  Result<void> open_capture();
   Result<void> open_ports(const std::map<std::string, LinkEnd>& links);
   Result<std::unique_ptr<port::Port>> open_port(std::size_t index, const std::map<std::string, LinkEnd>& links);
-  [[nodiscard]] runtime::CapturePoint capture_point(std::uint16_t id, capture::Direction direction) const;
   void wire_lcore(std::uint16_t id);
   [[nodiscard]] gro::Config gro_of(std::size_t port) const;
   void make_pollers(std::uint16_t id);
@@ -134,6 +133,8 @@ struct Engine::Impl {
   // dev_stats.cpp
   [[nodiscard]] stats::DevStats dev_stats(std::size_t port) const;
   [[nodiscard]] stats::DevStats loopback_stats(std::size_t stack) const;
+
+  Result<std::uint32_t> begin_capture(const config::Capture& wanted);  // captures.cpp
 
   // proc_net.cpp
   [[nodiscard]] std::vector<const stats::LcoreStats*> all_stats() const;

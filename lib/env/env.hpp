@@ -3,6 +3,7 @@
 
 #include <millrace/base/rng.hpp>
 #include <millrace/base/time.hpp>
+#include <millrace/env/packet_tap.hpp>
 #include <millrace/pkt/home.hpp>
 #include <millrace/pkt/packet.hpp>
 #include <millrace/pkt/pool.hpp>
@@ -26,6 +27,7 @@ struct Env {
   pkt::Home* home = nullptr;              ///< null: what is freed goes straight to its pool
   timer::Wheel* wheel = nullptr;
   stats::LcoreStats* stats = nullptr;
+  PacketTap* tap = nullptr;               ///< null: nobody watches
   std::uint16_t lcore = 0;
   std::array<std::uint64_t, 2> secret{};  ///< key of siphash(): ISNs and table seeds
 };
@@ -65,9 +67,14 @@ inline void consume(Env& env, pkt::Packet packet, stats::Ledger end) {
   env.stats->ledger.add(end);
   recycle(env, std::move(packet));
 }
+/// Shows a packet to whoever watches that point of the path.
+inline void tap(Env& env, pkt::Packet& packet, TapPoint point, stats::DropReason reason = {}) {
+  if (env.tap != nullptr && env.tap->wants(point)) [[unlikely]] env.tap->see(packet, point, reason);
+}
 /// Ends a packet with a reason, which is counted.
 inline void drop(Env& env, pkt::Packet packet, stats::DropReason reason) {
   env.stats->drop.add(reason);
+  tap(env, packet, TapPoint::drop, reason);
   recycle(env, std::move(packet));
 }
 

@@ -28,6 +28,7 @@ bool arrive(pkt::Mbuf& mbuf, const Arrival& arrival) {
   const std::uint8_t* frame = mbuf.data();
   pkt::Meta& meta = mbuf.meta;
   meta.napi_id = arrival.napi_id;
+  meta.frame_offset = mbuf.data_off;
   meta.type = packet_type(frame, arrival);
   const wire::PlainLayers plain = wire::dissect_plain({frame, mbuf.data_len});
   if (plain.payload_offset == 0) {

@@ -21,7 +21,7 @@ struct Arrival {
 };
 
 /// eth_type_trans() and the flow dissector: sets Meta::{l3_offset, l4_offset, payload_offset, ethertype, l4_proto,
-/// type, napi_id}. False when the frame is too short for an Ethernet header; nothing is set then.
+/// type, napi_id, frame_offset}. False when the frame is too short for an Ethernet header; nothing is set then.
 [[nodiscard]] bool arrive(pkt::Mbuf& mbuf, const Arrival& arrival);
 
 /// To whom a frame is addressed on its link; the frame has at least 8 bytes.

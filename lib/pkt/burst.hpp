@@ -30,6 +30,15 @@ class Burst {
   /// Borrowed: the i-th packet stays in the burst.
   [[nodiscard]] Mbuf& operator[](std::uint16_t i) const { return *slots_[i]; }
 
+  /// Shows every packet, in order, to f(Packet&), which leaves it there.
+  template <class F>
+  void for_each(F&& f) {
+    for (std::uint16_t i = 0; i < count_; ++i) {
+      Packet packet = Packet::adopt(slots_[i]);
+      f(packet);
+      slots_[i] = packet.release();
+    }
+  }
   /// Hands every packet, in order, to f(Packet) and leaves the burst empty.
   template <class F>
   void take_all(F&& f) {

@@ -54,10 +54,11 @@ struct Meta {
   std::uint32_t napi_id;
   std::uint16_t ifindex;     ///< interface of arrival or departure
   std::uint16_t rx_queue;
-  bool is_copy;              ///< a neighbour message that another lcore answers: learn from it only
-  bool gso_fixed_id;         ///< every segment of a merged IPv4 packet had the same ID; else it counted up by one
-  bool gso_accecn;           ///< CWR is part of AccECN's counter, so every segment keeps it (SKB_GSO_TCP_ACCECN)
-  bool is_reassembled;       ///< put together of fragments here: those were counted and captured as they came
+  std::uint16_t frame_offset; ///< Mbuf::data_off where the frame began: of received ones, and of what waits to be sent; 0: not known
+  bool is_copy : 1;          ///< a neighbour message that another lcore answers: learn from it only
+  bool gso_fixed_id : 1;     ///< every segment of a merged IPv4 packet had the same ID; else it counted up by one
+  bool gso_accecn : 1;       ///< CWR is part of AccECN's counter, so every segment keeps it (SKB_GSO_TCP_ACCECN)
+  bool is_reassembled : 1;   ///< put together of fragments here: those were counted and captured as they came
   std::uint32_t cb[5];       ///< scratch of the layer that owns the packet now
 };
 static_assert(sizeof(Meta) == 64);

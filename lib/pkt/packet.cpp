@@ -43,6 +43,7 @@ void Packet::trim_front(std::uint32_t n, Home* home) {
     next->rss_hash = mbuf_->rss_hash;
     next->vlan_tci = mbuf_->vlan_tci;
     next->meta = mbuf_->meta;
+    next->meta.frame_offset = 0;
     mbuf_->next = nullptr;
     mbuf_->nb_segs = 1;
     if (home != nullptr) {

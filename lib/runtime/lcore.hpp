@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <millrace/capture/taps.hpp>
 #include <millrace/env/env.hpp>
 #include <millrace/runtime/backlog.hpp>
 #include <millrace/runtime/clock.hpp>
@@ -39,6 +40,7 @@ struct LcoreParts {
   std::vector<std::unique_ptr<Loopback>> loopbacks;  ///< by stack
   std::unique_ptr<Backlog> backlog;
   std::vector<std::unique_ptr<RxPoller>> pollers;
+  std::unique_ptr<capture::Taps> taps;  ///< last: what ends before it is still seen
 };
 
 /// One lcore: everything that it owns, and its loop. One thread at a time drives it: its own (run), or one that the

@@ -44,7 +44,12 @@ void Receive::steer(pkt::PacketList& up) {
     std::array<pkt::Mbuf*, steer::Steer::most_packets> packets;
     std::array<steer::Steer::Choice, steer::Steer::most_packets> choices;
     std::size_t n = 0;
-    while (n < packets.size() && !up.empty()) packets[n++] = up.pop_front().release();
+    while (n < packets.size() && !up.empty()) {
+      pkt::Packet packet = up.pop_front();
+      // What GRO merged unseen is shown when it is verified: until then there are headers between its payloads.
+      if (packet.meta().checksum != pkt::ChecksumVerdict::by_segment) tap(env_, packet, TapPoint::gro);
+      packets[n++] = packet.release();
+    }
     steer_.choose(env_, {packets.data(), n}, choices.data());
     for (std::size_t i = 0; i < n; ++i) bring(pkt::Packet::adopt(packets[i]), choices[i]);
   }
@@ -180,7 +185,12 @@ void Receive::copy_to_other_lcores(const pkt::Packet& packet) {
 void Receive::receive_unseen(pkt::Packet packet) {
   pkt::PacketList verified;
   gro::verify(env_, std::move(packet), verified);
-  netif_receive_list(verified);
+  pkt::PacketList seen;
+  while (pkt::Packet one = verified.pop_front()) {
+    tap(env_, one, TapPoint::gro);
+    seen.push_back(std::move(one));
+  }
+  netif_receive_list(seen);
 }
 
 // dev_add_pack() of ip_init(), arp_init() and ipv6_packet_init().
@@ -207,7 +217,7 @@ const PacketType* Receive::find_last(pkt::Packet& packet) {
   // The fragments of a datagram were counted and captured; the whole is nothing new.
   const bool is_new = !packet.meta().is_reassembled;
   if (is_new) env_.stats->softnet.add(stats::Softnet::processed);
-  if (is_new && !packet.meta().is_copy) wiring_.capture.record(env_, packet, capture::Direction::in);
+  if (is_new && !packet.meta().is_copy) tap(env_, packet, TapPoint::steered);
   if (!is_new || !packet_types_.is_wanted()) {
     to_stack(std::move(packet));
     return nullptr;

@@ -3,7 +3,6 @@
 
 #include <millrace/env/env.hpp>
 #include <millrace/pkt/packet.hpp>
-#include <millrace/runtime/capture_point.hpp>
 #include <millrace/runtime/hand_over.hpp>
 #include <millrace/runtime/ptype.hpp>
 #include <millrace/runtime/softnet.hpp>
@@ -29,7 +28,6 @@ class Receive final : public ip::Resteer {
     std::span<Waker* const> wakers;              ///< by lcore
     std::span<socket::Stack* const> by_ifindex;  ///< this lcore's stack behind each interface; null where none
     HandOver& hand_over;                         ///< this lcore's, by which `steer` goes
-    CapturePoint capture;
     StageClock* stages = nullptr;  ///< null: nobody asks
   };
   /// `limits`: this lcore's own, as they are at each moment.

@@ -26,10 +26,15 @@ struct RxPoller::Unmasking {
   }
 };
 
+void RxPoller::show_burst(Env& env) {
+  burst_.for_each([&](pkt::Packet& packet) { tap(env, packet, TapPoint::driver); });
+}
+
 int RxPoller::take_burst(Env& env) {
   const int count = burst_.size();
   if (count == 0) return 0;
   receive_->enter(Stage::gro);
+  if (env.tap != nullptr && env.tap->wants(TapPoint::driver)) [[unlikely]] show_burst(env);
   gro_.receive(env, burst_, wiring_.arrival, up_);
   return count;
 }

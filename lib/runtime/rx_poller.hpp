@@ -58,6 +58,7 @@ class RxPoller final : public poll::Napi, private gro::Destination {
   }
   bool is_elsewhere(const pkt::Packet& packet) const override { return receive_->leads_elsewhere(packet); }
   int take_burst(Env& env);
+  void show_burst(Env& env);
   void finish(Env& env, int work);
 
   Wiring wiring_;

@@ -53,6 +53,7 @@ pkt::Packet TxPath::next_frame() {
 
 void TxPath::refuse(pkt::Packet frame, stats::DropReason reason) {
   core_stats_.tx_dropped.add(1);
+  frame.meta().frame_offset = frame.headroom();
   drop(env_, std::move(frame), reason);
 }
 
@@ -67,7 +68,7 @@ void TxPath::flush() {
     while (!burst_.full()) {
       pkt::Packet frame = next_frame();
       if (!frame) break;
-      wiring_.capture.record(env_, frame, capture::Direction::out);
+      tap(env_, frame, TapPoint::out);
       burst_.push(std::move(frame));
     }
     if (wiring_.queue->transmit(env_, burst_) != 0 && wiring_.queue->can_reclaim()) {

@@ -3,7 +3,6 @@
 
 #include <millrace/base/rcu_pointer.hpp>
 #include <millrace/port/port.hpp>
-#include <millrace/runtime/capture_point.hpp>
 #include <millrace/runtime/waker.hpp>
 #include <millrace/runtime/worker_rings.hpp>
 #include <millrace/stack/neighbor/interface.hpp>
@@ -24,7 +23,6 @@ class TxPath final : public neighbor::LinkOutput {
     WorkerRings& rings;
     Waker& owner_waker;
     std::uint16_t ifindex;
-    CapturePoint capture;
     port::Offloads offloads{};
     const RcuPointer<const wire::PacketOffloads>* protocols = nullptr;  ///< of applications, which GSO cuts too
   };

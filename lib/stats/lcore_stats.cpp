@@ -54,6 +54,9 @@ constexpr CounterInfo tcp_ext_info[] = {
 constexpr CounterInfo socket_info[] = {
 #include <millrace/stats/socket.def>
 };
+constexpr CounterInfo tap_info[] = {
+#include <millrace/stats/tap.def>
+};
 constexpr CounterInfo port_info[] = {
 #include <millrace/stats/port.def>
 };
@@ -102,6 +105,7 @@ void for_each(std::span<const LcoreStats* const> lcores, const Visit& visit) {
   visit_group(lcores, &LcoreStats::tcp, "tcp", tcp_info, visit);
   visit_group(lcores, &LcoreStats::tcp_ext, "tcp_ext", tcp_ext_info, visit);
   visit_group(lcores, &LcoreStats::socket, "socket", socket_info, visit);
+  visit_group(lcores, &LcoreStats::tap, "tap", tap_info, visit);
   visit_group(lcores, &LcoreStats::port, "port", port_info, visit);
   visit_group(lcores, &LcoreStats::pool, "pool", pool_info, visit);
   visit_group(lcores, &LcoreStats::ledger, "ledger", ledger_info, visit);

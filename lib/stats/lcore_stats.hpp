@@ -76,6 +76,10 @@ enum class Socket : unsigned {
 #include <millrace/stats/socket.def>
   count_
 };
+enum class Tap : unsigned {
+#include <millrace/stats/tap.def>
+  count_
+};
 enum class Port : unsigned {
 #include <millrace/stats/port.def>
   count_
@@ -115,6 +119,7 @@ struct alignas(64) LcoreStats {
   CounterBlock<Tcp> tcp;
   CounterBlock<TcpExt> tcp_ext;
   CounterBlock<Socket> socket;
+  CounterBlock<Tap> tap;
   CounterBlock<Port> port;
   CounterBlock<Pool> pool;
   CounterBlock<Ledger> ledger;

@@ -46,17 +46,17 @@ void record_all(capture::Tap& tap, test::TestPool& pool) {
     for (const std::size_t payload : {0u, 1u, 1400u, 60000u}) {
       pkt::Packet merged = test::packet_of(pool, test::frame(v4, 6, payload));
       merged.meta().gso_segs = 40;
-      tap.record(merged, 0, Direction::in, Instant(1s), "merged");
+      tap.record(merged, 0, {.time = Instant(1s)});
       pkt::consume(std::move(merged));
       pkt::Packet udp = test::packet_of(pool, test::frame(v4, 17, payload));
       udp.meta().tx_checksum = pkt::ChecksumRequest::udp;
-      tap.record(udp, 0, Direction::out, Instant(2s));
+      tap.record(udp, 0, {.time = Instant(2s), .point = TapPoint::out});
       pkt::consume(std::move(udp));
     }
   }
   pkt::Packet echo = test::packet_of(pool, test::frame(false, 58, 56));
   echo.meta().tx_checksum = pkt::ChecksumRequest::icmp6;
-  tap.record(echo, 1, Direction::out, Instant(3s));
+  tap.record(echo, 1, {.time = Instant(3s), .point = TapPoint::out});
   pkt::consume(std::move(echo));
 }
 
@@ -73,7 +73,7 @@ TEST_CASE("tshark finds every checksum right, and a wrong one wrong") {
     capture::Tap tap(4 << 20);
     record_all(tap, pool);
     pkt::Packet broken = test::packet_of(pool, test::frame(true, 6, 20));
-    tap.record(broken, 1, Direction::in, Instant(4s));
+    tap.record(broken, 1, {.time = Instant(4s)});
     pkt::consume(std::move(broken));
     auto writer = capture::Writer::open(path, {.interfaces = {"tap0", "sim0"}, .unix_epoch = 1700000000s});
     REQUIRE(writer);
@@ -81,7 +81,7 @@ TEST_CASE("tshark finds every checksum right, and a wrong one wrong") {
     CHECK(capture::drain(taps, **writer) == 18);
   }
   CHECK(tshark(path, bad) == "18\t74\n");
-  CHECK(tshark(path, "tcp.checksum.status == Good && frame.comment == \"merged\" && frame.len > 60000") ==
+  CHECK(tshark(path, "tcp.checksum.status == Good && frame.comment == \"steered lcore 0 queue 0\" && frame.len > 60000") ==
         "7\t60054\n15\t60074\n");
   CHECK(tshark(path, "frame.interface_name == \"sim0\" && frame.packet_flags_direction == 2") == "17\t118\n");
   CHECK(tshark(path, "frame.time_epoch == 1700000004") == "18\t74\n");

@@ -12,7 +12,7 @@ LAYERS = [
     ["lib/wire"],
     ["lib/stats"],
     ["lib/pkt", "lib/timer"],
-    ["lib/env"],
+    ["lib/env", "lib/bpf"],
     ["lib/port"],
     ["lib/poll", "lib/gro", "lib/gso", "lib/steer", "lib/capture", "lib/hook", "drivers/ethdev", "drivers/sim"],
     ["drivers/virtio_net", "drivers/igb", "drivers/ena", "drivers/pcap"],
@@ -33,7 +33,8 @@ FOR_APPLICATIONS = {"lib/engine", "lib/capi", "lib/config", "lib/stack/socket", 
 
 # A library's headers, and the folders and files that may include them. Tests may use anything.
 WALLS = [
-    (re.compile(r"<rte_"), ("lib/pkt/", "lib/port/", "lib/runtime/", "lib/capture/", "drivers/")),
+    (re.compile(r"<rte_"), ("lib/pkt/", "lib/port/", "lib/runtime/", "lib/bpf/", "drivers/")),
+    (re.compile(r"<pcap"), ("lib/bpf/",)),
     (re.compile(r"<numa"), ("lib/runtime/",)),
     (re.compile(r"<yaml-cpp/"), ("lib/config/loader",)),
     (re.compile(r"<(tbb|oneapi)/"), ("lib/engine/", "lib/runtime/", "apps/", "examples/")),

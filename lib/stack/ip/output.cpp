@@ -129,6 +129,7 @@ SendVerdict Stack::send(pkt::Packet datagram, const SendHeader& header) {
   const bool v4 = header.destination.is_v4();
   count(env_, v4, stats::Ip::OutRequests, stats::Ip6::OutRequests);
   const auto hop = route_to(header.destination, header.source);
+  datagram.meta().frame_offset = 0;  // its buffer may be that of a frame which it answers
   const auto source = header.source.is_unspecified() ? source_for(header.destination) : std::optional(header.source);
   if (!hop || !source) {
     count(env_, v4, stats::Ip::OutNoRoutes, stats::Ip6::OutNoRoutes);

@@ -75,6 +75,7 @@ bool Tcp::parse(pkt::Packet& datagram, const ip::Delivery& delivery, Segment& s)
 
 void Tcp::dispatch(Segment& s) {
   if (auto* flow = static_cast<Flow*>(owners_.find(s.flow))) {
+    tap(env_, s.packet, TapPoint::socket);
     if (flow->kind == Flow::Kind::connection) {
       auto& connection = static_cast<Connection&>(static_cast<Tcb&>(*flow));
       connection.napi_id = s.packet.meta().napi_id;

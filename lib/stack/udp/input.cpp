@@ -171,6 +171,7 @@ void Udp::enqueue(Socket& socket, pkt::Packet payload, const Arrival& arrival) {
     refuse(socket, Counter::MemErrors, arrival);
     return drop(env_, std::move(payload), DropReason::udp_memory);
   }
+  tap(env_, payload, TapPoint::socket);
   socket.rmem_ += size;
   held_ += size;
   store_sender(payload, arrival.remote);

@@ -21,7 +21,7 @@ constexpr std::uint32_t buffer_bytes = 1 << 20;
 /// The bytes that the tap keeps of a packet, which it must leave as it was.
 std::vector<std::uint8_t> kept_of(Tap& tap, pkt::Packet& packet, Direction direction) {
   const auto before = test::bytes_of(packet);
-  tap.record(packet, 0, direction, Instant(1s));
+  tap.record(packet, 0, {.time = Instant(1s), .point = direction == Direction::out ? TapPoint::out : TapPoint::steered});
   CHECK(test::bytes_of(packet) == before);
   capture::Frame frame;
   REQUIRE(tap.front(frame));
@@ -37,7 +37,7 @@ TEST_CASE("a frame is copied whole, over all its buffers, with its circumstances
   Tap tap(buffer_bytes);
   const auto f = test::frame(true, 6, 5000);
   pkt::Packet p = test::packet_of(pool, f, 700);
-  tap.record(p, 3, Direction::in, Instant(7ns), "why");
+  tap.record(p, 3, {.time = Instant(7ns)});
   capture::Frame frame;
   REQUIRE(tap.front(frame));
   CHECK(frame.interface == 3);
@@ -45,7 +45,7 @@ TEST_CASE("a frame is copied whole, over all its buffers, with its circumstances
   CHECK(frame.time == Instant(7ns));
   CHECK(frame.original_length == f.size());
   CHECK(std::vector<std::uint8_t>(frame.bytes.begin(), frame.bytes.end()) == f);
-  CHECK(frame.comment == "why");
+  CHECK(frame.comment == "steered lcore 0 queue 0");
   tap.pop();
   CHECK(!tap.front(frame));
   pkt::consume(std::move(p));
@@ -135,12 +135,12 @@ TEST_CASE("snaplen cuts the copy, after its checksum was finished over the whole
   auto expected = kept_of(whole, p, Direction::out);
   expected.resize(64);
   CHECK(kept_of(tap, p, Direction::out) == expected);
-  tap.record(p, 0, Direction::out, Instant(1s), "c");
+  tap.record(p, 0, {.time = Instant(1s), .point = TapPoint::out});
   capture::Frame frame;
   REQUIRE(tap.front(frame));
   CHECK(frame.original_length == f.size());
   CHECK(frame.bytes.size() == 64);
-  CHECK(frame.comment == "c");
+  CHECK(frame.comment == "out lcore 0");
   pkt::consume(std::move(p));
 }
 
@@ -148,11 +148,11 @@ TEST_CASE("a full tap loses its own copies and counts them; a stopped one counts
   test::TestPool pool;
   Tap tap(4096);
   pkt::Packet p = test::packet_of(pool, test::frame(true, 17, 1000));
-  for (int i = 0; i < 10; ++i) tap.record(p, 0, Direction::in, Instant(1s));
+  for (int i = 0; i < 10; ++i) tap.record(p, 0, {.time = Instant(1s)});
   CHECK(tap.totals().recorded == 3);
   CHECK(tap.totals().dropped == 7);
   tap.stop();
-  tap.record(p, 0, Direction::in, Instant(1s));
+  tap.record(p, 0, {.time = Instant(1s)});
   CHECK(tap.totals().after_stop == 1);
   CHECK(tap.totals().recorded == 3);
   pkt::consume(std::move(p));
@@ -165,9 +165,9 @@ TEST_CASE("drain brings the frames of all taps to the file by time, and stops th
   Tap b(buffer_bytes);
   const std::array<Tap*, 2> taps{&a, &b};
   pkt::Packet p = test::packet_of(pool, test::frame(true, 17, 100));
-  for (int i = 0; i < 10; ++i) (i % 3 == 0 ? a : b).record(p, 0, Direction::in, Instant(Duration(i)));
+  for (int i = 0; i < 10; ++i) (i % 3 == 0 ? a : b).record(p, 0, {.time = Instant(Duration(i))});
   {
-    auto writer = capture::Writer::open(path, {.interfaces = {"p"}, .max_bytes = 1500});
+    auto writer = capture::Writer::open(path, {.interfaces = {"p"}, .max_bytes = 1700});
     REQUIRE(writer);
     CHECK(capture::drain(taps, **writer) == 10);
     CHECK((*writer)->is_full());
@@ -177,8 +177,8 @@ TEST_CASE("drain brings the frames of all taps to the file by time, and stops th
   std::remove(path.c_str());
   REQUIRE(read.packets.size() == 7);
   for (std::size_t i = 0; i < read.packets.size(); ++i) CHECK(read.packets[i].time == i);
-  a.record(p, 0, Direction::in, Instant(1s));
-  b.record(p, 0, Direction::in, Instant(1s));
+  a.record(p, 0, {.time = Instant(1s)});
+  b.record(p, 0, {.time = Instant(1s)});
   CHECK(a.totals().after_stop == 1);
   CHECK(b.totals().after_stop == 1);
   pkt::consume(std::move(p));

@@ -42,7 +42,7 @@ sysctl:
   net.ipv4.tcp_wmem: 5000 6000 7000
   gro.compat: linux
   softirq.max_restart: 7
-capture: {enabled: yes, file: a.pcapng, ports: [t0], direction: in, max_bytes: 1000000, snaplen: 96, buffer_bytes: 1048576}
+capture: {enabled: yes, file: a.pcapng, ports: [t0], direction: in, points: [driver, drop], filter: udp port 53, max_bytes: 1000000, snaplen: 96, buffer_bytes: 1048576}
 clock: manual
 seed: 0xffffffffffffffff
 )");
@@ -81,7 +81,7 @@ seed: 0xffffffffffffffff
   CHECK(c.sysctl.tcp_wmem == std::array<std::int64_t, 3>{5000, 6000, 7000});
   CHECK(c.sysctl.gro_compat == gro_compat_linux);
   CHECK(c.sysctl.softirq_max_restart == 7);
-  CHECK(c.capture == Capture{true, "a.pcapng", {"t0"}, CaptureDirection::in, 1000000, 96, 1048576});
+  CHECK(c.capture == Capture{true, "a.pcapng", {"t0"}, CaptureDirection::in, {CapturePoint::driver, CapturePoint::drop}, "udp port 53", 1000000, 96, 1048576});
   CHECK(c.clock == ClockSource::manual);
   CHECK(c.seed == ~std::uint64_t{0});
 }

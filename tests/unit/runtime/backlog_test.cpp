@@ -35,7 +35,7 @@ TEST_CASE("F11: sources take turns, so that a full ring does not starve another"
   runtime::HandOver hand_over(rings, 2);
   runtime::Receive receive(
       target.env, limits, steer,
-      {.rings = rings, .wakers = list, .by_ifindex = stacks, .hand_over = hand_over, .capture = {}});
+      {.rings = rings, .wakers = list, .by_ifindex = stacks, .hand_over = hand_over});
   runtime::Backlog backlog(receive, rings, 2, 64);
   const auto give = [&](std::uint16_t source, int count) {
     for (int i = 0; i < count; ++i) {

@@ -15,7 +15,7 @@ struct BareLcore {
     lcore.parts.steer = std::make_unique<steer::Steer>(directory, toeplitz);
     lcore.parts.receive = std::make_unique<runtime::Receive>(
         lcore.env(), lcore.softnet().limits, *lcore.parts.steer,
-        runtime::Receive::Wiring{.rings = rings, .wakers = wakers, .by_ifindex = stacks, .hand_over = hand_over, .capture = {}, .stages = &lcore.softnet().stages});
+        runtime::Receive::Wiring{.rings = rings, .wakers = wakers, .by_ifindex = stacks, .hand_over = hand_over, .stages = &lcore.softnet().stages});
     lcore.parts.backlog = std::make_unique<runtime::Backlog>(*lcore.parts.receive, rings, 0, 64);
     lcore.parts.backlog->enable(&lcore.softnet(), 0);
     lcore.parts.receive->set_backlog(*lcore.parts.backlog);

@@ -23,7 +23,7 @@ struct ReceivingLcore {
   ReceivingLcore(std::uint16_t id, runtime::WorkerRings& rings, std::span<runtime::Waker* const> wakers,
                  const steer::Directory& directory, const steer::Toeplitz& toeplitz, std::uint32_t packets = 4095)
       : lcore(id, packets), hand_over(rings, id), steer(directory, toeplitz, &hand_over),
-        receive(lcore.env, limits, steer, {.rings = rings, .wakers = wakers, .by_ifindex = stacks, .hand_over = hand_over, .capture = {}}),
+        receive(lcore.env, limits, steer, {.rings = rings, .wakers = wakers, .by_ifindex = stacks, .hand_over = hand_over}),
         backlog(receive, rings, id, limits.dev_weight) {
     backlog.enable(&host, id);
     receive.set_backlog(backlog);

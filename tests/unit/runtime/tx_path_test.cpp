@@ -49,7 +49,7 @@ TEST_CASE("the owner of a tx queue sends in order; what the device does not take
   runtime::Waker waker;
   Device device;
   {
-    TxPath path(lcore.env, {.queue = &device, .owner = 0, .rings = rings, .owner_waker = waker, .ifindex = 1, .capture = {}});
+    TxPath path(lcore.env, {.queue = &device, .owner = 0, .rings = rings, .owner_waker = waker, .ifindex = 1});
     device.room = 3;
     for (int i = 0; i < 100; ++i) path.transmit(frame(lcore, i));
     path.flush();
@@ -69,7 +69,7 @@ TEST_CASE("I4: txqueuelen bounds the queue of a device that takes nothing; the r
   Device device;
   device.room = 0;
   {
-    TxPath path(lcore.env, {.queue = &device, .owner = 0, .rings = rings, .owner_waker = waker, .ifindex = 1, .capture = {}});
+    TxPath path(lcore.env, {.queue = &device, .owner = 0, .rings = rings, .owner_waker = waker, .ifindex = 1});
     for (int i = 0; i < 1200; ++i) path.transmit(frame(lcore, i));
     CHECK(lcore.stats.drop[stats::DropReason::tx_ring_full] == 200 - pkt::Burst::capacity);
   }
@@ -83,7 +83,7 @@ TEST_CASE("E19: a packet of many segments waits as one and is cut when it leaves
   Device device;
   const auto send = [&](const port::Offloads& offloads) {
     device.sent.clear();
-    TxPath path(lcore.env, {.queue = &device, .owner = 0, .rings = rings, .owner_waker = waker, .ifindex = 1, .capture = {}, .offloads = offloads});
+    TxPath path(lcore.env, {.queue = &device, .owner = 0, .rings = rings, .owner_waker = waker, .ifindex = 1, .offloads = offloads});
     path.transmit(frame(lcore, 1));
     path.transmit(many_segments(lcore, 100));
     path.transmit(frame(lcore, 2));
@@ -110,7 +110,7 @@ TEST_CASE("E19: segments that the device has not taken end with the path, as shu
   Device device;
   device.room = 10;
   {
-    TxPath path(lcore.env, {.queue = &device, .owner = 0, .rings = rings, .owner_waker = waker, .ifindex = 1, .capture = {}});
+    TxPath path(lcore.env, {.queue = &device, .owner = 0, .rings = rings, .owner_waker = waker, .ifindex = 1});
     path.transmit(many_segments(lcore, 100));
     path.flush();
     CHECK(path.has_queued());
@@ -122,7 +122,7 @@ TEST_CASE("F23: an lcore that does not own the queue hands over by ring and wake
   test::LcoreEnv lcore(1);
   runtime::WorkerRings rings(2, 8);
   runtime::Waker waker;
-  TxPath path(lcore.env, {.queue = nullptr, .owner = 0, .rings = rings, .owner_waker = waker, .ifindex = 3, .capture = {}});
+  TxPath path(lcore.env, {.queue = nullptr, .owner = 0, .rings = rings, .owner_waker = waker, .ifindex = 3});
   for (int i = 0; i < 10; ++i) path.transmit(frame(lcore, i));
   CHECK(lcore.stats.steer[stats::Steer::tx_handoff] == 8);
   CHECK(lcore.stats.drop[stats::DropReason::tx_ring_full] == 2);
@@ -167,7 +167,7 @@ TEST_CASE("F23: the owner takes sent buffers back when idle, 100 us after the la
   runtime::WorkerRings rings(2, 8);
   runtime::Waker waker;
   Keeping device;
-  TxPath path(lcore.env, {.queue = &device, .owner = 0, .rings = rings, .owner_waker = waker, .ifindex = 1, .capture = {}});
+  TxPath path(lcore.env, {.queue = &device, .owner = 0, .rings = rings, .owner_waker = waker, .ifindex = 1});
   CHECK(path.next_reclaim() == never);
   for (int i = 0; i < 5; ++i) path.transmit(frame(lcore, i));
   path.flush();
