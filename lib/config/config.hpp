@@ -104,10 +104,22 @@ struct StackInterface {
   bool operator==(const StackInterface&) const = default;
 };
 
+/// What a route does with a packet; Linux's RTN_*.
+enum class RouteType : std::uint8_t {
+  unicast,      ///< it goes to via, or onto the link of dev
+  local,        ///< it is for this host: AnyIP
+  blackhole,    ///< dropped, and nobody is told
+  unreachable,  ///< dropped; its sender is told: host unreachable
+  prohibit,     ///< dropped; its sender is told: administratively prohibited
+};
+
 struct Route {
   IpPrefix to{};                   ///< 0.0.0.0/0 or ::/0: the default route
-  std::optional<IpAddress> via{};  ///< none: on link
-  std::string dev{};               ///< interface; empty: the one on whose link `via` is
+  std::optional<IpAddress> via{};  ///< unicast; none: on link
+  std::string dev{};               ///< unicast: interface; empty: the one on whose link `via` is
+  RouteType type = RouteType::unicast;
+  std::optional<std::uint32_t> metric{};  ///< of several routes to a prefix the least is taken; none: 0, of IPv6 1024
+  std::optional<IpAddress> src{};  ///< unicast: the own address that packets come from; none: chosen (RFC 6724)
   bool operator==(const Route&) const = default;
 };
 

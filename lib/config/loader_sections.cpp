@@ -158,6 +158,9 @@ void read_route(const Value& value, Route& route) {
       {"via",
        [&](const Value& v) { v.parsed(route.via, IpAddress::parse, "the address of a gateway, such as 10.77.0.1"); }},
       {"dev", [&](const Value& v) { v.text(route.dev); }},
+      {"type", [&](const Value& v) { v.word(route.type, route_type_words); }},
+      {"metric", [&](const Value& v) { v.number(route.metric.emplace(), {0, 4294967295}); }},
+      {"src", [&](const Value& v) { v.parsed(route.src, IpAddress::parse, "an own address, such as 10.77.0.2"); }},
   });
   if (!value.is(Tree::Kind::map)) return;
   if (!has_to) value.problem("has no to: must name the destination, a prefix or default");

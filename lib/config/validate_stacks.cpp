@@ -101,6 +101,23 @@ void check_gateway(const Stack& stack, const Route& route, const std::string& ke
                                    : "is not on the link of " + route.dev + ": none of its prefixes contains it");
 }
 
+void check_type(const Route& route, const std::string& at, Findings& findings) {
+  const auto index = static_cast<std::size_t>(route.type);
+  if (index >= route_type_words.size()) return findings.add(at + ".type", std::to_string(index), "must be " + one_of(route_type_words));
+  if (route.type != RouteType::unicast && (route.via || !route.dev.empty() || route.src))
+    findings.add(at + ".type", std::string(route_type_words[index]), "goes without via, dev and src, which say where a unicast route leads");
+}
+
+void check_src(const Stack& stack, const Route& route, const std::string& key, Findings& findings) {
+  const auto has_it = [&](const StackInterface& interface) {
+    return std::any_of(interface.addresses.begin(), interface.addresses.end(), [&](const IpPrefix& own) { return own.address == *route.src; });
+  };
+  if (route.src->is_v4() != route.to.address.is_v4())
+    findings.add(key, route.src->to_string(), "must be of the same IP version as the destination, " + route.to.to_string());
+  else if (std::none_of(stack.interfaces.begin(), stack.interfaces.end(), has_it))
+    findings.add(key, route.src->to_string(), "is not an address of stack " + stack.name);
+}
+
 void check_route(const Stack& stack, const Route& route, const std::string& at, Findings& findings) {
   const IpPrefix& to = route.to;
   const int longest = to.address.is_v4() ? 32 : 128;
@@ -112,8 +129,10 @@ void check_route(const Stack& stack, const Route& route, const std::string& at, 
   const bool dev_exists = find_interface(stack, route.dev) != nullptr;
   if (!route.dev.empty() && !dev_exists)
     findings.add(at + ".dev", route.dev, "is not an interface of stack " + stack.name);
-  if (!route.via && route.dev.empty()) findings.add(at, "", "leads nowhere: give via, a gateway, or dev, an interface");
-  if (route.via && (route.dev.empty() || dev_exists)) check_gateway(stack, route, at + ".via", findings);
+  check_type(route, at, findings);
+  if (route.src) check_src(stack, route, at + ".src", findings);
+  if (route.type == RouteType::unicast && !route.via && route.dev.empty()) findings.add(at, "", "leads nowhere: give via, a gateway, or dev, an interface");
+  if (route.type == RouteType::unicast && route.via && (route.dev.empty() || dev_exists)) check_gateway(stack, route, at + ".via", findings);
 }
 
 void check_stack(const Config& config, const Stack& stack, const std::string& at, Findings& findings) {
@@ -127,10 +146,11 @@ void check_stack(const Config& config, const Stack& stack, const std::string& at
       addresses.add(indexed(key + ".addresses", a), interface.addresses[a].address.to_string());
     check_interface(config, interface, key, findings);
   }
-  Unique routes(findings, "a route to this destination");
+  Unique routes(findings, "a route to this destination of this metric");
   for (std::size_t r = 0; r < stack.routes.size(); ++r) {
     const std::string key = indexed(at + ".routes", r);
-    routes.add(key + ".to", stack.routes[r].to.to_string());
+    const Route& route = stack.routes[r];
+    routes.add(key + ".to", route.to.to_string() + (route.metric ? " metric " + std::to_string(*route.metric) : ""));
     check_route(stack, stack.routes[r], key, findings);
   }
 }

@@ -5,6 +5,7 @@
 
 #include <millrace/base/log.hpp>
 #include <millrace/engine/options.hpp>
+#include <millrace/engine/routing.hpp>
 #include <millrace/engine/rss.hpp>
 #include <millrace/gro/simd.hpp>
 #include <millrace/pkt/rx_stamp.hpp>
@@ -86,6 +87,7 @@ Result<void> Engine::Impl::make_lcores() {
   }
   make_homes();
   rcu = std::make_unique<runtime::Rcu>(count);
+  for (std::size_t stack = 0; stack < config.stacks.size(); ++stack) routes.push_back(std::make_unique<ip::Routes>(rcu.get()));
   for (std::uint16_t id = 0; id < count; ++id) lcores[id]->set_rcu({*rcu, id});
   directory.emplace(std::move(tables));
   toeplitz.emplace();
@@ -244,27 +246,25 @@ Result<void> Engine::Impl::make_stack(std::uint16_t id, std::size_t index) {
   options.udp.port_stride = options.tcp.port_stride;
   options.udp.port_phase = id;
   options.udp.gro_ports = udp_ports.get();
+  options.routes = routes[index].get();
   auto stack = std::make_unique<socket::Stack>(lcores[id]->env(), *flow_tables[id], options);
   stack->sockets().set_sock_flows(sock_flows, *toeplitz);
   stack->ip().set_resteer(parts.receive.get());
   stack->sockets().set_call_context(*lcores[id]);
   if (Result<void> added = add_loopback(id, index, *stack); !added) return added;
-  std::map<std::string, neighbor::Interface*> by_name;
   for (const config::StackInterface& wanted_interface : wanted.interfaces) {
     const std::uint16_t ifindex = ifindex_of(config, wanted_interface.port);
     Result<neighbor::Interface*> interface = stack->add_interface(make_interface(
         wanted_interface, ifindex, config.ports[ifindex - 1u], ports[ifindex - 1u]->info(), *parts.tx_paths[ifindex]));
     if (!interface) return tl::unexpected(interface.error());
     (*interface)->rx_placement = placements[ifindex - 1u].get();
-    by_name[(*interface)->name] = *interface;
     parts.stack_by_ifindex[ifindex] = stack.get();
     parts.steer->set_stack(ifindex, options.id);
   }
   for (const config::Route& route : wanted.routes) {
-    const std::string dev = route_interface(wanted, route);
-    if (Result<void> added = stack->ip().add_route(route.to, route.via, *by_name.at(dev)); !added)
-      return failure(added.error().code,
-                     "stack '" + wanted.name + "': route to " + route.to.to_string() + ": " + added.error().message);
+    if (id != 0) break;  // the lcores share them
+    if (Result<void> added = engine::add_route(stack->ip(), route); !added)
+      return failure(added.error().code, "stack '" + wanted.name + "': " + added.error().message);
   }
   parts.stacks.push_back(std::move(stack));
   return {};

@@ -111,6 +111,15 @@ class Engine {
   [[nodiscard]] Result<void> set_sysctl(std::string_view name, std::string_view value);
   /// sysctl -n: its value now.
   [[nodiscard]] Result<std::string> sysctl(std::string_view name) const;
+  /// `ip route add` and `ip route del` while packets are sent (stack: its place in the configuration): on every lcore when
+  /// it returns. What is not said of a route to be removed does not matter: the first of its prefix goes. EEXIST, ESRCH,
+  /// EINVAL, ENODEV, ENOSPC, ENETUNREACH: the message says what would be valid.
+  [[nodiscard]] Result<void> add_route(const config::Route& route, std::size_t stack = 0);
+  [[nodiscard]] Result<void> remove_route(const config::Route& route, std::size_t stack = 0);
+  /// `ip addr add` and `ip addr del`, with the route to the address's link. Sockets that are bound to one that goes stay.
+  /// EEXIST, EADDRNOTAVAIL, EINVAL, ENODEV, ENOSPC: the message says what would be valid.
+  [[nodiscard]] Result<void> add_address(std::string_view interface, const IpPrefix& address, std::size_t stack = 0);
+  [[nodiscard]] Result<void> remove_address(std::string_view interface, const IpPrefix& address, std::size_t stack = 0);
   /// /proc/interrupts and /proc/softirqs: a line for each rx queue's interrupt or each vector, a column for each lcore.
   [[nodiscard]] std::string proc_interrupts() const;
   [[nodiscard]] std::string proc_softirqs() const;

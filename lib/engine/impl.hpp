@@ -70,6 +70,7 @@ struct Engine::Impl {
   std::optional<steer::Directory> directory;
   std::optional<steer::Toeplitz> toeplitz;
   std::unique_ptr<runtime::Rcu> rcu;                              ///< the lcores read what follows
+  std::vector<std::unique_ptr<ip::Routes>> routes;                ///< by stack
   RcuPointer<steer::SockFlows> sock_flows;                        ///< null: RFS is off
   RcuPointer<const wire::PacketOffloads> packet_offloads;         ///< of applications' protocols; null: none
   std::vector<std::unique_ptr<steer::RxPlacementPointer>> placements;  ///< by ifindex - 1
@@ -140,6 +141,9 @@ struct Engine::Impl {
   [[nodiscard]] std::vector<const stats::LcoreStats*> all_stats() const;
   [[nodiscard]] std::vector<stats::UdpRow> udp_rows(std::size_t stack);
   void on_each_stack(std::size_t stack, const std::function<void(socket::Stack&)>& f);
+
+  // routing.cpp
+  Result<void> change_address(std::size_t stack, std::string_view name, const std::function<Result<void>(ip::Stack&, neighbor::Interface&)>& change);
 
   // port_control.cpp
   void control(std::uint16_t lcore, const std::function<void()>& f);

@@ -250,13 +250,4 @@ std::uint16_t ifindex_of(const Config& config, const std::string& port) {
   return 0;
 }
 
-std::string route_interface(const config::Stack& stack, const config::Route& route) {
-  if (!route.dev.empty() || !route.via) return route.dev;
-  for (const config::StackInterface& interface : stack.interfaces)
-    for (const IpPrefix& own : interface.addresses)
-      if (own.contains(*route.via)) return interface.name;
-  MR_ASSERT(!"validate() has checked that every gateway is on a link");
-  return {};
-}
-
 }  // namespace millrace

@@ -55,7 +55,5 @@ struct TxPlace {
 /// What the world outside the stacks calls it: "lo", or "lo@STACK" where there are several stacks.
 [[nodiscard]] std::string loopback_name(const Config& config, std::size_t stack);
 [[nodiscard]] std::uint16_t ifindex_of(const Config& config, const std::string& port);
-/// The interface that a route leaves by: the one it names, or the one on whose link its gateway is.
-[[nodiscard]] std::string route_interface(const config::Stack& stack, const config::Route& route);
 
 }  // namespace millrace

@@ -117,9 +117,18 @@ std::string Engine::proc_net_route(std::size_t stack) const {
   std::vector<stats::RouteRow> rows;
   if (stack >= impl_->config.stacks.size()) return stats::to_proc_net_route(rows);
   impl_->control(0, [&] {  // every lcore has the same routes
-    for (const ip::Route& route : impl_->lcores[0]->parts.stacks[stack]->ip().routes().all())
-      if (!route.interface->is_loopback)  // Linux has those in the local table
-        rows.push_back({.to = route.prefix, .via = route.gateway, .device = route.interface->name});
+    const ip::Stack& ip = impl_->lcores[0]->parts.stacks[stack]->ip();
+    for (const ip::Route& route : ip.routes().all()) {
+      const ip::NextHop& to = route.to;
+      using enum ip::RouteType;
+      if (to.type == local || to.type == broadcast || to.type == multicast) continue;  // not shown, or in Linux's local table
+      const neighbor::Interface* const out = ip.interface(to.ifindex);
+      rows.push_back({.to = route.prefix,
+                      .via = to.gateway.is_unspecified() ? std::nullopt : std::optional(to.gateway),
+                      .device = out != nullptr ? out->name : "",
+                      .metric = route.metric,
+                      .rejects = to.type == unreachable || to.type == prohibit});
+    }
   });
   return stats::to_proc_net_route(std::move(rows));
 }

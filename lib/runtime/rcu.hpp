@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <millrace/base/grace.hpp>
+
 #include <cstdint>
 #include <memory>
 
@@ -10,11 +12,11 @@ namespace millrace::runtime {
 
 /// Read-copy-update by quiescent states (receive_path O6; DPDK's rte_rcu_qsbr). A reader holds nothing from before its
 /// last quiescent state: an lcore says so once a pass, and is offline while it sleeps. Readers never wait.
-class Rcu {
+class Rcu final : public GracePeriods {
  public:
   /// Readers are 0..readers-1, all offline.
   explicit Rcu(std::uint16_t readers);
-  ~Rcu();
+  ~Rcu() override;
   Rcu(const Rcu&) = delete;
   Rcu& operator=(const Rcu&) = delete;
 
@@ -30,8 +32,8 @@ class Rcu {
   // Who replaces something, a control thread.
 
   /// Begins a grace period: it is over when each reader that is online now has been quiescent or offline since.
-  [[nodiscard]] std::uint64_t start();
-  [[nodiscard]] bool is_over(std::uint64_t grace_period) const;
+  [[nodiscard]] std::uint64_t start() override;
+  [[nodiscard]] bool is_over(std::uint64_t grace_period) const override;
   /// synchronize_rcu(): waits for a grace period. Not from a reader that is online: it would wait for itself.
   void synchronize();
 

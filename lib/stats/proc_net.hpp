@@ -73,9 +73,11 @@ struct ArpRow {
 struct RouteRow {
   IpPrefix to{};
   std::optional<IpAddress> via{};
-  std::string device;
+  std::string device;  ///< empty: it has none
+  std::uint32_t metric = 0;
+  bool rejects = false;  ///< unreachable or prohibit
 };
-/// /proc/net/route: the routes of IPv4 among the rows, in the order of prefix and length (fib_route_seq_show()).
+/// /proc/net/route: the routes of IPv4 among the rows, in the order of prefix, length and metric (fib_route_seq_show()).
 [[nodiscard]] std::string to_proc_net_route(std::vector<RouteRow> rows);
 
 }  // namespace millrace::stats

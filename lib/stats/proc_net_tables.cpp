@@ -90,17 +90,17 @@ std::string to_proc_net_arp(std::span<const ArpRow> rows) {
 }
 
 std::string to_proc_net_route(std::vector<RouteRow> rows) {
-  constexpr unsigned up = 1, gateway = 2, host = 4;  // RTF_*
+  constexpr unsigned up = 1, gateway = 2, host = 4, reject = 0x200;  // RTF_*
   std::erase_if(rows, [](const RouteRow& row) { return !row.to.address.is_v4(); });
-  const auto place = [](const RouteRow& row) { return std::tuple(row.to.address.v4_number(), row.to.length); };
+  const auto place = [](const RouteRow& row) { return std::tuple(row.to.address.v4_number(), row.to.length, row.metric); };
   std::sort(rows.begin(), rows.end(), [&](const RouteRow& a, const RouteRow& b) { return place(a) < place(b); });
   std::string text = padded("Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT");
   for (const RouteRow& row : rows) {
     std::array<std::uint8_t, 4> mask{};
     for (unsigned bit = 0; bit < row.to.length; ++bit) mask[bit / 8] |= static_cast<std::uint8_t>(0x80u >> (bit % 8));
-    const unsigned flags = up | (row.via ? gateway : 0u) | (row.to.length == 32 ? host : 0u);
-    text += padded(formatted("%s\t%08X\t%08X\t%04X\t%d\t%u\t%d\t%08X\t%d\t%u\t%u", row.device.c_str(), word(row.to.address.v4_bytes()),
-                             row.via ? word(row.via->v4_bytes()) : 0u, flags, 0, 0u, 0, word(mask.data()), 0, 0u, 0u));
+    const unsigned flags = up | (row.via ? gateway : 0u) | (row.to.length == 32 ? host : 0u) | (row.rejects ? reject : 0u);
+    text += padded(formatted("%s\t%08X\t%08X\t%04X\t%d\t%u\t%u\t%08X\t%d\t%u\t%u", row.device.empty() ? "*" : row.device.c_str(), word(row.to.address.v4_bytes()),
+                             row.via ? word(row.via->v4_bytes()) : 0u, flags, 0, 0u, row.metric, word(mask.data()), 0, 0u, 0u));
   }
   return text;
 }

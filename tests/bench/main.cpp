@@ -33,6 +33,7 @@ constexpr std::array entries{
     Entry{"B3", "steer: the lcore of a packet, beside ptype, rte_softrss and rte_hash; the hand-over beside rte_ring", run_steer},
     Entry{"B5", "port: our port and poll loop beside a bare rx_burst/tx_burst loop; idle cost, wake-up", run_port},
     Entry{"batch", "interrupts a packet and packets a frame, for coalescing and GRO on and off", run_batching},
+    Entry{"LPM", "routes: the longest prefix of random addresses, beside rte_fib and rte_fib6", run_lpm},
     Entry{"mem", "packet buffers freed on another lcore, beside the pair on one and the mempool alone", run_memory},
 };
 

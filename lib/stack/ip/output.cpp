@@ -6,6 +6,7 @@
 
 #include <millrace/base/siphash.hpp>
 #include <millrace/stack/ip/fragmentation.hpp>
+#include <millrace/stack/ip/source_address.hpp>
 #include <millrace/stack/neighbor/link_address.hpp>
 #include <millrace/wire/ethernet.hpp>
 #include <millrace/wire/ipv4.hpp>
@@ -20,6 +21,7 @@ using stats::DropReason;
 struct Stack::Hop {
   neighbor::Interface* interface;
   IpAddress next_hop;
+  IpAddress source{};  // the route's
 };
 
 namespace {
@@ -69,34 +71,44 @@ void count_transmit(Env& env, const neighbor::Interface& interface, const IpAddr
 
 }  // namespace
 
+// ip_route_output_key(), ip6_route_output(): the local table, then the routes.
 std::optional<Stack::Hop> Stack::route_to(const IpAddress& destination, const IpAddress& source) const {
   if (destination.is_unspecified()) return std::nullopt;
-  if (is_local(destination)) return loopback_ != nullptr ? std::optional(Hop{loopback_, destination}) : std::nullopt;
+  if (local_.find(destination) == LocalTable::Kind::local) return loopback_ != nullptr ? std::optional(Hop{loopback_, destination}) : std::nullopt;
   if (destination.is_loopback()) return std::nullopt;  // of another family than lo has addresses of
-  if (stays_on_link(destination)) {
-    for (neighbor::Interface* interface : interfaces_) {
-      if (interface->is_loopback) continue;
-      const bool fits = source.is_unspecified() ? neighbor::own_address_towards(*interface, destination).has_value()
-                                                : interface->has_address(source);
-      if (fits) return Hop{interface, destination};
-    }
-    return std::nullopt;
+  const NextHop* const hop = routes_.lookup(destination);
+  if (stays_on_link(destination) && (hop == nullptr || hop->type != RouteType::multicast)) return on_link(destination, source);
+  if (hop == nullptr) return std::nullopt;
+  switch (hop->type) {
+    case RouteType::unicast:
+    case RouteType::broadcast:
+    case RouteType::multicast: break;
+    case RouteType::local: return loopback_ != nullptr ? std::optional(Hop{loopback_, destination}) : std::nullopt;
+    case RouteType::blackhole:
+    case RouteType::unreachable:
+    case RouteType::prohibit: return std::nullopt;
   }
-  const Route* route = routes_.lookup(destination);
-  if (route == nullptr) return std::nullopt;
-  return Hop{route->interface, route->gateway.value_or(destination)};
+  neighbor::Interface* const out = interface(hop->ifindex);
+  if (out == nullptr) return std::nullopt;
+  return Hop{out, hop->gateway.is_unspecified() ? destination : hop->gateway, hop->source};
+}
+
+// Of which no route speaks: by the link whose address is used.
+std::optional<Stack::Hop> Stack::on_link(const IpAddress& destination, const IpAddress& source) const {
+  for (neighbor::Interface* interface : interfaces_) {
+    if (interface->is_loopback) continue;
+    const bool fits = source.is_unspecified() ? neighbor::own_address_towards(*interface, destination).has_value() : interface->has_address(source);
+    if (fits) return Hop{interface, destination};
+  }
+  return std::nullopt;
 }
 
 std::optional<IpAddress> Stack::source_for(const IpAddress& destination) const {
-  if (is_local(destination)) {
-    if (loopback_ == nullptr) return std::nullopt;
-    return destination.is_v4() && destination.is_loopback() ? loopback_v4 : destination;
-  }
   const auto hop = route_to(destination, IpAddress{});
   if (!hop) return std::nullopt;
-  // Towards a gateway by the destination's scope, but from the prefix that the gateway is on.
-  const IpAddress& seen = destination.is_link_local() || !hop->next_hop.is_link_local() ? hop->next_hop : destination;
-  return neighbor::own_address_towards(*hop->interface, seen);
+  if (hop->interface->is_loopback) return destination.is_v4() && destination.is_loopback() ? loopback_v4 : destination;
+  if (!hop->source.is_unspecified()) return hop->source;
+  return choose_source(interfaces_, *hop->interface, destination, hop->next_hop);
 }
 
 Output::Leads Stack::leads(const FlowKey& flow) const {
@@ -131,11 +143,7 @@ SendVerdict Stack::send(pkt::Packet datagram, const SendHeader& header) {
   const auto hop = route_to(header.destination, header.source);
   datagram.meta().frame_offset = 0;  // its buffer may be that of a frame which it answers
   const auto source = header.source.is_unspecified() ? source_for(header.destination) : std::optional(header.source);
-  if (!hop || !source) {
-    count(env_, v4, stats::Ip::OutNoRoutes, stats::Ip6::OutNoRoutes);
-    drop(env_, std::move(datagram), DropReason::no_route);
-    return SendVerdict::no_route;
-  }
+  if (!hop || !source) return refuse(std::move(datagram), header.destination);
   const std::uint32_t header_bytes = v4 ? wire::ipv4_header_bytes : wire::ipv6_header_bytes;
   const bool is_possible =
       datagram.length() + (v4 ? header_bytes : 0) <= largest_packet;  // IPv6's length field leaves its header out
@@ -160,6 +168,18 @@ SendVerdict Stack::send(pkt::Packet datagram, const SendHeader& header) {
   count_transmit(env_, *hop->interface, header.destination, datagram);
   neighbors_.send(*hop->interface, hop->next_hop, std::move(datagram));
   return SendVerdict::sent;
+}
+
+// There is no way, or a route that says so (fib_props[].error).
+SendVerdict Stack::refuse(pkt::Packet datagram, const IpAddress& destination) {
+  const NextHop* const hop = routes_.lookup(destination);
+  SendVerdict verdict = SendVerdict::no_route;
+  if (hop != nullptr && hop->type == RouteType::blackhole) verdict = SendVerdict::blackhole;
+  if (hop != nullptr && hop->type == RouteType::unreachable) verdict = SendVerdict::host_unreachable;
+  if (hop != nullptr && hop->type == RouteType::prohibit) verdict = SendVerdict::prohibited;
+  if (verdict == SendVerdict::no_route) count(env_, destination.is_v4(), stats::Ip::OutNoRoutes, stats::Ip6::OutNoRoutes);
+  drop(env_, std::move(datagram), verdict == SendVerdict::no_route ? DropReason::no_route : DropReason::route_refuses);
+  return verdict;
 }
 
 // ip_fragment(), ip6_fragment(): all or nothing.

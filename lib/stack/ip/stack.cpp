@@ -1,69 +1,24 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The stack's addresses, the fork to IPv4 and IPv6, and what both share. Called by socket::Stack (set-up, input)
+// The fork to IPv4 and IPv6, and what both share. Called by socket::Stack (input)
 // and by neighbor::Neighbors (unreachable); calls input_v4.cpp, input_v6.cpp and the transports.
 #include <millrace/stack/ip/stack.hpp>
 
-#include <millrace/stack/neighbor/link_address.hpp>
 #include <millrace/wire/ethernet.hpp>
 #include <millrace/wire/icmp4.hpp>
 #include <millrace/wire/ipv4.hpp>
 #include <millrace/wire/ipv6.hpp>
 
-#include <cerrno>
-
 namespace millrace::ip {
 
 using stats::DropReason;
 
-Stack::Stack(Env& env, const neighbor::Options& options) : env_(env), neighbors_(env, *this, options) {
+Stack::Stack(Env& env, const neighbor::Options& options, Routes* routes)
+    : env_(env),
+      neighbors_(env, *this, options),
+      own_routes_(routes == nullptr ? std::make_unique<Routes>() : nullptr),
+      routes_(routes == nullptr ? *own_routes_ : *routes) {
   // Where each counter begins shall tell nothing (RFC 7739 section 5).
   for (std::uint16_t& id : ids_) id = static_cast<std::uint16_t>(env.rng.next());
-}
-
-Result<void> Stack::add_interface(neighbor::Interface& interface) {
-  interfaces_.push_back(&interface);
-  if (interface.is_loopback) {
-    loopback_ = &interface;
-    return {};  // its addresses are in the local table, and that is asked first
-  }
-  for (const IpPrefix& own : interface.addresses) {
-    // Two addresses of one prefix share its route.
-    const Route* known = routes_.lookup(own.address);
-    if (known != nullptr && known->prefix == network_of(own) && known->interface == &interface) continue;
-    if (auto added = add_route(own, std::nullopt, interface); !added && added.error().code != EEXIST) return added;
-  }
-  return {};
-}
-
-Result<void> Stack::add_route(const IpPrefix& prefix, const std::optional<IpAddress>& gateway,
-                              neighbor::Interface& interface) {
-  const std::string what =
-      "route " + prefix.to_string() + (gateway ? " via " + gateway->to_string() : "") + " dev " + interface.name;
-  if (gateway && gateway->is_v4() != prefix.address.is_v4())
-    return failure(EINVAL, what + ": prefix and gateway are of different families; give both in one");
-  if (routes_.all().size() >= Routes::capacity)
-    return failure(ENOSPC, what + ": the table holds " + std::to_string(Routes::capacity) + " routes; remove some");
-  if (!routes_.add({prefix, gateway, &interface}))
-    return failure(EEXIST, what + ": the prefix has a route already; remove one of them");
-  return {};
-}
-
-neighbor::Interface* Stack::interface(std::uint16_t ifindex) const {
-  for (neighbor::Interface* interface : interfaces_)
-    if (interface->ifindex == ifindex) return interface;
-  return nullptr;
-}
-
-bool Stack::is_local(const IpAddress& address) const {
-  for (const neighbor::Interface* interface : interfaces_)
-    if (interface->has_address(address)) return true;
-  return false;
-}
-
-bool Stack::is_broadcast(const IpAddress& address) const {
-  for (const neighbor::Interface* interface : interfaces_)
-    if (neighbor::is_broadcast(*interface, address)) return true;
-  return false;
 }
 
 void Stack::input(pkt::Packet frame) {

@@ -4,6 +4,7 @@
 #include <millrace/base/result.hpp>
 #include <millrace/stack/ip/error_sender.hpp>
 #include <millrace/stack/ip/ip.hpp>
+#include <millrace/stack/ip/local_table.hpp>
 #include <millrace/stack/ip/path_mtu.hpp>
 #include <millrace/stack/ip/reassembly.hpp>
 #include <millrace/stack/ip/resteer.hpp>
@@ -12,6 +13,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -25,14 +27,26 @@ struct ExtHeaders;
 /// one (receive_path H5). One thread.
 class Stack final : public Output, private neighbor::Unreachable, private Reassembly::Timeouts {
  public:
-  explicit Stack(Env& env, const neighbor::Options& options = {});
+  /// `routes`: those of the host, which its other lcores' stacks share; null: they are this stack's alone.
+  explicit Stack(Env& env, const neighbor::Options& options = {}, Routes* routes = nullptr);
 
-  // Set-up, before the first packet. Everything given by reference outlives the stack.
+  // Addresses and routes, at any time. Everything given by reference outlives the stack.
   /// Makes the interface's addresses ours and its prefixes routes on its link. ENOSPC: the route table is full.
   [[nodiscard]] Result<void> add_interface(neighbor::Interface& interface);
-  /// EEXIST, ENOSPC; EINVAL when the families differ.
-  [[nodiscard]] Result<void> add_route(const IpPrefix& prefix, const std::optional<IpAddress>& gateway,
-                                       neighbor::Interface& interface);
+  /// `ip addr add`, `ip addr del`, of this lcore's view of the interface, with the route to the prefix. EEXIST: a host has an
+  /// address once; EADDRNOTAVAIL: it has not; ENOSPC.
+  [[nodiscard]] Result<void> add_address(neighbor::Interface& interface, const IpPrefix& address);
+  [[nodiscard]] Result<void> remove_address(neighbor::Interface& interface, const IpPrefix& address);
+  /// Interface::addresses was changed by others: what is derived from it is made anew. Their routes are left to them.
+  void addresses_changed() { local_.rebuild(interfaces_); }
+  /// `ip route add`. EEXIST, ENOSPC; EINVAL when the families differ; ENETUNREACH: the gateway is on no link.
+  [[nodiscard]] Result<void> add_route(const Route& route);
+  /// The same to a gateway or, without one, on the interface's link.
+  [[nodiscard]] Result<void> add_route(const IpPrefix& prefix, const std::optional<IpAddress>& gateway, neighbor::Interface& interface);
+  /// `ip route del`: the first route of the prefix, of that metric if one is given. ESRCH.
+  [[nodiscard]] Result<void> remove_route(const IpPrefix& prefix, std::optional<std::uint32_t> metric = std::nullopt);
+
+  // Set-up, before the first packet.
   /// inet_add_protocol(): `transport` takes what carries this protocol number, in IPv4 and IPv6.
   void add_protocol(std::uint8_t proto, Transport& transport) { protocols_[proto] = &transport; }
   void set_error_sender(ErrorSender& sender) { error_sender_ = &sender; }
@@ -61,7 +75,10 @@ class Stack final : public Output, private neighbor::Unreachable, private Reasse
 
   /// The transport registered for a protocol number, or null.
   [[nodiscard]] Transport* protocol(std::uint8_t proto) const { return protocols_[proto]; }
-  [[nodiscard]] neighbor::Interface* interface(std::uint16_t ifindex) const;
+  [[nodiscard]] neighbor::Interface* interface(std::uint16_t ifindex) const {
+    return ifindex < by_ifindex_.size() ? by_ifindex_[ifindex] : nullptr;
+  }
+  [[nodiscard]] neighbor::Interface* interface(std::string_view name) const;
   [[nodiscard]] neighbor::Neighbors& neighbors() { return neighbors_; }
   [[nodiscard]] const Routes& routes() const { return routes_; }
   [[nodiscard]] const PathMtus& path_mtus() const { return path_mtus_; }
@@ -87,8 +104,15 @@ class Stack final : public Output, private neighbor::Unreachable, private Reasse
   [[nodiscard]] pkt::Packet begin_anew(pkt::Packet whole);
   void on_reassembly_timeout(const pkt::Packet& first) override;
 
+  // addresses.cpp
+  [[nodiscard]] static Route connected(const neighbor::Interface& interface, const IpPrefix& address);
+  [[nodiscard]] std::string describe(const Route& route) const;
+  [[nodiscard]] Result<void> check(const Route& route) const;
+
   // output.cpp
   [[nodiscard]] std::optional<Hop> route_to(const IpAddress& destination, const IpAddress& source) const;
+  [[nodiscard]] std::optional<Hop> on_link(const IpAddress& destination, const IpAddress& source) const;
+  SendVerdict refuse(pkt::Packet datagram, const IpAddress& destination);
   SendVerdict send_fragments(const Hop& hop, const IpAddress& source, pkt::Packet datagram, const SendHeader& header, std::uint32_t mtu);
   void write_v4(pkt::Packet& datagram, const IpAddress& source, const SendHeader& header);
   void write_v6(pkt::Packet& datagram, const IpAddress& source, const SendHeader& header);
@@ -102,8 +126,11 @@ class Stack final : public Output, private neighbor::Unreachable, private Reasse
   Env& env_;
   std::uint8_t default_hop_limit_ = 64;
   neighbor::Neighbors neighbors_;
-  Routes routes_;
+  std::unique_ptr<Routes> own_routes_;
+  Routes& routes_;
+  LocalTable local_;
   std::vector<neighbor::Interface*> interfaces_;
+  std::vector<neighbor::Interface*> by_ifindex_;
   neighbor::Interface* loopback_ = nullptr;
   std::array<Transport*, 256> protocols_{};  ///< inet_protos[]
   ErrorSender* error_sender_ = nullptr;

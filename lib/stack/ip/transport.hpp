@@ -59,6 +59,12 @@ struct SendHeader {
 };
 
 /// What became of a datagram given to Ip::send. Anything but `sent` was dropped there with its reason and counted.
-enum class SendVerdict : std::uint8_t { sent, no_route, too_big, no_buffer };
+enum class SendVerdict : std::uint8_t {
+  sent,
+  no_route,
+  blackhole, host_unreachable, prohibited,  ///< a route says so, by its type
+  too_big,
+  no_buffer,
+};
 
 }  // namespace millrace::ip

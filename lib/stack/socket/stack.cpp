@@ -20,7 +20,7 @@ std::uint16_t vlan_id(const pkt::Packet& frame) {
 Stack::Stack(Env& env, steer::FlowTable& flows, const Options& options)
     : env_(env),
       id_(options.id),
-      ip_(env, options.neighbor),
+      ip_(env, options.neighbor, options.routes),
       icmp_(env, ip_, options.icmp),
       udp_(env, ip_, options.udp),
       tcp_(env, ip_, flows, options.id, options.tcp),

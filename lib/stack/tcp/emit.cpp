@@ -52,6 +52,9 @@ Tcp::Sent Tcp::emit(const Outgoing& o, pkt::Packet payload) {
     case ip::SendVerdict::too_big: return Sent::too_big;
     // Without a route it is lost, like a segment lost further on: a timer sends it again.
     case ip::SendVerdict::no_route:
+    case ip::SendVerdict::blackhole:
+    case ip::SendVerdict::host_unreachable:
+    case ip::SendVerdict::prohibited:
     case ip::SendVerdict::sent: break;
   }
   return Sent::yes;

@@ -47,6 +47,9 @@ int errno_of(ip::SendVerdict verdict) {
   switch (verdict) {
     case ip::SendVerdict::sent: return 0;
     case ip::SendVerdict::no_route: return ENETUNREACH;
+    case ip::SendVerdict::blackhole: return EINVAL;
+    case ip::SendVerdict::host_unreachable: return EHOSTUNREACH;
+    case ip::SendVerdict::prohibited: return EACCES;
     case ip::SendVerdict::too_big: return EMSGSIZE;
     case ip::SendVerdict::no_buffer: return ENOBUFS;
   }

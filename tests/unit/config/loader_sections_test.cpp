@@ -86,6 +86,21 @@ seed: 0xffffffffffffffff
   CHECK(c.seed == ~std::uint64_t{0});
 }
 
+TEST_CASE("H4: a route's type, metric and source reach their fields") {
+  const Config c = config_of(R"(
+ports: [{name: p0}]
+stacks:
+  - name: h
+    interfaces: [{port: p0, addresses: [10.77.0.2/24]}]
+    routes:
+      - {to: 192.0.2.0/24, type: prohibit, metric: 9}
+      - {to: 198.51.100.0/24, via: 10.77.0.1, src: 10.77.0.2}
+)");
+  REQUIRE(c.stacks.size() == 1);
+  CHECK(c.stacks[0].routes == std::vector<Route>{{*IpPrefix::parse("192.0.2.0/24"), {}, "", RouteType::prohibit, 9u, {}},
+                                                 {*IpPrefix::parse("198.51.100.0/24"), IpAddress::parse("10.77.0.1"), "", RouteType::unicast, {}, IpAddress::parse("10.77.0.2")}});
+}
+
 TEST_CASE("F1, F2, F3, F9, F10, F23: the keys of RSS, ntuple and tx queues reach their fields") {
   const Config c = config_of(R"(
 lcores: 2

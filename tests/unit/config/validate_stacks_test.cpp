@@ -51,6 +51,17 @@ TEST_CASE("stacks: each impossible route is the one problem") {
       {"host bits", route("10.0.0.1/8", "10.77.0.1", ""), "stacks[0].routes[0].to", "the prefix is 10.0.0.0/8"},
       {"twice", [](Config& c) { c.stacks[0].routes.push_back(c.stacks[0].routes[0]); }, "stacks[0].routes[3].to",
        "routes[0].to already"},
+      {"typed via", [](Config& c) { c.stacks[0].routes[0].type = RouteType::blackhole; }, "stacks[0].routes[0].type", "without via, dev and src"},
+      {"src", [](Config& c) { c.stacks[0].routes[0].src = IpAddress::parse("10.77.0.99"); }, "stacks[0].routes[0].src", "not an address of stack host"},
+      {"src family", [](Config& c) { c.stacks[0].routes[0].src = IpAddress::parse("fd00:77::2"); }, "stacks[0].routes[0].src", "same IP version"},
   };
   for (const Broken& broken : cases) check(broken);
+}
+
+TEST_CASE("H4: two routes of a prefix need different metrics; one that refuses needs no way") {
+  Config c = good();
+  c.stacks[0].routes.push_back(c.stacks[0].routes[0]);
+  c.stacks[0].routes.back().metric = 7;
+  c.stacks[0].routes.push_back({.to = *IpPrefix::parse("192.0.2.0/24"), .type = RouteType::unreachable});
+  CHECK(validate(c).empty());
 }

@@ -189,15 +189,7 @@ TEST_CASE("RFC 4291 appendix A: an interface gets the link-local address of its 
         std::vector{*IpPrefix::parse("10.77.0.2/24"), *IpPrefix::parse("fe80::1:2ff:fe03:405/64")});
 }
 
-TEST_CASE("a route leaves by the interface that it names, or by the one whose link has its gateway") {
-  config::Stack stack;
-  stack.interfaces = {{"p0", "eth0", {*IpPrefix::parse("10.77.0.2/24")}},
-                      {"p1", "eth1", {*IpPrefix::parse("fd00:78::2/64"), *IpPrefix::parse("10.78.0.2/24")}}};
-  const IpPrefix everywhere = *IpPrefix::parse("0.0.0.0/0");
-  CHECK(route_interface(stack, {everywhere, IpAddress::parse("10.77.0.1"), ""}) == "eth0");
-  CHECK(route_interface(stack, {everywhere, IpAddress::parse("10.78.0.1"), ""}) == "eth1");
-  CHECK(route_interface(stack, {everywhere, IpAddress::parse("10.78.0.1"), "eth0"}) == "eth0");
-  CHECK(route_interface(stack, {everywhere, std::nullopt, "eth1"}) == "eth1");
+TEST_CASE("an interface has the number of its port") {
   Config config;
   config.ports = {{.name = "p0"}, {.name = "p1"}};
   CHECK(ifindex_of(config, "p0") == 1);

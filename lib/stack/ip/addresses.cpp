@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The stack's interfaces, addresses and routes. Called by socket::Stack and the engine, on set-up and when a user changes
+// them; calls Routes and LocalTable. __inet_insert_ifa, fib_check_nh (receive_path H4, H5).
+#include <millrace/stack/ip/stack.hpp>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace millrace::ip {
+
+Route Stack::connected(const neighbor::Interface& interface, const IpPrefix& address) {
+  return {.prefix = network_of(address),
+          .to = {.ifindex = interface.ifindex},
+          .metric = address.address.is_v4() ? 0 : Route::connected_metric_v6};
+}
+
+Result<void> Stack::add_interface(neighbor::Interface& interface) {
+  interfaces_.push_back(&interface);
+  by_ifindex_.resize(std::max<std::size_t>(by_ifindex_.size(), interface.ifindex + 1u));
+  by_ifindex_[interface.ifindex] = &interface;
+  addresses_changed();
+  if (interface.is_loopback) {
+    loopback_ = &interface;
+    return {};  // its addresses are in the local table, and that is asked first
+  }
+  for (const IpPrefix& own : interface.addresses) {
+    const Route route = connected(interface, own);
+    if (routes_.append(route) == Routes::Change::full) return failure(ENOSPC, describe(route) + ": the route table is full; remove some");
+  }
+  return {};
+}
+
+Result<void> Stack::add_address(neighbor::Interface& interface, const IpPrefix& address) {
+  const std::string what = "address " + address.to_string() + " dev " + interface.name;
+  if (local_.find(address.address) == LocalTable::Kind::local) return failure(EEXIST, what + ": the host has this address already");
+  const Route route = connected(interface, address);
+  if (routes_.append(route) == Routes::Change::full) return failure(ENOSPC, what + ": the route table is full; remove some");
+  interface.addresses.push_back(address);
+  addresses_changed();
+  return {};
+}
+
+Result<void> Stack::remove_address(neighbor::Interface& interface, const IpPrefix& address) {
+  const auto own = std::find(interface.addresses.begin(), interface.addresses.end(), address);
+  if (own == interface.addresses.end())
+    return failure(EADDRNOTAVAIL, "address " + address.to_string() + " dev " + interface.name + ": the interface does not have it");
+  interface.addresses.erase(own);
+  addresses_changed();
+  // Two addresses of one prefix share its route.
+  const auto shares = [&](const IpPrefix& other) { return network_of(other) == network_of(address); };
+  if (std::none_of(interface.addresses.begin(), interface.addresses.end(), shares)) static_cast<void>(routes_.remove(connected(interface, address)));
+  return {};
+}
+
+Result<void> Stack::add_route(const IpPrefix& prefix, const std::optional<IpAddress>& gateway, neighbor::Interface& interface) {
+  return add_route({.prefix = prefix,
+                    .to = {.ifindex = interface.ifindex, .gateway = gateway.value_or(IpAddress{})},
+                    .metric = prefix.address.is_v4() ? 0 : Route::default_metric_v6});
+}
+
+Result<void> Stack::add_route(const Route& route) {
+  if (Result<void> fits = check(route); !fits) return fits;
+  switch (routes_.add(route)) {
+    case Routes::Change::exists: return failure(EEXIST, describe(route) + ": the prefix has a route of this metric already; remove it, or choose another metric");
+    case Routes::Change::full: return failure(ENOSPC, describe(route) + ": the route table is full; remove some");
+    case Routes::Change::done:
+    case Routes::Change::absent: break;
+  }
+  return {};
+}
+
+Result<void> Stack::remove_route(const IpPrefix& prefix, std::optional<std::uint32_t> metric) {
+  if (routes_.remove(prefix, metric) == Routes::Change::done) return {};
+  return failure(ESRCH, "route " + network_of(prefix).to_string() + (metric ? " metric " + std::to_string(*metric) : "") + ": there is none");
+}
+
+// fib_check_nh(): a gateway is a neighbour, found by a route to the link it is on.
+Result<void> Stack::check(const Route& route) const {
+  const NextHop& to = route.to;
+  if (to.gateway.is_unspecified()) return {};
+  if (to.gateway.is_v4() != route.prefix.address.is_v4())
+    return failure(EINVAL, describe(route) + ": prefix and gateway are of different families; give both in one");
+  if (is_local(to.gateway)) return failure(EINVAL, describe(route) + ": the gateway is this host itself; give a neighbour's address");
+  if (to.gateway.is_link_local()) return {};
+  const NextHop* const link = routes_.lookup(to.gateway);
+  if (link == nullptr || link->type != RouteType::unicast || !link->gateway.is_unspecified() || link->ifindex != to.ifindex)
+    return failure(ENETUNREACH, describe(route) + ": the gateway is not on the link; give an address of a neighbour");
+  return {};
+}
+
+std::string Stack::describe(const Route& route) const {
+  std::string text = "route " + route.prefix.to_string();
+  if (!route.to.gateway.is_unspecified()) text += " via " + route.to.gateway.to_string();
+  if (const neighbor::Interface* const out = interface(route.to.ifindex)) text += " dev " + out->name;
+  return text;
+}
+
+neighbor::Interface* Stack::interface(std::string_view name) const {
+  const auto found = std::find_if(interfaces_.begin(), interfaces_.end(), [&](const auto* one) { return one->name == name; });
+  return found != interfaces_.end() ? *found : nullptr;
+}
+
+bool Stack::is_local(const IpAddress& address) const {
+  if (local_.find(address) == LocalTable::Kind::local) return true;
+  if (!routes_.has_local()) return false;
+  const NextHop* const hop = routes_.lookup(address);
+  return hop != nullptr && hop->type == RouteType::local;
+}
+
+bool Stack::is_broadcast(const IpAddress& address) const { return local_.find(address) == LocalTable::Kind::broadcast; }
+
+}  // namespace millrace::ip
