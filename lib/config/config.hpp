@@ -36,6 +36,7 @@ enum class PortDriver : std::uint8_t {
   tap,     ///< a TAP device of the kernel, made at start
   vdev,    ///< a DPDK virtual device, made at start from Port::device ("net_ring0", "net_virtio_user0,path=/run/s")
   ethdev,  ///< a device that EAL has already probed, named by Port::device
+  vlan,    ///< a VLAN on top of another port, Port::link (IEEE 802.1Q)
 };
 
 /// How an lcore comes to poll a port's rx queues.
@@ -69,6 +70,8 @@ struct Port {
   PortDriver driver = PortDriver::sim;
   std::string device{};             ///< vdev, ethdev: the device, with its arguments
   std::string iface{};              ///< tap: name of the kernel's interface, at most 15 characters
+  std::string link{};               ///< vlan: the port by which its frames go, given before it
+  std::uint16_t vlan_id = 0;        ///< vlan: 1..4094
   std::optional<MacAddress> mac{};  ///< none: the device's own, or one drawn from the seed
   std::uint16_t mtu = 1500;
   std::uint16_t rx_queues = 1;
@@ -91,6 +94,7 @@ struct Port {
   std::vector<LcoreMask> xps_cpus{};        ///< of each tx queue: the lcores that send by it, each lcore by one; empty:
                                             ///< lcore i by queue i modulo their number
   bool tx_handoff = true;                   ///< lcores may share a tx queue: its owner sends for the others
+  std::uint32_t txqueuelen = 1000;          ///< frames that wait before each tx queue, at most; ip link's
   bool ntuple = false;                      ///< RFS has the device bring flows to the rx queue of the lcore that reads them
   bool threaded = false;                    ///< each rx queue is polled by an lcore made for it, beyond Config::lcores
   bool rx_timestamp = false;                ///< the device stamps what it receives (SIOCSHWTSTAMP, HWTSTAMP_FILTER_ALL)

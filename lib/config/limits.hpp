@@ -26,6 +26,8 @@ inline constexpr Range lcores{1, 128};
 inline constexpr Range cpu{0, 4095};
 inline constexpr Range mtu{68, 9600};  // RFC 791 section 3.2; what the drivers' jumbo frames carry
 inline constexpr Range queues{1, 128};
+inline constexpr Range vlan_id{1, 4094};
+inline constexpr Range txqueuelen{1, 1 << 20};
 inline constexpr Range descriptors{32, 32768};
 inline constexpr Range rss_weight{0, 65535};
 inline constexpr Range rx_usecs{0, 100000};
@@ -45,7 +47,7 @@ inline constexpr std::uint16_t sim_rx_queues = 16;        // most_queues of driv
 }  // namespace limit
 
 /// The words of each enumeration, in the order of its enumerators.
-inline constexpr std::array<std::string_view, 4> driver_words{"sim", "tap", "vdev", "ethdev"};
+inline constexpr std::array<std::string_view, 5> driver_words{"sim", "tap", "vdev", "ethdev", "vlan"};
 inline constexpr std::array<std::string_view, 5> route_type_words{"unicast", "local", "blackhole", "unreachable", "prohibit"};
 inline constexpr std::array<std::string_view, 3> rx_mode_words{"poll", "interrupt", "adaptive"};
 inline constexpr std::array<std::string_view, 2> rss_field_words{"sd", "sdfn"};  // as ethtool -N writes them

@@ -85,6 +85,9 @@ void read_port(const Value& value, Port& port) {
       {"driver", [&](const Value& v) { v.word(port.driver, driver_words); }},
       {"device", [&](const Value& v) { v.text(port.device); }},
       {"iface", [&](const Value& v) { v.text(port.iface); }},
+      {"link", [&](const Value& v) { v.text(port.link); }},
+      {"vlan_id", [&](const Value& v) { v.number(port.vlan_id, {0, limit::vlan_id.max}); }},
+      {"txqueuelen", [&](const Value& v) { v.number(port.txqueuelen, limit::txqueuelen); }},
       {"mac",
        [&](const Value& v) {
          v.parsed(port.mac, MacAddress::parse, "an Ethernet address, such as 02:00:00:00:00:01");

@@ -3,6 +3,8 @@
 // validate().
 #include <millrace/config/findings.hpp>
 
+#include <algorithm>
+
 namespace millrace::config {
 namespace {
 
@@ -37,6 +39,27 @@ void check_driver(const Port& port, const std::string& at, Findings& findings) {
   if (port.rx_queues > limit::tap_queues)
     findings.add(at + ".rx_queues", std::to_string(port.rx_queues),
                  "must be at most " + std::to_string(limit::tap_queues) + " with driver tap");
+}
+
+/// What a VLAN has of its own; all else is the port's below.
+void check_vlan(const Config& config, std::size_t index, const std::string& at, Findings& findings, Unique& vlans) {
+  const Port& port = config.ports[index];
+  if (port.driver != PortDriver::vlan) {
+    if (!port.link.empty()) findings.add(at + ".link", port.link, "is for driver vlan");
+    if (port.vlan_id != 0) findings.add(at + ".vlan_id", std::to_string(port.vlan_id), "is for driver vlan");
+    return;
+  }
+  findings.range(at + ".vlan_id", port.vlan_id, limit::vlan_id);
+  const auto end = config.ports.begin() + static_cast<std::ptrdiff_t>(index);
+  const auto below = std::find_if(config.ports.begin(), end, [&](const Port& other) { return other.name == port.link; });
+  if (below == end || below->driver == PortDriver::vlan)
+    return findings.add(at + ".link", port.link, "must name a port given before this one, which is no VLAN itself");
+  if (port.mtu > below->mtu) findings.add(at + ".mtu", std::to_string(port.mtu), "must be at most that of '" + port.link + "', " + std::to_string(below->mtu));
+  vlans.add(at + ".vlan_id", port.link + " " + std::to_string(port.vlan_id));
+  const Port own{.name = port.name, .driver = port.driver, .link = port.link, .vlan_id = port.vlan_id, .mtu = port.mtu,
+                 .gso_max_size = port.gso_max_size, .gso_max_segs = port.gso_max_segs, .txqueuelen = port.txqueuelen};
+  if (port != own)
+    findings.add(at, "driver vlan", "has name, link, vlan_id, mtu, txqueuelen, gso_max_size and gso_max_segs of its own; set the rest at '" + port.link + "'");
 }
 
 void check_lcores(const Config& config, const Port& port, const std::string& at, Findings& findings) {
@@ -137,6 +160,7 @@ void validate_ports(const Config& config, Findings& findings) {
   Unique ifaces(findings, "this interface");
   Unique devices(findings, "this device");
   Unique macs(findings, "this address");
+  Unique vlans(findings, "this VLAN");
   for (std::size_t i = 0; i < config.ports.size(); ++i) {
     const Port& port = config.ports[i];
     const std::string at = indexed("ports", i);
@@ -145,11 +169,13 @@ void validate_ports(const Config& config, Findings& findings) {
     if (!port.iface.empty()) ifaces.add(at + ".iface", port.iface);
     if (!port.device.empty()) devices.add(at + ".device", port.device.substr(0, port.device.find(',')));
     check_driver(port, at, findings);
+    check_vlan(config, i, at, findings, vlans);
     check_mac(port, at, findings, macs);
     check_interrupts(port, at, findings);
     check_rss(port, at + ".rss", findings);
     check_tx_queues(config, port, at, findings);
     findings.range(at + ".mtu", port.mtu, limit::mtu);
+    findings.range(at + ".txqueuelen", port.txqueuelen, limit::txqueuelen);
     findings.range(at + ".gso_max_size", port.gso_max_size, limit::gso_max_size);
     findings.range(at + ".gso_max_segs", port.gso_max_segs, limit::gso_max_segs);
     findings.range(at + ".rx_queues", port.rx_queues, limit::queues);

@@ -15,6 +15,7 @@
 
 #include "drivers/ethdev/ethdev_port.hpp"
 #include "drivers/sim/link.hpp"
+#include "drivers/vlan/vlan_port.hpp"
 
 #include <cerrno>
 
@@ -113,15 +114,15 @@ Result<void> Engine::Impl::open_ports(const std::map<std::string, LinkEnd>& link
     if (config.ports[i].ntuple)
       if (const Result<void> can = (*opened)->can_steer_flows(); !can)
         return failure(can.error().code, "port '" + config.ports[i].name + "': ntuple: " + can.error().message);
-    if (Result<void> can =
-            check_coalesce(config.ports[i], config.ports[i].coalesce, (*opened)->rx_queue(0).waiting() >= 0);
-        !can)
-      return can;
+    const bool has_rx = (*opened)->info().rx_queues != 0;
+    if (Result<void> can = check_coalesce(config.ports[i], config.ports[i].coalesce, has_rx && (*opened)->rx_queue(0).waiting() >= 0); !can) return can;
     ports.push_back(std::move(*opened));
     std::vector<std::uint16_t>& placed = rx_lcores.emplace_back();
     steering.emplace_back(ports[i]->info().rx_queues,
                           QueueSteering{config.ports[i].rps_cpus, config.ports[i].rps_flow_cnt});
     parked.emplace_back();
+    is_down.push_back(false);
+    xdp.emplace_back();
     flow_rules.emplace_back();
     rule_refusals.emplace_back();
     for (std::uint16_t q = 0; q < ports[i]->info().rx_queues; ++q)
@@ -149,6 +150,8 @@ Result<std::unique_ptr<port::Port>> Engine::Impl::open_port(std::size_t index,
     sim_links.push_back(end.link);
     return end.link->open(end.end == 0 ? sim::End::a : sim::End::b, sim_options(port, ifindex, seed));
   }
+  if (port.driver == config::PortDriver::vlan)
+    return std::make_unique<vlan::Port>(*ports[ifindex_of(config, port.link) - 1u], vlan_options(port, lcores.size()));
   ethdev::Options options = ethdev_options(port, ifindex);
   for (std::uint16_t q = 0; q < port.rx_queues; ++q)
     options.pools.push_back(pools[queue_lcore(port, q, lcores.size())].get());
@@ -169,6 +172,7 @@ void Engine::Impl::wire_lcore(std::uint16_t id) {
                                              .rings = *tx_rings,
                                              .owner_waker = *wakers[place.owner],
                                              .ifindex = static_cast<std::uint16_t>(i + 1),
+                                             .txqueuelen = config.ports[i].txqueuelen,
                                              .offloads = ports[i]->info().offloads,
                                              .protocols = &packet_offloads});
   }
@@ -184,11 +188,22 @@ void Engine::Impl::wire_lcore(std::uint16_t id) {
                                                                   .wakers = waker_list,
                                                                   .by_ifindex = parts.stack_by_ifindex,
                                                                   .hand_over = *parts.hand_over,
-                                                                  .stages = &lcore.softnet().stages});
+                                                                  .stages = &lcore.softnet().stages,
+                                                                  .tx_paths = parts.tx_paths});
+  for (std::size_t i = 0; i < ports.size(); ++i)
+    if (config.ports[i].driver == config::PortDriver::vlan) wire_vlan(id, i);
   parts.backlog =
       std::make_unique<runtime::Backlog>(*parts.receive, *worker_rings, id, lcore.softnet().limits.dev_weight);
   parts.backlog->enable(&lcore.softnet(), id);
   parts.receive->set_backlog(*parts.backlog);
+}
+
+void Engine::Impl::wire_vlan(std::uint16_t id, std::size_t port) {
+  runtime::LcoreParts& parts = lcores[id]->parts;
+  const std::uint16_t below = ifindex_of(config, config.ports[port].link);
+  runtime::TxPath& out = *parts.tx_paths[below];
+  static_cast<vlan::Port&>(*ports[port]).attach(id, {.transmit = [&out](pkt::Packet frame) { out.transmit(std::move(frame)); }, .flush = [&out] { out.flush(); }});
+  parts.receive->packet_types().vlans().add(below, config.ports[port].vlan_id, static_cast<std::uint16_t>(port + 1));
 }
 
 gro::Config Engine::Impl::gro_of(std::size_t port) const {
@@ -260,6 +275,8 @@ Result<void> Engine::Impl::make_stack(std::uint16_t id, std::size_t index) {
     (*interface)->rx_placement = placements[ifindex - 1u].get();
     parts.stack_by_ifindex[ifindex] = stack.get();
     parts.steer->set_stack(ifindex, options.id);
+    if (const config::Port& port = config.ports[ifindex - 1u]; port.driver == config::PortDriver::vlan)
+      parts.steer->set_vlan_stack(ifindex_of(config, port.link), port.vlan_id, options.id);
   }
   for (const config::Route& route : wanted.routes) {
     if (id != 0) break;  // the lcores share them

@@ -45,6 +45,11 @@ stats::DevStats Engine::Impl::dev_stats(std::size_t port) const {
     all.rx_dropped += received.rx_dropped.value();
     all.rx_nohandler += received.rx_nohandler.value();
     all.tx_dropped += sent.tx_dropped.value();
+    if (const auto* vlan = lcore->parts.receive->packet_types().vlans().find(static_cast<std::uint16_t>(port + 1))) {
+      all.rx_packets += vlan->counted.packets.value();
+      all.rx_bytes += vlan->counted.bytes.value();
+      all.rx_dropped += vlan->counted.drops.value();
+    }
   }
   return all;
 }

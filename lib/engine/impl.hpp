@@ -80,9 +80,11 @@ struct Engine::Impl {
   std::vector<std::vector<std::uint16_t>> rx_lcores;              ///< of each port's rx queues, as they are now
   std::unique_ptr<gro::UdpPorts> udp_ports = std::make_unique<gro::UdpPorts>();
   std::vector<std::vector<QueueSteering>> steering;               ///< the same
-  std::vector<std::vector<std::unique_ptr<runtime::RxPoller>>> parked;  ///< of ports that are down; empty: it is up
+  std::vector<std::vector<std::unique_ptr<runtime::RxPoller>>> parked;  ///< of ports that are down
+  std::vector<bool> is_down;                                      ///< by port
   std::vector<std::map<FlowKey, FlowRule>> flow_rules;            ///< by port; changed under control_lock
   std::vector<std::string> rule_refusals;                         ///< by port: what was said last
+  std::vector<std::shared_ptr<const runtime::XdpHook>> xdp;       ///< by port; null: none
   std::unique_ptr<runtime::WorkerRings> worker_rings;
   std::unique_ptr<runtime::WorkerRings> tx_rings;
   runtime::PerLcore<runtime::Lcore> lcores;                       ///< each on its CPU's node
@@ -117,6 +119,7 @@ struct Engine::Impl {
   Result<void> open_ports(const std::map<std::string, LinkEnd>& links);
   Result<std::unique_ptr<port::Port>> open_port(std::size_t index, const std::map<std::string, LinkEnd>& links);
   void wire_lcore(std::uint16_t id);
+  void wire_vlan(std::uint16_t id, std::size_t port);
   [[nodiscard]] gro::Config gro_of(std::size_t port) const;
   void make_pollers(std::uint16_t id);
   Result<void> make_stacks(std::uint16_t id);
@@ -156,6 +159,7 @@ struct Engine::Impl {
   Result<void> respread(std::size_t port, const config::Rss& rss);
   Result<void> while_still(std::size_t port, const std::function<Result<void>()>& change);
   void on_poller(std::size_t port, std::uint16_t queue, const std::function<void(runtime::RxPoller&)>& f);
+  void spread_xdp(std::size_t port);  // packet_handler.cpp
 
   // arfs.cpp
   void rules_were_asked_for();
@@ -171,7 +175,7 @@ struct Engine::Impl {
   void drop_rules(std::size_t port, std::optional<std::uint16_t> queue = std::nullopt);
   void control_all(const std::function<void(std::uint16_t)>& f);
 
-  [[nodiscard]] bool is_up(std::size_t port) const { return parked[port].empty(); }
+  [[nodiscard]] bool is_up(std::size_t port) const { return !is_down[port]; }
   static std::uint32_t napi_id(std::size_t port, std::uint16_t queue) {
     return static_cast<std::uint32_t>((port + 1) << 16 | (queue + 1u));
   }

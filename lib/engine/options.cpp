@@ -155,6 +155,10 @@ socket::Stack::Options stack_options(const config::Sysctl& sysctl) {
   return options;
 }
 
+vlan::Options vlan_options(const config::Port& port, std::size_t lcores) {
+  return {.name = port.name, .id = port.vlan_id, .mtu = port.mtu, .tx_queues = static_cast<std::uint16_t>(lcores)};
+}
+
 sim::EndOptions sim_options(const config::Port& port, std::uint16_t ifindex, std::uint64_t seed) {
   sim::EndOptions end;
   end.name = port.name;

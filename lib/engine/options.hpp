@@ -12,6 +12,7 @@
 
 #include "drivers/ethdev/ethdev_port.hpp"
 #include "drivers/sim/link.hpp"
+#include "drivers/vlan/vlan_port.hpp"
 
 // The one place where configuration becomes the options of the parts.
 namespace millrace {
@@ -33,6 +34,7 @@ namespace millrace {
 [[nodiscard]] socket::BufferLimits buffer_limits(const config::Sysctl& sysctl);
 [[nodiscard]] udp::Memory udp_memory(const config::Sysctl& sysctl);
 [[nodiscard]] socket::Stack::Options stack_options(const config::Sysctl& sysctl);
+[[nodiscard]] vlan::Options vlan_options(const config::Port& port, std::size_t lcores);
 [[nodiscard]] sim::EndOptions sim_options(const config::Port& port, std::uint16_t ifindex, std::uint64_t seed);
 [[nodiscard]] ethdev::Options ethdev_options(const config::Port& port, std::uint16_t ifindex);
 

@@ -100,6 +100,27 @@ Result<void> PortControl::set_rx_handler(RxHandler handler) {
   return {};
 }
 
+Result<void> PortControl::set_xdp(XdpHook hook) {
+  Engine::Impl& impl = *engine_.impl_;
+  const std::string what = "port '" + impl.config.ports[index_].name + "': ";
+  if (!hook) return failure(EINVAL, what + "the early hook has no function");
+  if (impl.rx_lcores[index_].empty()) return failure(EOPNOTSUPP, what + "a VLAN has no rx queue of its own; set the hook at the port below it");
+  if (impl.xdp[index_] != nullptr) return failure(EBUSY, what + "it has an early hook already; remove that first");
+  impl.xdp[index_] = std::make_shared<const runtime::XdpHook>(
+      [hook = std::move(hook)](Env& env, pkt::Packet& frame) { return static_cast<runtime::XdpAction>(hook(env.lcore, frame)); });
+  impl.spread_xdp(index_);
+  return {};
+}
+
+void PortControl::remove_xdp() {
+  engine_.impl_->xdp[index_] = nullptr;
+  engine_.impl_->spread_xdp(index_);
+}
+
+void Engine::Impl::spread_xdp(std::size_t port) {
+  for (std::uint16_t q = 0; q < rx_lcores[port].size(); ++q) on_poller(port, q, [&](runtime::RxPoller& poller) { poller.set_xdp(xdp[port]); });
+}
+
 void PortControl::remove_rx_handler() {
   Engine::Impl& impl = *engine_.impl_;
   impl.control_all([&](std::uint16_t lcore) {

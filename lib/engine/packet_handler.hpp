@@ -31,4 +31,16 @@ enum class RxVerdict : std::uint8_t {
 /// Sees every frame of a port, after what takes all frames and before the protocols; on the lcore that received it.
 using RxHandler = std::function<RxVerdict(std::uint16_t lcore, pkt::Packet& frame)>;
 
+
+/// What becomes of a frame that a port's early hook has seen: XDP_PASS, XDP_DROP, XDP_TX, XDP_REDIRECT (receive_path G11).
+enum class XdpAction : std::uint8_t {
+  pass,      ///< it goes on, to GRO
+  drop,      ///< counted as drop.xdp_drop
+  tx,        ///< back by the port from which it came
+  redirect,  ///< out by the port whose number (Engine::ifindex) the hook has put into Meta::ifindex
+};
+/// Sees every frame of a port as the device brought it, on the lcore that polls it, before anything else looks; it may
+/// rewrite the bytes, and take off or put on some at the front.
+using XdpHook = std::function<XdpAction(std::uint16_t lcore, pkt::Packet& frame)>;
+
 }  // namespace millrace

@@ -165,20 +165,27 @@ void PortControl::set_up(bool up) {
 }
 
 void Engine::Impl::bring_up(std::size_t port) {
-  for (std::uint16_t id = 0; id < lcores.size(); ++id) control(id, [&] { lcores[id]->parts.tx_paths[port + 1]->set_up(true); });
+  for (std::uint16_t id = 0; id < lcores.size(); ++id)
+    control(id, [&] {
+      lcores[id]->parts.tx_paths[port + 1]->set_up(true);
+      lcores[id]->parts.receive->packet_types().vlans().set_up(static_cast<std::uint16_t>(port + 1), true);
+    });
   for (std::uint16_t q = 0; q < parked[port].size(); ++q)
     control(rx_lcores[port][q], [&] { plant(port, q, std::move(parked[port][q])); });
   parked[port].clear();
+  is_down[port] = false;
 }
 
 void Engine::Impl::take_down(std::size_t port) {
   drop_rules(port);
   for (std::uint16_t q = 0; q < rx_lcores[port].size(); ++q) parked[port].push_back(uproot(port, q, rx_lcores[port][q]));
+  is_down[port] = true;
   // Nothing is handed over any more.
   for (std::uint16_t id = 0; id < lcores.size(); ++id) {
     runtime::LcoreParts& parts = lcores[id]->parts;
     control(id, [&] {
       parts.tx_paths[port + 1]->set_up(false);
+      parts.receive->packet_types().vlans().set_up(static_cast<std::uint16_t>(port + 1), false);
       parts.backlog->flush(lcores[id]->env(), static_cast<std::uint16_t>(port + 1));
     });
   }
@@ -192,6 +199,18 @@ void Engine::Impl::on_poller(std::size_t port, std::uint16_t queue, const std::f
 }
 
 bool PortControl::is_up() const { return engine_.impl_->is_up(index_); }
+
+Result<void> PortControl::set_txqueuelen(std::uint32_t frames) {
+  Engine::Impl& impl = *engine_.impl_;
+  Config wanted = impl.config;
+  wanted.ports[index_].txqueuelen = frames;
+  if (const auto problems = config::validate(wanted); !problems.empty()) return failure(EINVAL, problems[0].to_string());
+  impl.config.ports[index_].txqueuelen = frames;
+  impl.control_all([&](std::uint16_t lcore) { impl.lcores[lcore]->parts.tx_paths[index_ + 1]->set_txqueuelen(frames); });
+  return {};
+}
+
+std::uint32_t PortControl::txqueuelen() const { return engine_.impl_->config.ports[index_].txqueuelen; }
 
 Result<void> PortControl::set_coalesce(const config::Coalesce& coalesce) {
   Engine::Impl& impl = *engine_.impl_;

@@ -42,10 +42,21 @@ class PortControl {
   void set_up(bool up);
   [[nodiscard]] bool is_up() const;
 
+  /// ip link set txqueuelen: frames that wait before each tx queue, at most, from now on; those that wait already stay. EINVAL.
+  [[nodiscard]] Result<void> set_txqueuelen(std::uint32_t frames);
+  [[nodiscard]] std::uint32_t txqueuelen() const;
+
   /// netdev_rx_handler_register(): what sees every frame of the port before the protocols, as a bridge does (receive_path
   /// G6). EBUSY: it has one already.
   [[nodiscard]] Result<void> set_rx_handler(RxHandler handler);
   void remove_rx_handler();
+
+  /// bpf_xdp_attach(): what sees every frame of the port before GRO (receive_path G11); it is called from several lcores at a
+  /// time where several poll the port. EINVAL: it has no function; EBUSY: the port has one already; EOPNOTSUPP: it is a
+  /// VLAN.
+  [[nodiscard]] Result<void> set_xdp(XdpHook hook);
+  /// bpf_xdp_detach(): it is not called any more when this returns.
+  void remove_xdp();
 
   /// ethtool -C: the hold-off of every rx queue. EINVAL as the configuration would have it, or when the port's rx_mode
   /// is not interrupt; EOPNOTSUPP: rx_frames, and the device does not tell how many packets wait.

@@ -58,6 +58,11 @@ void Packet::trim_front(std::uint32_t n, Home* home) {
   mbuf_->pkt_len -= n;
 }
 
+bool Packet::is_shared() const {
+  const rte_mbuf* m = rte(mbuf_);
+  return !RTE_MBUF_DIRECT(m) || rte_mbuf_refcnt_read(m) > 1;
+}
+
 void Packet::truncate(std::uint32_t n) {
   MR_ASSERT(n <= mbuf_->pkt_len);
   mbuf_->pkt_len = n;

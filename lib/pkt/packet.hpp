@@ -53,6 +53,8 @@ class Packet {
   /// Bytes of the first buffer: headers are always found here (drivers see to it).
   [[nodiscard]] std::span<std::uint8_t> data() { return {mbuf_->data(), mbuf_->data_len}; }
   [[nodiscard]] std::span<const std::uint8_t> data() const { return {mbuf_->data(), mbuf_->data_len}; }
+  /// Whether others may read the first buffer's bytes, so that they are not to be written.
+  [[nodiscard]] bool is_shared() const;
   [[nodiscard]] std::uint16_t headroom() const { return mbuf_->data_off; }
   /// Room behind the first buffer's data (of a single-buffer packet).
   [[nodiscard]] std::uint16_t tailroom() const {

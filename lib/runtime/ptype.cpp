@@ -43,6 +43,11 @@ const PacketType* PacketTypes::receive(Env& env, pkt::Packet& packet) {
   const PacketType* last = nullptr;
   for (int round = 0; round < most_rounds; ++round) {
     match(env, packet, taps_, PacketType::all, Which::any, last);
+    if (enter_vlan(env, packet, last)) {
+      if (!packet) return nullptr;
+      tap(env, packet, TapPoint::steered);
+      continue;
+    }
     const RxHandlerVerdict verdict = handle(env, packet, last);
     if (verdict == RxHandlerVerdict::another) continue;
     if (verdict == RxHandlerVerdict::consumed) return nullptr;
@@ -72,6 +77,15 @@ void PacketTypes::match(Env& env, const pkt::Packet& packet, const std::vector<E
     for (const Entry& entry : entries)
       if (entry.handler.type == type && entry.handler.ifindex == ifindex) pass_on(env, packet, last, &entry.handler);
   }
+}
+
+// Whether the frame was a VLAN device's: it goes round once more, as of that interface, unless it is gone.
+bool PacketTypes::enter_vlan(Env& env, pkt::Packet& packet, const PacketType*& last) {
+  Vlans::Device* const device = vlans_.empty() ? nullptr : vlans_.of(packet);
+  if (device == nullptr) return false;
+  pass_on(env, packet, last, nullptr);
+  packet = Vlans::enter(env, *device, std::move(packet));
+  return true;
 }
 
 RxHandlerVerdict PacketTypes::handle(Env& env, pkt::Packet& packet, const PacketType*& last) const {

@@ -3,6 +3,7 @@
 
 #include <millrace/env/env.hpp>
 #include <millrace/pkt/packet.hpp>
+#include <millrace/runtime/vlan.hpp>
 
 #include <cstdint>
 #include <functional>
@@ -48,13 +49,15 @@ class PacketTypes {
   void remove_rx_handler(std::uint16_t ifindex);
   [[nodiscard]] bool has_rx_handler(std::uint16_t ifindex) const { return ifindex < rx_handlers_.size() && rx_handlers_[ifindex]; }
   /// Whether a frame may meet more than one protocol's handler: else nobody need be asked.
-  [[nodiscard]] bool is_wanted() const { return !taps_.empty() || handlers_.size() != protocols || rx_handler_count_ != 0; }
+  [[nodiscard]] bool is_wanted() const { return !taps_.empty() || handlers_.size() != protocols || rx_handler_count_ != 0 || !vlans_.empty(); }
+  [[nodiscard]] Vlans& vlans() { return vlans_; }
+  [[nodiscard]] const Vlans& vlans() const { return vlans_; }
   /// ip_rcv, arp_rcv and ipv6_rcv, the first to be added.
   static constexpr std::size_t protocols = 3;
 
-  /// __netif_receive_skb_core() behind the timestamp: taps, rx_handler, handlers of the type. Each but the last gets a
+  /// __netif_receive_skb_core() behind the timestamp: taps, VLAN device, rx_handler, handlers of the type. Each but the last gets a
   /// reference to the frame; the packet stays with the caller for the last, who is returned (receive_path G2, G4). Null:
-  /// nobody wants it, or an rx_handler has taken it.
+  /// nobody wants it, or it is gone: an rx_handler has taken it, or its VLAN device was down.
   [[nodiscard]] const PacketType* receive(Env& env, pkt::Packet& packet);
   /// Gives a frame, or several, to a handler.
   static void deliver(Env& env, const PacketType& handler, pkt::PacketList& frames);
@@ -70,12 +73,14 @@ class PacketTypes {
   enum class Which : std::uint8_t { any, this_interface };
   static void pass_on(Env& env, const pkt::Packet& packet, const PacketType*& last, const PacketType* next);
   static void match(Env& env, const pkt::Packet& packet, const std::vector<Entry>& entries, std::uint16_t type, Which which, const PacketType*& last);
+  [[nodiscard]] bool enter_vlan(Env& env, pkt::Packet& packet, const PacketType*& last);
   [[nodiscard]] RxHandlerVerdict handle(Env& env, pkt::Packet& packet, const PacketType*& last) const;
 
   std::vector<Entry> taps_;      ///< ptype_all, later ones first
   std::vector<Entry> handlers_;  ///< ptype_base
   std::vector<RxHandler> rx_handlers_;  ///< by ifindex
   std::uint32_t rx_handler_count_ = 0;
+  Vlans vlans_;
 };
 
 }  // namespace millrace::runtime

@@ -19,6 +19,8 @@
 
 namespace millrace::runtime {
 
+class TxPath;
+
 /// The middle of the path on one lcore: what GRO passes up is steered, to this lcore's stack or onto the ring of
 /// the lcore that should have it.
 class Receive final : public ip::Resteer {
@@ -29,6 +31,7 @@ class Receive final : public ip::Resteer {
     std::span<socket::Stack* const> by_ifindex;  ///< this lcore's stack behind each interface; null where none
     HandOver& hand_over;                         ///< this lcore's, by which `steer` goes
     StageClock* stages = nullptr;  ///< null: nobody asks
+    std::span<const std::unique_ptr<TxPath>> tx_paths{};  ///< this lcore's way out by ifindex; null where none
   };
   /// `limits`: this lcore's own, as they are at each moment.
   Receive(Env& env, const SoftnetLimits& limits, steer::Steer& steer, const Wiring& wiring);
@@ -52,11 +55,16 @@ class Receive final : public ip::Resteer {
   void netif_receive_list(pkt::PacketList& packets);
   /// Handlers of this lcore; the stacks' are there from the beginning.
   [[nodiscard]] PacketTypes& packet_types() { return packet_types_; }
+  [[nodiscard]] const PacketTypes& packet_types() const { return packet_types_; }
   /// The flows that were changing their rx queue have done so: what waited for that is steered, in order (receive_path
   /// F9).
   void unpark();
   /// net_rps_action_and_irq_enable(): wakes the sleeping lcores that were given packets since the last call.
   void wake_targets();
+  /// This lcore's way out by a port; null: there is none.
+  [[nodiscard]] TxPath* tx_path(std::uint16_t ifindex) const {
+    return ifindex < wiring_.tx_paths.size() ? wiring_.tx_paths[ifindex].get() : nullptr;
+  }
   /// The pass goes on with that stage.
   void enter(Stage stage) {
     if (wiring_.stages != nullptr) wiring_.stages->enter(stage);

@@ -35,6 +35,7 @@ int RxPoller::take_burst(Env& env) {
   if (count == 0) return 0;
   receive_->enter(Stage::gro);
   if (env.tap != nullptr && env.tap->wants(TapPoint::driver)) [[unlikely]] show_burst(env);
+  if (xdp_ != nullptr) [[unlikely]] run_xdp(env, *xdp_, burst_, *receive_);
   gro_.receive(env, burst_, wiring_.arrival, up_);
   return count;
 }

@@ -6,6 +6,9 @@
 #include <millrace/port/port.hpp>
 #include <millrace/runtime/receive.hpp>
 #include <millrace/runtime/rx_interrupt.hpp>
+#include <millrace/runtime/xdp.hpp>
+
+#include <memory>
 
 namespace millrace::runtime {
 
@@ -41,6 +44,8 @@ class RxPoller final : public poll::Napi, private gro::Destination {
   void take_waiting(Env& env, int waiting);
   /// GRO's settings from now on; what it holds goes up first.
   void configure_gro(Env& env, const gro::Config& config);
+  /// What sees the frames first from now on; null: nobody. On its lcore, or on none.
+  void set_xdp(std::shared_ptr<const XdpHook> xdp) { xdp_ = std::move(xdp); }
   /// Its packets go to another lcore's Receive from now on. Drained, and on no lcore.
   void move_to(Receive& receive) { receive_ = &receive; }
   /// When a poll is due although nothing arrives: GRO holds packets. `never` when it does not.
@@ -65,6 +70,7 @@ class RxPoller final : public poll::Napi, private gro::Destination {
   Receive* receive_;
   RxInterrupt interrupt_;
   gro::Gro gro_;
+  std::shared_ptr<const XdpHook> xdp_;
   pkt::Burst burst_;
   pkt::PacketList up_;
   std::uint32_t taken_ = 0;  // since the last completion

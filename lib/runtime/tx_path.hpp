@@ -11,18 +11,17 @@
 namespace millrace::runtime {
 
 /// One lcore's way out through one port. Each tx queue has one owner lcore (receive_path F23): the owner queues up to
-/// tx_queue_len frames (Linux's txqueuelen) and feeds the device; other lcores hand their frames over by ring. What has
+/// txqueuelen frames and feeds the device; other lcores hand their frames over by ring. What has
 /// many segments is one frame here, and is cut when it leaves the queue, unless the device does that (E18, E19).
 class TxPath final : public neighbor::LinkOutput {
  public:
-  static constexpr std::uint32_t tx_queue_len = 1000;
-
   struct Wiring {
     port::TxQueue* queue;   ///< null when another lcore owns it
     std::uint16_t owner;
     WorkerRings& rings;
     Waker& owner_waker;
     std::uint16_t ifindex;
+    std::uint32_t txqueuelen = 1000;  ///< frames that wait here at most
     port::Offloads offloads{};
     const RcuPointer<const wire::PacketOffloads>* protocols = nullptr;  ///< of applications, which GSO cuts too
   };
@@ -30,6 +29,7 @@ class TxPath final : public neighbor::LinkOutput {
   ~TxPath() override;
 
   void transmit(pkt::Packet frame) override;
+  void set_txqueuelen(std::uint32_t frames) { wiring_.txqueuelen = frames; }
   /// Down: what is queued here, and everything that comes until it is up again, is dropped.
   void set_up(bool up);
   /// Owner: gives the device what it takes. Others: wakes the owner if it sleeps. Once a burst.
@@ -45,7 +45,7 @@ class TxPath final : public neighbor::LinkOutput {
   [[nodiscard]] const stats::DevCoreStats& core_stats() const { return core_stats_; }
   [[nodiscard]] bool owns_queue() const { return wiring_.queue != nullptr; }
   [[nodiscard]] bool has_queued() const { return !queue_.empty() || !segments_.empty(); }
-  [[nodiscard]] std::uint32_t room() const { return queue_.size() < tx_queue_len ? tx_queue_len - queue_.size() : 0; }
+  [[nodiscard]] std::uint32_t room() const { return queue_.size() < wiring_.txqueuelen ? wiring_.txqueuelen - queue_.size() : 0; }
 
  private:
   pkt::Packet next_frame();

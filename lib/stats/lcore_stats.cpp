@@ -57,6 +57,9 @@ constexpr CounterInfo socket_info[] = {
 constexpr CounterInfo tap_info[] = {
 #include <millrace/stats/tap.def>
 };
+constexpr CounterInfo xdp_info[] = {
+#include <millrace/stats/xdp.def>
+};
 constexpr CounterInfo port_info[] = {
 #include <millrace/stats/port.def>
 };
@@ -106,6 +109,7 @@ void for_each(std::span<const LcoreStats* const> lcores, const Visit& visit) {
   visit_group(lcores, &LcoreStats::tcp_ext, "tcp_ext", tcp_ext_info, visit);
   visit_group(lcores, &LcoreStats::socket, "socket", socket_info, visit);
   visit_group(lcores, &LcoreStats::tap, "tap", tap_info, visit);
+  visit_group(lcores, &LcoreStats::xdp, "xdp", xdp_info, visit);
   visit_group(lcores, &LcoreStats::port, "port", port_info, visit);
   visit_group(lcores, &LcoreStats::pool, "pool", pool_info, visit);
   visit_group(lcores, &LcoreStats::ledger, "ledger", ledger_info, visit);

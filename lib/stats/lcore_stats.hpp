@@ -80,6 +80,10 @@ enum class Tap : unsigned {
 #include <millrace/stats/tap.def>
   count_
 };
+enum class Xdp : unsigned {
+#include <millrace/stats/xdp.def>
+  count_
+};
 enum class Port : unsigned {
 #include <millrace/stats/port.def>
   count_
@@ -120,6 +124,7 @@ struct alignas(64) LcoreStats {
   CounterBlock<TcpExt> tcp_ext;
   CounterBlock<Socket> socket;
   CounterBlock<Tap> tap;
+  CounterBlock<Xdp> xdp;
   CounterBlock<Port> port;
   CounterBlock<Pool> pool;
   CounterBlock<Ledger> ledger;

@@ -4,6 +4,7 @@
 #include <millrace/steer/steer.hpp>
 
 #include <millrace/base/assert.hpp>
+#include <millrace/wire/ethernet.hpp>
 #include <millrace/base/bits.hpp>
 #include <millrace/base/words.hpp>
 #include <millrace/wire/protocol.hpp>
@@ -56,7 +57,8 @@ class Steer::Pass {
     std::uint32_t known = 0;
     for (std::size_t i = 0; i < packets_.size(); ++i) {
       const pkt::Meta& meta = packets_[i]->meta;
-      if (meta.payload_offset == 0 || (follows && meta.l4_proto == wire::ip_proto::udp) || !read(*packets_[i], stack, i)) continue;
+      const bool may_be_of_other_stack = !steer_.vlan_stacks_.empty() && meta.l3_offset != wire::ethernet_header_bytes;
+      if (meta.payload_offset == 0 || may_be_of_other_stack || (follows && meta.l4_proto == wire::ip_proto::udp) || !read(*packets_[i], stack, i)) continue;
       known |= 1u << i;
       flags |= packets_[i]->ol_flags;
     }

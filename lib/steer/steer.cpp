@@ -4,6 +4,7 @@
 #include <millrace/steer/steer.hpp>
 
 #include <millrace/base/assert.hpp>
+#include <millrace/wire/ethernet.hpp>
 #include <millrace/wire/dissect.hpp>
 #include <millrace/wire/icmp4.hpp>
 #include <millrace/wire/icmp6.hpp>
@@ -140,6 +141,14 @@ Steer::Interface& Steer::interface(std::uint16_t ifindex) {
 
 void Steer::set_stack(std::uint16_t ifindex, std::uint16_t stack) { interface(ifindex).stack = stack; }
 
+std::uint16_t Steer::stack_of(const pkt::Packet& packet) const {
+  const pkt::Meta& meta = packet.meta();
+  if (const std::uint16_t id = vlan_stacks_.empty() ? std::uint16_t{0} : wire::vlan_id(packet.data().data(), meta.l3_offset); id != 0)
+    for (const VlanStack& vlan : vlan_stacks_)
+      if (vlan.ifindex == meta.ifindex && vlan.id == id) return vlan.stack;
+  return stack_of(meta);
+}
+
 Steer::Queue& Steer::queue(std::uint16_t ifindex, std::uint16_t rx_queue) {
   auto& queues = interface(ifindex).queues;
   if (rx_queue >= queues.size()) queues.resize(std::size_t{rx_queue} + 1);
@@ -237,7 +246,7 @@ Steer::Choice Steer::choose(Env& env, pkt::Packet& packet) {
   Decision decision{local, stats::Steer::local};
   if (directory_.size() > 1) {
     const pkt::Meta& meta = packet.meta();
-    const std::optional<Flow> flow = read_flow(packet, stack_of(meta));
+    const std::optional<Flow> flow = read_flow(packet, stack_of(packet));
     Queue* const queue = find_queue(meta);
     if (!switches_.empty() && flow && is_parked(meta, *flow)) return {.lcore = local, .is_parked = true};
     if (!flow || !flow->is_exact) {
@@ -256,7 +265,7 @@ Steer::Choice Steer::choose(Env& env, pkt::Packet& packet) {
 
 bool Steer::leads_elsewhere(const Env& env, const pkt::Packet& packet) const {
   if (directory_.size() == 1) return false;
-  const std::optional<Flow> flow = read_flow(packet, stack_of(packet.meta()));
+  const std::optional<Flow> flow = read_flow(packet, stack_of(packet));
   if (!flow || owns(env.lcore, flow->key)) return false;
   const Queue* const queue = find_queue(packet.meta());
   const std::uint32_t hash = queue != nullptr && queue->rps.lcores().size() > 1 ? hash_of(packet) : 0;

@@ -88,6 +88,8 @@ class Steer {
 
   /// Names the stack (FlowKey::stack) behind an interface; 0 when never called.
   void set_stack(std::uint16_t ifindex, std::uint16_t stack);
+  /// The stack behind the VLAN of that id on top of an interface.
+  void set_vlan_stack(std::uint16_t ifindex, std::uint16_t id, std::uint16_t stack) { vlan_stacks_.push_back({ifindex, id, stack}); }
   /// rps_cpus of one rx queue; off when never called. May change at any time: flows with an owner do not move.
   void set_rps(std::uint16_t ifindex, std::uint16_t rx_queue, const RpsMap& map);
   /// rps_flow_cnt of one rx queue, with an empty table: nothing that the queue brought is queued for any lcore now.
@@ -152,6 +154,9 @@ class Steer {
   template <bool rps>
   class Pass;
   void look_for_rps();
+  struct VlanStack {
+    std::uint16_t ifindex, id, stack;
+  };
   /// Where to, and the counter that says why.
   struct Decision {
     LcoreId lcore;
@@ -162,7 +167,9 @@ class Steer {
   Queue& queue(std::uint16_t ifindex, std::uint16_t rx_queue);
   [[nodiscard]] const Queue* find_queue(const pkt::Meta& meta) const;
   [[nodiscard]] Queue* find_queue(const pkt::Meta& meta) { return const_cast<Queue*>(std::as_const(*this).find_queue(meta)); }
+  /// Of an untagged packet, or where no VLAN has a device.
   [[nodiscard]] std::uint16_t stack_of(const pkt::Meta& meta) const { return meta.ifindex < interfaces_.size() ? interfaces_[meta.ifindex].stack : std::uint16_t{0}; }
+  [[nodiscard]] std::uint16_t stack_of(const pkt::Packet& packet) const;
   [[nodiscard]] std::uint32_t count_hash(Env& env, const pkt::Packet& packet, const Flow& flow) const;
   [[nodiscard]] LcoreId suggest(Env& env, const pkt::Packet& packet, const std::optional<Flow>& flow, const Queue* queue) const;
   [[nodiscard]] Decision settle(LcoreId local, const Flow& flow, LcoreId suggested) const;
@@ -181,6 +188,7 @@ class Steer {
   RuleRequests* requests_ = nullptr;
   std::vector<Switch> switches_;
   std::vector<Interface> interfaces_;  // by ifindex
+  std::vector<VlanStack> vlan_stacks_;
   bool rps_needed_ = false;
 };
 

@@ -59,6 +59,13 @@ inline void emit(const EthernetHeader& header, std::uint8_t* out) {
   store_be16(out + 12, header.ethertype);
 }
 
+/// The id of a frame's outermost VLAN, 0 for untagged frames and those that carry only a priority (IEEE 802.1Q section 9.6).
+/// `l3_offset`: behind its tags, inside the frame.
+[[nodiscard]] inline std::uint16_t vlan_id(const std::uint8_t* frame, std::size_t l3_offset) {
+  if (l3_offset <= ethernet_header_bytes) return 0;
+  return load_be16(frame + ethernet_header_bytes) & vlan_id_mask;
+}
+
 /// The group address on Ethernet of an IP multicast address (RFC 1112 section 6.4, RFC 2464 section 7).
 [[nodiscard]] inline MacAddress multicast_mac(const IpAddress& group) {
   const auto& b = group.bytes;

@@ -14,7 +14,7 @@ LAYERS = [
     ["lib/pkt", "lib/timer"],
     ["lib/env", "lib/bpf"],
     ["lib/port"],
-    ["lib/poll", "lib/gro", "lib/gso", "lib/steer", "lib/capture", "lib/hook", "drivers/ethdev", "drivers/sim"],
+    ["lib/poll", "lib/gro", "lib/gso", "lib/steer", "lib/capture", "lib/hook", "drivers/ethdev", "drivers/sim", "drivers/vlan"],
     ["drivers/virtio_net", "drivers/igb", "drivers/ena", "drivers/pcap"],
     ["lib/stack/neighbor"],
     ["lib/stack/ip"],

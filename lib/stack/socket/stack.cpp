@@ -7,15 +7,6 @@
 #include <millrace/wire/protocol.hpp>
 
 namespace millrace::socket {
-namespace {
-
-// The id of a frame's VLAN, 0 for untagged frames and those that carry only a priority (IEEE 802.1Q section 9.6).
-std::uint16_t vlan_id(const pkt::Packet& frame) {
-  if (frame.meta().l3_offset <= wire::ethernet_header_bytes) return 0;
-  return load_be16(&frame.data()[wire::ethernet_header_bytes]) & wire::vlan_id_mask;
-}
-
-}  // namespace
 
 Stack::Stack(Env& env, steer::FlowTable& flows, const Options& options)
     : env_(env),
@@ -43,7 +34,7 @@ Result<neighbor::Interface*> Stack::add_interface(neighbor::Interface interface)
 void Stack::receive(pkt::Packet frame) {
   const pkt::Meta& meta = frame.meta();
   if (meta.type == pkt::PacketType::other_host) return drop(env_, std::move(frame), stats::DropReason::other_host);
-  if (vlan_id(frame) != 0) return drop(env_, std::move(frame), stats::DropReason::unknown_vlan);
+  if (wire::vlan_id(frame.data().data(), meta.l3_offset) != 0) return drop(env_, std::move(frame), stats::DropReason::unknown_vlan);
   switch (meta.ethertype) {
     case wire::ethertype::ipv4:
     case wire::ethertype::ipv6: return ip_.input(std::move(frame));

@@ -53,6 +53,8 @@ seed: 0xffffffffffffffff
                            PortDriver::tap,
                            "",
                            "mr0",
+                           "",
+                           0,
                            MacAddress::parse("02:00:00:00:00:01"),
                            9000,
                            2,
@@ -101,16 +103,25 @@ stacks:
                                                  {*IpPrefix::parse("198.51.100.0/24"), IpAddress::parse("10.77.0.1"), "", RouteType::unicast, {}, IpAddress::parse("10.77.0.2")}});
 }
 
+TEST_CASE("G10: the keys of a VLAN reach their fields") {
+  const Config c = config_of("lcores: 1\nports:\n  - {name: t0}\n  - {name: t0.7, driver: vlan, link: t0, vlan_id: 7}\n");
+  REQUIRE(c.ports.size() == 2);
+  CHECK(c.ports[1].driver == PortDriver::vlan);
+  CHECK(c.ports[1].link == "t0");
+  CHECK(c.ports[1].vlan_id == 7);
+}
+
 TEST_CASE("F1, F2, F3, F9, F10, F23: the keys of RSS, ntuple and tx queues reach their fields") {
   const Config c = config_of(R"(
 lcores: 2
 ports:
-  - {name: a, rx_queues: 2, rss: {key: symmetric, fields: {udp4: sd, tcp6: sdfn}, weights: [3, 1]}, tx_queues: 2, xps_cpus: ["2", "1"], tx_handoff: no, ntuple: yes, threaded: yes, rx_timestamp: yes}
+  - {name: a, rx_queues: 2, rss: {key: symmetric, fields: {udp4: sd, tcp6: sdfn}, weights: [3, 1]}, tx_queues: 2, xps_cpus: ["2", "1"], tx_handoff: no, txqueuelen: 50, ntuple: yes, threaded: yes, rx_timestamp: yes}
   - {name: b, rss: {key: "6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a", equal: 1}}
 )");
   CHECK(c.ports[0].rss == Rss{{}, true, wire::RssFields{.udp4 = false}, 0, {3, 1}});
   CHECK(c.ports[0].xps_cpus == std::vector<LcoreMask>{LcoreMask(2), LcoreMask(1)});
   CHECK_FALSE(c.ports[0].tx_handoff);
+  CHECK(c.ports[0].txqueuelen == 50);
   CHECK(c.ports[0].ntuple);
   CHECK_FALSE(c.ports[1].ntuple);
   CHECK(c.ports[0].rx_timestamp);

@@ -41,7 +41,7 @@ TEST_CASE("each problem has file, line, key, value and what would be valid") {
       {"ports:\n  - name: a\n    mut: 1500\n", "t:3: ports[0].mut: 1500: is no known key; did you mean mtu?\n"},
       {"ports:\n  - name: a\n    gro: maybe\n", "t:3: ports[0].gro: maybe: must be true or false\n"},
       {"ports:\n  - name: a\n    driver: tpa\n",
-       "t:3: ports[0].driver: tpa: must be sim, tap, vdev or ethdev; did you mean tap?\n"},
+       "t:3: ports[0].driver: tpa: must be sim, tap, vdev, ethdev or vlan; did you mean tap?\n"},
       {"ports:\n  - name: a\n    mac: 1:2\n",
        "t:3: ports[0].mac: 1:2: must be an Ethernet address, such as 02:00:00:00:00:01\n"},
       {"ports:\n  - name: a\n    rps_cpus: xyz\n",

@@ -4,6 +4,27 @@
 using namespace millrace;
 using namespace millrace::config;
 
+TEST_CASE("G10: VLANs: each impossible value is the one problem") {
+  const Broken cases[] = {
+      {"stray link", [](Config& c) { c.ports[1].link = "tap0"; }, "ports[1].link", "for driver vlan"},
+      {"stray vlan", [](Config& c) { c.ports[1].vlan_id = 5; }, "ports[1].vlan_id", "for driver vlan"},
+      {"vlan of nothing", [](Config& c) { c.ports.push_back({.name = "v", .driver = PortDriver::vlan, .link = "v", .vlan_id = 5}); }, "ports[2].link",
+       "given before this one"},
+      {"vlan's id", [](Config& c) { c.ports.push_back({.name = "v", .driver = PortDriver::vlan, .link = "sim0", .vlan_id = 4095}); }, "ports[2].vlan_id", "1..4094"},
+      {"vlan's mtu", [](Config& c) { c.ports.push_back({.name = "v", .driver = PortDriver::vlan, .link = "sim0", .vlan_id = 5, .mtu = 9000}); }, "ports[2].mtu",
+       "at most that of 'sim0'"},
+      {"vlan's queue", [](Config& c) { c.ports.push_back({.name = "v", .driver = PortDriver::vlan, .link = "sim0", .vlan_id = 5, .rps_flow_cnt = 5}); }, "ports[2]",
+       "set the rest at 'sim0'"},
+      {"vlan twice",
+       [](Config& c) {
+         c.ports.push_back({.name = "v", .driver = PortDriver::vlan, .link = "sim0", .vlan_id = 5});
+         c.ports.push_back({.name = "w", .driver = PortDriver::vlan, .link = "sim0", .vlan_id = 5});
+       },
+       "ports[3].vlan_id", "ports[2].vlan_id already"},
+  };
+  for (const Broken& broken : cases) check(broken);
+}
+
 TEST_CASE("ports: each impossible value is the one problem") {
   const Broken cases[] = {
       {"no name", [](Config& c) { c.ports.emplace_back(); }, "ports[2].name", "1..15"},
@@ -33,6 +54,7 @@ TEST_CASE("ports: each impossible value is the one problem") {
       {"stray device", [](Config& c) { c.ports[0].device = "net_ring0"; }, "ports[0].device",
        "for drivers vdev and ethdev, not tap"},
       {"no device", [](Config& c) { c.ports[1].driver = PortDriver::vdev; }, "ports[1].device", "driver vdev needs"},
+      {"txqueuelen", [](Config& c) { c.ports[1].txqueuelen = 0; }, "ports[1].txqueuelen", "1..1048576"},
       {"multicast mac", [](Config& c) { c.ports[0].mac = MacAddress::parse("01:00:5e:00:00:01"); }, "ports[0].mac",
        "multicast"},
       {"zero mac", [](Config& c) { c.ports[0].mac = MacAddress{}; }, "ports[0].mac", "zero"},

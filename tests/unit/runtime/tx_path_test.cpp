@@ -76,6 +76,23 @@ TEST_CASE("I4: txqueuelen bounds the queue of a device that takes nothing; the r
   CHECK(lcore.stats.drop[stats::DropReason::shutdown] == 1000 + pkt::Burst::capacity);
 }
 
+TEST_CASE("I4: txqueuelen may be another, and change while frames wait") {
+  test::LcoreEnv lcore;
+  runtime::WorkerRings rings(2, 8);
+  runtime::Waker waker;
+  Device device;
+  device.room = 0;
+  TxPath path(lcore.env, {.queue = &device, .owner = 0, .rings = rings, .owner_waker = waker, .ifindex = 1, .txqueuelen = 10});
+  for (int i = 0; i < 100; ++i) path.transmit(frame(lcore, i));
+  CHECK(lcore.stats.drop[stats::DropReason::tx_ring_full] == 90 - pkt::Burst::capacity);
+  path.set_txqueuelen(12);
+  for (int i = 0; i < 10; ++i) path.transmit(frame(lcore, i));
+  CHECK(lcore.stats.drop[stats::DropReason::tx_ring_full] == 98 - pkt::Burst::capacity);
+  path.set_txqueuelen(3);
+  for (int i = 0; i < 10; ++i) path.transmit(frame(lcore, i));
+  CHECK(lcore.stats.drop[stats::DropReason::tx_ring_full] == 108 - pkt::Burst::capacity);
+}
+
 TEST_CASE("E19: a packet of many segments waits as one and is cut when it leaves the queue, in order with the others") {
   test::LcoreEnv lcore;
   runtime::WorkerRings rings(2, 8);
