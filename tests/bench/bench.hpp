@@ -27,6 +27,7 @@ void run_steer(Bench& bench);  ///< B3
 void run_port(Bench& bench);  ///< B5
 void run_batching(Bench& bench);  ///< batch
 void run_memory(Bench& bench);  ///< mem
+void run_udp(Bench& bench);  ///< UDP
 void run_lpm(Bench& bench);  ///< LPM
 void run_copies_and_locks(Bench& bench);  ///< of mem
 

@@ -34,6 +34,7 @@ constexpr std::array entries{
     Entry{"B5", "port: our port and poll loop beside a bare rx_burst/tx_burst loop; idle cost, wake-up", run_port},
     Entry{"batch", "interrupts a packet and packets a frame, for coalescing and GRO on and off", run_batching},
     Entry{"LPM", "routes: the longest prefix of random addresses, beside rte_fib and rte_fib6", run_lpm},
+    Entry{"UDP", "udp: receiving to a callback and sending from it, per datagram, beside lwIP", run_udp},
     Entry{"mem", "packet buffers freed on another lcore, beside the pair on one and the mempool alone", run_memory},
 };
 

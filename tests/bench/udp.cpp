@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// UDP: datagrams received to a callback, and sent from one, beside lwIP in this process. Called by main.
+#include "tests/bench/bench.hpp"
+#include "tests/bench/udp_lwip.hpp"
+#include "tests/bench/udp_ours.hpp"
+
+namespace millrace::bench {
+namespace {
+
+constexpr std::size_t section = 64;  // a poll's weight
+constexpr unsigned sections = 200;
+constexpr const char* lwip_name = "lwIP";
+const std::string lwip_missing = "lwIP is not installed (Debian: liblwip-dev), or was not when this was configured";
+
+std::span<rte_mbuf* const> rte(std::span<pkt::Mbuf* const> packets) { return {reinterpret_cast<rte_mbuf* const*>(packets.data()), packets.size()}; }
+
+/// Runs a side once over all frames but that one, whose last byte is spoiled; empty when exactly the others came through.
+template <class Receiver>
+std::string fault_of(Receiver& side, const std::vector<FrameBytes>& frames, bool echoes, const std::function<void(UdpLoad&)>& receive) {
+  std::vector<FrameBytes> spoiled = frames;
+  spoiled[1].back() ^= 1;
+  UdpTotals expected = side.totals();
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    bool is_right = false;
+    const std::uint64_t digest = digest_of_sent(frames[i], is_right);
+    if (i == 1 || !is_right) continue;
+    ++expected.datagrams;
+    expected.bytes += frames[i].size() - 42;
+    expected.digest += digest;
+    if (echoes) ++expected.sent, expected.sent_bytes += frames[i].size();
+  }
+  std::vector<FrameBytes> sent;
+  side.verify(&sent);
+  UdpLoad load(spoiled);
+  load.prepare();
+  receive(load);
+  side.verify(nullptr);
+  if (!(side.totals() == expected)) return side.totals().text() + ", expected " + expected.text();
+  std::uint64_t digest = 0;
+  for (const FrameBytes& frame : sent) {
+    bool is_right = false;
+    digest += digest_of_sent(frame, is_right);
+    if (!is_right) return "a frame with a wrong checksum was sent";
+  }
+  return !echoes || digest == expected.digest ? "" : "other bytes were sent than came";
+}
+
+struct Case {
+  UdpWork work;
+  std::size_t payload;
+  UdpOurs::From from;
+  [[nodiscard]] std::string name() const {
+    const char* const works = work == UdpWork::take ? "take" : work == UdpWork::copy ? "copy" : "echo";
+    return std::string("to:callback,work:") + works + ",bytes:" + std::to_string(payload) + (from == UdpOurs::From::poll ? ",from:poll" : ",from:netif_receive");
+  }
+};
+
+void beside_lwip(Bench& bench, const Case& c) {
+  Figure figure{.id = "UDP", .name = c.name(), .peer_name = lwip_name, .goal = Goal::ratio_at_least(3)};
+  if (!peer::Lwip::is_there()) {
+    figure.skip = lwip_missing;
+    return bench.report.figure(std::move(figure));
+  }
+  UdpLoad load(datagrams(section, c.payload));
+  const auto ours = std::make_unique<UdpOurs>(load.pool(), UdpOurs::Wanted{.work = c.work, .from = c.from});
+  peer::Lwip lwip(c.work);
+  {
+    UdpLoad arp({arp_request()});
+    arp.prepare();
+    ours->receive(arp.packets());
+    arp.prepare();
+    lwip.receive(rte(arp.packets()));
+  }
+  const bool echoes = c.work == UdpWork::echo;
+  std::string fault = fault_of(*ours, load.frames(), echoes, [&](UdpLoad& l) { ours->receive(l.packets()); });
+  if (!fault.empty()) return bench.report.failure("UDP", figure.name, "ours: " + fault);
+  fault = fault_of(lwip, load.frames(), echoes, [&](UdpLoad& l) { lwip.receive(rte(l.packets())); });
+  if (!fault.empty()) return bench.report.failure("UDP", figure.name, "lwIP: " + fault);
+  bench.load.look();
+  const UdpTotals ours_before = ours->totals(), lwip_before = lwip.totals();
+  const Comparison result = compare(bench.control, {.sections = sections, .units = static_cast<double>(section)},
+                                    {.prepare = [&] { load.prepare(); }, .run = [&] { ours->receive(load.packets()); }},
+                                    {.prepare = [&] { load.prepare(); }, .run = [&] { lwip.receive(rte(load.packets())); }});
+  if (ours->totals().datagrams - ours_before.datagrams != lwip.totals().datagrams - lwip_before.datagrams || ours->totals().sent - ours_before.sent != lwip.totals().sent - lwip_before.sent)
+    return bench.report.failure("UDP", figure.name, "in the rounds ours had " + ours->totals().text() + ", lwIP " + lwip.totals().text());
+  bench.report.comparison(std::move(figure), result);
+}
+
+}  // namespace
+
+void run_udp(Bench& bench) {
+  using From = UdpOurs::From;
+  for (const std::size_t payload : {64u, 1472u}) {
+    for (const UdpWork work : {UdpWork::take, UdpWork::copy, UdpWork::echo}) beside_lwip(bench, {work, payload, From::poll});
+    beside_lwip(bench, {UdpWork::take, payload, From::stack});
+  }
+}
+
+}  // namespace millrace::bench
