@@ -10,7 +10,7 @@ from pathlib import Path
 
 LIB = Path(__file__).resolve().parent
 # The facade, and the vocabulary that an application shares with it.
-PUBLIC = ["base/*.hpp", "wire/*.hpp", "engine/engine.hpp", "config/loader.hpp"]
+PUBLIC = ["base/*.hpp", "wire/*.hpp", "engine/engine.hpp", "engine/flame.hpp", "config/loader.hpp"]
 INCLUDE = re.compile(r"^#include <millrace/([^>]+)>", re.MULTILINE)
 
 

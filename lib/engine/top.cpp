@@ -2,28 +2,18 @@
 // The twin of top: shares of the lcores' time between two snapshots. Called by applications, which take the snapshots.
 #include <millrace/engine/top.hpp>
 
+#include <millrace/engine/time_spent.hpp>
+
 #include <array>
 #include <cstdio>
 
 namespace millrace {
-namespace {
-
-// Nanoseconds of one kind on one lcore between the snapshots.
-double spent(const Stats& before, const Stats& after, std::string_view name, std::size_t lcore) {
-  const auto at = [&](const Stats& snapshot) {
-    const Stats::Counter* const counter = snapshot.find("softnet", name);
-    return counter != nullptr && lcore < counter->by_lcore.size() ? counter->by_lcore[lcore] : 0;
-  };
-  return static_cast<double>(at(after) - at(before));
-}
-
-}  // namespace
 
 std::vector<LcoreTime> lcore_times(const Stats& before, const Stats& after) {
   const Stats::Counter* const any = after.find("softnet", "time_idle_ns");
   std::vector<LcoreTime> times(any != nullptr ? any->by_lcore.size() : 0);
   for (std::size_t lcore = 0; lcore < times.size(); ++lcore) {
-    const auto ns = [&](std::string_view name) { return spent(before, after, name, lcore); };
+    const auto ns = [&](std::string_view name) { return static_cast<double>(time_spent(before, after, name, lcore)); };
     const double all = ns("time_app_ns") + ns("time_softirq_ns") + ns("time_idle_ns");
     const auto share = [&](std::string_view name) { return all > 0 ? 100 * ns(name) / all : 0; };
     times[lcore] = {.us = share("time_app_ns"),
