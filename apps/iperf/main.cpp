@@ -43,6 +43,18 @@ Result<void> write_file(const std::string& name, const std::string& text) {
   return failure(EIO, std::string{name}.append(" could not be written"));
 }
 
+Interval joined(const std::vector<Interval>& intervals) {
+  Interval whole;
+  for (const Interval& interval : intervals) {
+    whole.end = interval.end;
+    whole.moved.sent_bytes += interval.moved.sent_bytes;
+    whole.moved.received_bytes += interval.moved.received_bytes;
+    whole.moved.sent_datagrams += interval.moved.sent_datagrams;
+    whole.moved.received_datagrams += interval.moved.received_datagrams;
+  }
+  return whole;
+}
+
 /// Looks at the counters once an interval, and prints what it sees.
 std::vector<Interval> watch(const Traffic& traffic, const Options& options) {
   std::vector<Interval> intervals;
@@ -71,14 +83,12 @@ int run(const Options& options) {
   if (!options.json) std::printf("%s", heading(options).c_str());
   if (const auto started = (*engine)->start(); !started) return fail(started.error());
   const Stats before = (*engine)->stats();
-  const Totals first = traffic.totals();
   const std::vector<Interval> intervals = watch(traffic, options);
-  const Totals last = traffic.totals();
   const Stats after = (*engine)->stats();
   (*engine)->stop();
   const std::vector<TimeStack> stacks = time_stacks(before, after);
   const std::vector<StageShare> shares = stage_shares(stacks);
-  const Interval whole{.begin = 0, .end = intervals.empty() ? 0 : intervals.back().end, .moved = difference(last, first)};
+  const Interval whole = joined(intervals);
   std::printf("%s", options.json ? json_of(options, intervals, whole, shares).c_str() : last_lines(options, whole, shares).c_str());
   char title[96];
   std::snprintf(title, sizeof title, "%s over lo: %.3f Gbits/sec", options.udp ? "UDP" : "TCP", whole.gbit_per_second());

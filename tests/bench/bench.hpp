@@ -34,4 +34,7 @@ void run_copies_and_locks(Bench& bench);  ///< of mem
 /// What callgrind watches (callgrind.py): each loop of B5 once, over `packets` packets.
 void run_under_callgrind(std::uint64_t packets);
 
+/// Our side of UDP over virtio-user, in a process of its own: echoes until it is killed.
+void run_udp_echo(const std::string& socket, unsigned cpu);
+
 }  // namespace millrace::bench

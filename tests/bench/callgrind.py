@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Counts the instructions per packet of the loops of B3 and B5.
+"""Counts the instructions per packet of the loops of B3, B5 and UDP.
 
     callgrind.py PROGRAM [PACKETS]
 
@@ -15,7 +15,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-LOOPS = ["mr_count_bare", "mr_count_port", "mr_count_poll_loop", "mr_count_own", "mr_count_other", "mr_count_rps_off", "mr_count_no_rps", "mr_count_lookup"]
+LOOPS = ["mr_count_bare", "mr_count_port", "mr_count_poll_loop", "mr_count_own", "mr_count_other", "mr_count_rps_off", "mr_count_no_rps", "mr_count_lookup",
+         "mr_count_udp_take", "mr_count_udp_echo", "mr_count_lwip_take", "mr_count_lwip_echo"]
 
 
 def inclusive_costs(profile):

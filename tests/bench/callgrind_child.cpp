@@ -7,8 +7,11 @@
 #include "tests/bench/port_loops.hpp"
 #include "tests/bench/steer_load.hpp"
 #include "tests/bench/steer_peer.hpp"
+#include "tests/bench/udp_lwip.hpp"
+#include "tests/bench/udp_ours.hpp"
 
 #include <cstdio>
+#include <memory>
 #include <vector>
 
 extern "C" {
@@ -21,6 +24,15 @@ extern "C" {
 [[gnu::noinline]] std::uint64_t mr_count_rps_off(millrace::bench::SteerLoad& load, std::uint64_t packets);
 [[gnu::noinline]] std::uint64_t mr_count_no_rps(millrace::bench::SteerLoad& load, std::uint64_t packets);
 [[gnu::noinline]] std::uint64_t mr_count_lookup(millrace::bench::peer::OwnerLookup& lookup, std::span<millrace::pkt::Mbuf* const> burst, std::uint64_t packets);
+[[gnu::noinline]] void mr_count_udp_take(millrace::bench::UdpOurs& ours, std::span<millrace::pkt::Mbuf* const> packets);
+[[gnu::noinline]] void mr_count_udp_echo(millrace::bench::UdpOurs& ours, std::span<millrace::pkt::Mbuf* const> packets);
+[[gnu::noinline]] void mr_count_lwip_take(millrace::bench::peer::Lwip& lwip, std::span<rte_mbuf* const> packets);
+[[gnu::noinline]] void mr_count_lwip_echo(millrace::bench::peer::Lwip& lwip, std::span<rte_mbuf* const> packets);
+
+void mr_count_udp_take(millrace::bench::UdpOurs& ours, std::span<millrace::pkt::Mbuf* const> packets) { ours.receive(packets); }
+void mr_count_udp_echo(millrace::bench::UdpOurs& ours, std::span<millrace::pkt::Mbuf* const> packets) { ours.receive(packets); }
+void mr_count_lwip_take(millrace::bench::peer::Lwip& lwip, std::span<rte_mbuf* const> packets) { lwip.receive(packets); }
+void mr_count_lwip_echo(millrace::bench::peer::Lwip& lwip, std::span<rte_mbuf* const> packets) { lwip.receive(packets); }
 
 std::uint64_t mr_count_bare(std::uint16_t port, std::uint64_t packets) {
   return millrace::bench::peer::bare_loop_avx2(port, packets);
@@ -65,10 +77,41 @@ void count_steering(std::uint64_t packets) {
   print("mr_count_lookup", mr_count_lookup(lookup, other.packets(), packets));
 }
 
+template <class Side, class Count>
+void count_datagrams(const char* loop, UdpLoad& load, Side& side, std::uint64_t packets, Count&& count) {
+  UdpLoad arp({arp_request()});
+  arp.prepare();
+  side.receive(UdpLoad::as<typename Side::Buffer>(arp.packets()));
+  std::uint64_t done = 0;
+  for (; done < packets; done += load.frames().size()) {
+    load.prepare();
+    count(side, UdpLoad::as<typename Side::Buffer>(load.packets()));
+  }
+  print(loop, done);
+}
+
+void count_udp(std::uint64_t packets) {
+  constexpr std::size_t payload = 64;
+  UdpLoad load(datagrams(64, payload));
+  const auto ours = [&](const char* loop, UdpWork work, auto count) {
+    const auto side = std::make_unique<UdpOurs>(load.pool(), UdpOurs::Wanted{.work = work});
+    count_datagrams(loop, load, *side, packets, count);
+  };
+  ours("mr_count_udp_take", UdpWork::take, mr_count_udp_take);
+  ours("mr_count_udp_echo", UdpWork::echo, mr_count_udp_echo);
+  const auto lwip = [&](const char* loop, UdpWork work, auto count) {
+    peer::Lwip side(work);
+    count_datagrams(loop, load, side, packets, count);
+  };
+  lwip("mr_count_lwip_take", UdpWork::take, mr_count_lwip_take);
+  lwip("mr_count_lwip_echo", UdpWork::echo, mr_count_lwip_echo);
+}
+
 }  // namespace
 
 void run_under_callgrind(std::uint64_t packets) {
   count_steering(packets);
+  count_udp(packets);
   PortRing ring;
   PollLoop loop(ring);
   std::printf("mr_count_bare %llu\n", static_cast<unsigned long long>(mr_count_bare(ring.port_id(), packets)));

@@ -11,12 +11,6 @@
 namespace millrace::bench {
 namespace {
 
-std::string own_path() {
-  std::array<char, 4096> path{};
-  const ssize_t n = readlink("/proc/self/exe", path.data(), path.size() - 1);
-  return n > 0 ? path.data() : "";
-}
-
 Instructions count() {
   const std::string command = std::string("python3 '") + MR_CALLGRIND_SCRIPT + "' '" + own_path() + "' 2>&1";
   Instructions counts;
@@ -35,6 +29,12 @@ Instructions count() {
 }
 
 }  // namespace
+
+std::string own_path() {
+  std::array<char, 4096> path{};
+  const ssize_t n = readlink("/proc/self/exe", path.data(), path.size() - 1);
+  return n > 0 ? path.data() : "";
+}
 
 const Instructions& count_instructions() {
   static const Instructions counted = count();

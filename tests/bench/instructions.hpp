@@ -12,6 +12,8 @@ struct Instructions {
   std::string fault{};                      ///< why there are none
 };
 
+/// Of this program.
+[[nodiscard]] std::string own_path();
 /// Runs this program under callgrind, once for all who ask.
 [[nodiscard]] const Instructions& count_instructions();
 

@@ -47,6 +47,8 @@ struct Options {
   std::vector<const Entry*> chosen;
   bool force = false;
   std::uint64_t callgrind_packets = 0;
+  std::string echo_socket;
+  unsigned echo_cpu = 0;
 };
 
 /// Exits when the arguments cannot be followed.
@@ -58,6 +60,9 @@ Options parse(int argc, char** argv) {
       options.force = true;
     } else if (arg == "--callgrind-child" && i + 1 < argc) {
       options.callgrind_packets = std::strtoull(argv[++i], nullptr, 10);
+    } else if (arg == "--udp-echo-child" && i + 2 < argc) {
+      options.echo_socket = argv[++i];
+      options.echo_cpu = static_cast<unsigned>(std::strtoul(argv[++i], nullptr, 10));
     } else if (arg == "--list") {
       list(stdout);
       std::exit(done);
@@ -154,6 +159,7 @@ int run(const Options& options) {
 int main(int argc, char** argv) {
   const Options options = parse(argc, argv);
   try {
+    if (!options.echo_socket.empty()) run_udp_echo(options.echo_socket, options.echo_cpu);
     if (options.callgrind_packets == 0) return run(options);
     start_eal(false);
     run_under_callgrind(options.callgrind_packets);

@@ -1,18 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // UDP: datagrams received to a callback, and sent from one, beside lwIP in this process. Called by main.
-#include "tests/bench/bench.hpp"
-#include "tests/bench/udp_lwip.hpp"
-#include "tests/bench/udp_ours.hpp"
+#include "tests/bench/udp.hpp"
+#include "tests/bench/udp_vhost.hpp"
 
 namespace millrace::bench {
 namespace {
 
-constexpr std::size_t section = 64;  // a poll's weight
 constexpr unsigned sections = 200;
-constexpr const char* lwip_name = "lwIP";
-const std::string lwip_missing = "lwIP is not installed (Debian: liblwip-dev), or was not when this was configured";
-
-std::span<rte_mbuf* const> rte(std::span<pkt::Mbuf* const> packets) { return {reinterpret_cast<rte_mbuf* const*>(packets.data()), packets.size()}; }
 
 /// Runs a side once over all frames but that one, whose last byte is spoiled; empty when exactly the others came through.
 template <class Receiver>
@@ -45,13 +39,26 @@ std::string fault_of(Receiver& side, const std::vector<FrameBytes>& frames, bool
   return !echoes || digest == expected.digest ? "" : "other bytes were sent than came";
 }
 
+}  // namespace
+
+void introduce(UdpOurs& ours, peer::Lwip& lwip) {
+  UdpLoad arp({arp_request()});
+  arp.prepare();
+  ours.receive(arp.packets());
+  arp.prepare();
+  lwip.receive(rte(arp.packets()));
+}
+
+namespace {
+
 struct Case {
   UdpWork work;
   std::size_t payload;
-  UdpOurs::From from;
+  UdpOurs::From from = UdpOurs::From::poll;
+  bool merges = false;
   [[nodiscard]] std::string name() const {
     const char* const works = work == UdpWork::take ? "take" : work == UdpWork::copy ? "copy" : "echo";
-    return std::string("to:callback,work:") + works + ",bytes:" + std::to_string(payload) + (from == UdpOurs::From::poll ? ",from:poll" : ",from:netif_receive");
+    return std::string("to:callback,work:") + works + ",bytes:" + std::to_string(payload) + (from == UdpOurs::From::poll ? ",from:poll" : ",from:netif_receive") + (merges ? ",UDP_GRO:on" : "");
   }
 };
 
@@ -61,16 +68,10 @@ void beside_lwip(Bench& bench, const Case& c) {
     figure.skip = lwip_missing;
     return bench.report.figure(std::move(figure));
   }
-  UdpLoad load(datagrams(section, c.payload));
-  const auto ours = std::make_unique<UdpOurs>(load.pool(), UdpOurs::Wanted{.work = c.work, .from = c.from});
+  UdpLoad load(datagrams(udp_section, c.payload));
+  const auto ours = std::make_unique<UdpOurs>(load.pool(), UdpOurs::Wanted{.work = c.work, .from = c.from, .merges = c.merges});
   peer::Lwip lwip(c.work);
-  {
-    UdpLoad arp({arp_request()});
-    arp.prepare();
-    ours->receive(arp.packets());
-    arp.prepare();
-    lwip.receive(rte(arp.packets()));
-  }
+  introduce(*ours, lwip);
   const bool echoes = c.work == UdpWork::echo;
   std::string fault = fault_of(*ours, load.frames(), echoes, [&](UdpLoad& l) { ours->receive(l.packets()); });
   if (!fault.empty()) return bench.report.failure("UDP", figure.name, "ours: " + fault);
@@ -78,7 +79,7 @@ void beside_lwip(Bench& bench, const Case& c) {
   if (!fault.empty()) return bench.report.failure("UDP", figure.name, "lwIP: " + fault);
   bench.load.look();
   const UdpTotals ours_before = ours->totals(), lwip_before = lwip.totals();
-  const Comparison result = compare(bench.control, {.sections = sections, .units = static_cast<double>(section)},
+  const Comparison result = compare(bench.control, {.sections = sections, .units = static_cast<double>(udp_section)},
                                     {.prepare = [&] { load.prepare(); }, .run = [&] { ours->receive(load.packets()); }},
                                     {.prepare = [&] { load.prepare(); }, .run = [&] { lwip.receive(rte(load.packets())); }});
   if (ours->totals().datagrams - ours_before.datagrams != lwip.totals().datagrams - lwip_before.datagrams || ours->totals().sent - ours_before.sent != lwip.totals().sent - lwip_before.sent)
@@ -93,7 +94,10 @@ void run_udp(Bench& bench) {
   for (const std::size_t payload : {64u, 1472u}) {
     for (const UdpWork work : {UdpWork::take, UdpWork::copy, UdpWork::echo}) beside_lwip(bench, {work, payload, From::poll});
     beside_lwip(bench, {UdpWork::take, payload, From::stack});
+    for (const UdpWork work : {UdpWork::take, UdpWork::copy}) beside_lwip(bench, {work, payload, From::poll, true});
   }
+  run_udp_sending(bench);
+  run_udp_vhost(bench);
 }
 
 }  // namespace millrace::bench

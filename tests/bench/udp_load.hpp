@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+struct rte_mempool;
+
 namespace millrace::bench {
 
 using FrameBytes = std::vector<std::uint8_t>;
@@ -25,10 +27,16 @@ class UdpLoad {
   UdpLoad& operator=(const UdpLoad&) = delete;
 
   [[nodiscard]] pkt::Pool& pool() { return *pool_; }
+  [[nodiscard]] rte_mempool* pool_handle() const { return static_cast<rte_mempool*>(pool_->handle()); }
   [[nodiscard]] const std::vector<FrameBytes>& frames() const { return frames_; }
   /// Fills a buffer with each frame; who receives them frees them.
   void prepare();
   [[nodiscard]] std::span<pkt::Mbuf* const> packets() const { return packets_; }
+  /// The same buffers as `Buffer`, which is how a side calls them.
+  template <class Buffer>
+  [[nodiscard]] static std::span<Buffer* const> as(std::span<pkt::Mbuf* const> packets) {
+    return {reinterpret_cast<Buffer* const*>(packets.data()), packets.size()};
+  }
 
  private:
   std::vector<FrameBytes> frames_;

@@ -12,6 +12,7 @@ namespace millrace::bench::peer {
 /// there is, and sums with rte_raw_cksum. There is one in a process.
 class Lwip {
  public:
+  using Buffer = rte_mbuf;
   /// Compiled in: its headers were there.
   [[nodiscard]] static bool is_there();
   explicit Lwip(UdpWork work);

@@ -18,7 +18,7 @@ namespace millrace::bench {
 
 using socket::UdpSocket;
 
-/// Where our frames go: a device without offloads, that has sent each at once. Checksums are made here, as for any port.
+/// Where our frames go: a device that has sent each at once. It sends chains, and finishes no checksums.
 class UdpSink final : public port::TxQueue {
  public:
   explicit UdpSink(UdpTotals& totals) : totals_(totals) {}
@@ -28,13 +28,13 @@ class UdpSink final : public port::TxQueue {
 
  private:
   UdpTotals& totals_;
-  port::Info info_{};
 };
 
 /// Our side of UDP: one lcore's receive side with a stack of 10.77.0.2 and a socket, compiled as the library is shipped.
 /// A burst goes the way that rx poller and Lcore have it go.
 class UdpOurs {
  public:
+  using Buffer = pkt::Mbuf;
   enum class From : std::uint8_t {
     poll,   ///< what follows rx_burst: GRO, steering, delivery
     stack,  ///< the packet is dissected and goes to netif_receive: what lwIP's input has to do, too
