@@ -26,6 +26,7 @@
 namespace millrace {
 
 using socket::Sockets;
+using socket::RawSocket;
 using socket::Stream;
 using socket::UdpSocket;
 using wire::PacketOffload;
@@ -138,7 +139,7 @@ class Engine {
   /// socket's number, which no other of the stack has.
   [[nodiscard]] std::string proc_net_udp(std::size_t stack = 0) const;
   [[nodiscard]] std::string proc_net_udp6(std::size_t stack = 0) const;
-  /// /proc/net/protocols: TCP, UDP, RAW and PING of both versions; the last two have no sockets yet.
+  /// /proc/net/protocols: TCP, UDP, RAW and PING of both versions.
   [[nodiscard]] std::string proc_net_protocols(std::size_t stack = 0) const;
   /// /proc/net/arp and route: neighbours and routes of IPv4.
   [[nodiscard]] std::string proc_net_arp(std::size_t stack = 0) const;

@@ -6,6 +6,7 @@
 #include <millrace/stats/proc_net.hpp>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <tuple>
 
@@ -15,12 +16,13 @@ namespace {
 // What of struct proto the sockets have here: stats::ProtocolRow::calls.
 constexpr std::string_view tcp_calls = "yynynnnyyyyynnyyyn";
 constexpr std::string_view udp_calls = "yynnnnnnyyyyynyyyn";
-constexpr std::string_view no_calls = "nnnnnnnnnnnnnnnnnn";
+constexpr std::string_view raw_calls = "yynnnnnnynyyynnnnn";
 constexpr std::uint32_t max_tcp_header = 128 + wire::tcp_header_bytes;  // MAX_TCP_HEADER without a link's extras
 
 struct Usage {
   std::uint64_t tcp = 0, tcp6 = 0, udp = 0, udp6 = 0;
   std::uint64_t udp_pages = 0;
+  std::array<std::array<std::uint64_t, 2>, 2> raw{};  ///< by whether they are ping sockets, then by whether they are IPv6's
 };
 
 }  // namespace
@@ -71,12 +73,13 @@ std::string Engine::proc_net_protocols(std::size_t stack) const {
     used.tcp += v4;
     used.tcp6 += v6;
     used.udp_pages += one.udp().pages_held();
+    one.raw().for_each([&](const raw::Socket& socket) { ++used.raw[socket.is_ping()][socket.is_v6()]; });
   });
   const auto pages = static_cast<std::int64_t>(used.udp_pages);
   std::vector<stats::ProtocolRow> rows;
   for (const bool v6 : {true, false}) {  // in Linux's order, the newest first
-    rows.push_back({.name = v6 ? "PINGv6" : "PING", .calls = no_calls});
-    rows.push_back({.name = v6 ? "RAWv6" : "RAW", .calls = no_calls});
+    rows.push_back({.name = v6 ? "PINGv6" : "PING", .size = sizeof(raw::Socket), .sockets = used.raw[1][v6], .calls = raw_calls});
+    rows.push_back({.name = v6 ? "RAWv6" : "RAW", .size = sizeof(raw::Socket), .sockets = used.raw[0][v6], .calls = raw_calls});
     rows.push_back({.name = v6 ? "UDPv6" : "UDP",
                     .size = sizeof(udp::Socket),
                     .sockets = v6 ? used.udp6 : used.udp,

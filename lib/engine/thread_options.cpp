@@ -29,8 +29,17 @@ int ThreadQueue::set_option(Socket socket, socket::Option option, std::int64_t v
       break;
     case Option::mtu_discover:
     case Option::ipv6_mtu_discover:
+    case Option::tos:
+    case Option::ttl:
+    case Option::ipv6_tclass:
+    case Option::ipv6_unicast_hops:
     case Option::udp_segment: slot->set[option] = value; break;
-    default: slot->set[option] = value != 0; break;  // the others are switches of the sockets on the lcores
+    case Option::recverr:
+    case Option::ipv6_recverr: return -ENOPROTOOPT;  // a thread has no error queue
+    default:
+      if (socket::InfoOption::is_one(option)) slot->info.set(option, value);
+      slot->set[option] = value != 0;
+      break;  // the others are switches of the sockets on the lcores
   }
   for (std::uint16_t lcore = 0; lcore < impl_->lanes.size(); ++lcore)
     if (slot->is_udp || lcore == lcore_of(socket))

@@ -277,6 +277,7 @@ std::int64_t ThreadQueue::receive_from(Socket socket, std::span<std::uint8_t> in
   const std::uint32_t length = packet.length();
   packet.copy_out(0, into);
   slot->timestamp.tell(pkt::rx_times(packet), control);
+  slot->info.tell(pkt::packet_info(packet), packet.meta().ifindex, control);
   control.segment_size = packet.meta().gso_size;
   control.truncated = length > into.size();
   if ((flags & MSG_PEEK) != 0) {

@@ -33,6 +33,7 @@ struct ThreadQueue::Impl {
     bool connected = false;                       ///< a stream beyond its opening
     WaitSet::Impl::Entry* watch = nullptr;        ///< its place in a set: who hears its news instead of next_event()
     socket::TimestampOption timestamp;
+    socket::InfoOption info;
     socket::BusyPoll busy_poll;
     std::map<socket::Option, std::int64_t> set;  ///< what set_option() was given and the lcores keep
     int incoming_cpu = -1;

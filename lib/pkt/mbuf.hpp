@@ -58,6 +58,7 @@ struct Meta {
   bool is_copy : 1;          ///< a neighbour message that another lcore answers: learn from it only
   bool gso_fixed_id : 1;     ///< every segment of a merged IPv4 packet had the same ID; else it counted up by one
   bool gso_accecn : 1;       ///< CWR is part of AccECN's counter, so every segment keeps it (SKB_GSO_TCP_ACCECN)
+  bool has_info : 1;         ///< what a socket wants to be told beside the bytes lies in the buffer (packet_info.hpp)
   bool is_reassembled : 1;   ///< put together of fragments here: those were counted and captured as they came
   std::uint32_t cb[5];       ///< scratch of the layer that owns the packet now
 };

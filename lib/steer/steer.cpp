@@ -57,6 +57,14 @@ bool has_port_hash(const pkt::Packet& packet, const Flow& flow) {
   return (packet.mbuf().ol_flags & pkt::flag::rx_rss_hash) != 0 && flow.is_exact && !flow.is_quoted;
 }
 
+// Of an ICMP or ICMPv6 echo reply; 0: it is none.
+std::uint16_t echo_id(std::uint8_t proto, Bytes l4) {
+  if (l4.size() < 8) return 0;
+  const bool v4 = proto == wire::ip_proto::icmp && l4[0] == wire::icmp4_type::echo_reply;
+  const bool v6 = proto == wire::ip_proto::icmp6 && l4[0] == wire::icmp6_type::echo_reply;
+  return v4 || v6 ? load_be16(&l4[4]) : std::uint16_t{0};
+}
+
 }  // namespace
 
 std::optional<Flow> read_flow(const pkt::Packet& packet, std::uint16_t stack) {
@@ -75,6 +83,7 @@ std::optional<Flow> read_flow(const pkt::Packet& packet, std::uint16_t stack) {
     if (meta.l4_proto == wire::ip_proto::icmp6) quoted = read_quoted_v6(l4);
     flow.is_exact = has_ports(meta.l4_proto);
     if (quoted) flow = *quoted;
+    if (!quoted) flow.echo_id = echo_id(meta.l4_proto, l4);
   }
   flow.key.stack = stack;
   return flow;
@@ -201,6 +210,13 @@ Steer::Decision Steer::without_owner(const FlowKey& key, LcoreId suggested) cons
   return {bound, bound == suggested ? stats::Steer::rps : stats::Steer::bound};
 }
 
+// An echo reply goes to the lcore of the ping socket that asked.
+Steer::Decision Steer::answer_of(const Flow& flow, LcoreId suggested) const {
+  FlowKey key = flow.key;
+  key.local_port = flow.echo_id;
+  return without_owner(key, suggested);
+}
+
 // RFS: a UDP flow goes where it is read, of the lcores that have a socket for it, in order.
 Steer::Decision Steer::follow(Env& env, pkt::Packet& packet, const Flow& flow, Queue& queue) {
   const LcoreId local = env.lcore;
@@ -251,6 +267,7 @@ Steer::Choice Steer::choose(Env& env, pkt::Packet& packet) {
     if (!switches_.empty() && flow && is_parked(meta, *flow)) return {.lcore = local, .is_parked = true};
     if (!flow || !flow->is_exact) {
       decision = {suggest(env, packet, flow, queue), stats::Steer::rps};
+      if (flow && flow->echo_id != 0) decision = answer_of(*flow, decision.lcore);
     } else if (queue != nullptr && queue->flows.is_on() && hand_over_ != nullptr && flow->key.proto == wire::ip_proto::udp && !flow->is_quoted) {
       decision = follow(env, packet, *flow, *queue);
     } else {

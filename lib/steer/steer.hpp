@@ -50,6 +50,7 @@ struct Flow {
   FlowKey key{};           ///< ports are 0 when they cannot be told
   bool is_exact = false;   ///< ports are known: a socket lookup of the key makes sense
   bool is_quoted = false;  ///< taken from an ICMP error
+  std::uint16_t echo_id = 0;  ///< of an echo reply: the ping socket's identifier, which stands where a port would (bound_key)
 };
 /// Reads the addresses and ports that Meta's offsets point at; null when the packet is not IP.
 [[nodiscard]] std::optional<Flow> read_flow(const pkt::Packet& packet, std::uint16_t stack = 0);
@@ -174,6 +175,7 @@ class Steer {
   [[nodiscard]] LcoreId suggest(Env& env, const pkt::Packet& packet, const std::optional<Flow>& flow, const Queue* queue) const;
   [[nodiscard]] Decision settle(LcoreId local, const Flow& flow, LcoreId suggested) const;
   [[nodiscard]] Decision without_owner(const FlowKey& key, LcoreId suggested) const;
+  [[nodiscard]] Decision answer_of(const Flow& flow, LcoreId suggested) const;
   [[nodiscard]] Decision follow(Env& env, pkt::Packet& packet, const Flow& flow, Queue& queue);
   void ask_for_rule(const pkt::Packet& packet, const Flow& flow, DevFlow& entry);
   [[nodiscard]] bool is_parked(const pkt::Meta& meta, const Flow& flow) const;

@@ -25,6 +25,7 @@ inline constexpr std::uint8_t fragment = 44;
 inline constexpr std::uint8_t icmp6 = 58;
 inline constexpr std::uint8_t none = 59;
 inline constexpr std::uint8_t destination_options = 60;
+inline constexpr std::uint8_t raw = 255;  ///< RFC 3692 reserves it; of Linux's sockets: anything
 }  // namespace ip_proto
 
 }  // namespace millrace::wire

@@ -18,7 +18,7 @@ LAYERS = [
     ["drivers/virtio_net", "drivers/igb", "drivers/ena", "drivers/pcap"],
     ["lib/stack/neighbor"],
     ["lib/stack/ip"],
-    ["lib/stack/icmp", "lib/stack/udp", "lib/stack/tcp", "lib/stack/loopback"],
+    ["lib/stack/icmp", "lib/stack/udp", "lib/stack/tcp", "lib/stack/raw", "lib/stack/loopback"],
     ["lib/stack/socket", "lib/stack/dhcp"],
     ["lib/stack"],
     ["lib/control"],

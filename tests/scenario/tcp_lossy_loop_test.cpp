@@ -53,6 +53,10 @@ class Host : public ip::Output {
 
   // The pipe loses segments, so it is given segments.
   [[nodiscard]] ip::GsoLimits gso_limits_for(const IpAddress&) const override { return {.max_segs = 1}; }
+  ip::SendVerdict send_whole(pkt::Packet packet, const IpAddress&) override {  // TCP never does
+    pkt::consume(std::move(packet));
+    return ip::SendVerdict::no_route;
+  }
   ip::SendVerdict send(pkt::Packet datagram, const ip::SendHeader& header) override {
     const std::vector<std::uint8_t> bytes = test::bytes_of(datagram);
     REQUIRE(bytes.size() + 20 <= mtu_);

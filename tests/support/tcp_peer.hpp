@@ -75,6 +75,10 @@ class TcpWorld : public ip::Output {
   [[nodiscard]] std::uint64_t dropped(stats::DropReason why) const { return stats.drop[why]; }
 
   ip::SendVerdict send(pkt::Packet datagram, const ip::SendHeader& header) override;
+  ip::SendVerdict send_whole(pkt::Packet packet, const IpAddress&) override {  // TCP never does
+    pkt::consume(std::move(packet));
+    return ip::SendVerdict::no_route;
+  }
   [[nodiscard]] std::optional<IpAddress> source_for(const IpAddress& destination) const override;
   [[nodiscard]] std::uint32_t mtu_for(const IpAddress&) const override { return mtu; }
   [[nodiscard]] std::uint32_t link_mtu_for(const IpAddress&) const override { return link_mtu.value_or(mtu); }

@@ -104,6 +104,8 @@ void Icmp::receive_error_v4(pkt::Packet message, const ip::Delivery& delivery) {
   if (!kind || transport == nullptr || quoted->fragment_offset() != 0 || !ip_.is_local(quoted->source()))
     return drop(env_, std::move(message), DropReason::icmp_invalid);
   transport->error({.kind = *kind,
+                    .type = icmp.type(),
+                    .code = icmp.code(),
                     .mtu = *kind == ErrorKind::packet_too_big ? std::max<std::uint32_t>(icmp.mtu(), ip_.path_mtus().least(true)) : 0,
                     .local = quoted->source(),
                     .remote = quoted->destination(),
@@ -128,6 +130,8 @@ void Icmp::receive_error_v6(pkt::Packet message, const ip::Delivery& delivery) {
       !ip_.is_local(quoted->source()))
     return drop(env_, std::move(message), DropReason::icmp_invalid);
   transport->error({.kind = *kind,
+                    .type = icmp.type(),
+                    .code = icmp.code(),
                     .mtu = *kind == ErrorKind::packet_too_big ? std::max(icmp.mtu(), ip_.path_mtus().least(false)) : 0,
                     .local = quoted->source(),
                     .remote = quoted->destination(),

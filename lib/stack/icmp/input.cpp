@@ -42,8 +42,10 @@ void Icmp::receive(pkt::Packet message, const ip::Delivery& delivery) {
   receive_v6(std::move(message), delivery);
 }
 
-// Nothing that this protocol sends expects an error: echo replies and errors end here.
-void Icmp::error(const ip::ErrorReport&) {}
+// An echo request of a ping socket's; nothing else that this protocol sends expects an error.
+void Icmp::error(const ip::ErrorReport& report) {
+  if (ip_.raw() != nullptr) ip_.raw()->error(report);
+}
 
 void Icmp::bad_v4(pkt::Packet message, DropReason reason) {
   env_.stats->icmp.add(stats::Icmp::InErrors);
@@ -76,7 +78,11 @@ void Icmp::receive_v4(pkt::Packet message, const ip::Delivery& delivery) {
     if (to_group) return bad_v4(std::move(message), DropReason::icmp_invalid);
     return receive_error_v4(std::move(message), delivery);
   }
-  if (icmp->type() == type4::echo_reply) count.add(stats::Icmp::InEchoReps);
+  if (icmp->type() == type4::echo_reply) {
+    count.add(stats::Icmp::InEchoReps);
+    if (ip_.raw() != nullptr) ip_.raw()->receive_echo_reply(message, delivery);
+    if (!message) return;
+  }
   constexpr std::uint8_t last_known_type = 18;  // NR_ICMP_TYPES
   if (icmp->type() > last_known_type) return bad_v4(std::move(message), DropReason::icmp_unhandled);
   drop(env_, std::move(message), DropReason::icmp_unhandled);
@@ -112,6 +118,8 @@ void Icmp::receive_v6(pkt::Packet message, const ip::Delivery& delivery) {
       return answer_echo_v6(std::move(message), delivery);
     case type6::echo_reply:
       count.add(stats::Icmp6::InEchoReplies);
+      if (ip_.raw() != nullptr) ip_.raw()->receive_echo_reply(message, delivery);
+      if (!message) return;
       return drop(env_, std::move(message), DropReason::icmp_unhandled);
     case type6::neighbor_solicitation:
       count.add(stats::Icmp6::InNeighborSolicits);

@@ -116,18 +116,24 @@ pkt::Packet Stack::reassemble_v4(pkt::Packet packet) {
 void Stack::deliver_v4(neighbor::Interface& interface, pkt::Packet packet) {
   const wire::Ipv4View ip = *wire::Ipv4View::parse(packet.data());
   Transport* transport = protocols_[ip.proto()];
+  Delivery delivery{.source = ip.source(),
+                    .destination = ip.destination(),
+                    .hop_limit = ip.ttl(),
+                    .traffic_class = ip.tos(),
+                    .interface = &interface};
+  const auto header_bytes = static_cast<std::uint16_t>(ip.header_length());
+  const bool is_seen = raw_ != nullptr && raw_->receive(packet, header_bytes, ip.proto(), delivery);
+  if (transport == nullptr && is_seen) {
+    env_.stats->ip.add(Counter::InDelivers);
+    return consume(env_, std::move(packet), stats::Ledger::used);
+  }
   if (transport == nullptr || ip.proto() == wire::ip_proto::icmp6) {
     env_.stats->ip.add(Counter::InUnknownProtos);
     report(packet, {.kind = ErrorKind::protocol_unreachable});
     return drop(env_, std::move(packet), DropReason::ip_unknown_proto);
   }
   env_.stats->ip.add(Counter::InDelivers);
-  Delivery delivery{.source = ip.source(),
-                    .destination = ip.destination(),
-                    .hop_limit = ip.ttl(),
-                    .traffic_class = ip.tos(),
-                    .interface = &interface};
-  hand_over(*transport, std::move(packet), static_cast<std::uint16_t>(ip.header_length()), delivery);
+  hand_over(*transport, std::move(packet), header_bytes, delivery);
 }
 
 }  // namespace millrace::ip

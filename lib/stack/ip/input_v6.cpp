@@ -151,18 +151,23 @@ pkt::Packet Stack::reassemble_v6(pkt::Packet packet, const ExtHeaders& ext) {
 // ip6_protocol_deliver_rcu().
 void Stack::deliver_v6(neighbor::Interface& interface, pkt::Packet packet, const ExtHeaders& ext) {
   Transport* transport = protocols_[ext.proto];
-  if (transport == nullptr || ext.proto == wire::ip_proto::icmp) {
-    env_.stats->ip6.add(Counter::InUnknownProtos);
-    report(packet, {.kind = ErrorKind::protocol_unreachable, .info = ext.proto_at});
-    return drop(env_, std::move(packet), DropReason::ip_unknown_proto);
-  }
-  env_.stats->ip6.add(Counter::InDelivers);
   const wire::Ipv6View ip = *wire::Ipv6View::parse(packet.data());
   Delivery delivery{.source = ip.source(),
                     .destination = ip.destination(),
                     .hop_limit = ip.hop_limit(),
                     .traffic_class = ip.traffic_class(),
                     .interface = &interface};
+  const bool is_seen = raw_ != nullptr && raw_->receive(packet, ext.offset, ext.proto, delivery);
+  if (transport == nullptr && is_seen) {
+    env_.stats->ip6.add(Counter::InDelivers);
+    return consume(env_, std::move(packet), stats::Ledger::used);
+  }
+  if (transport == nullptr || ext.proto == wire::ip_proto::icmp) {
+    env_.stats->ip6.add(Counter::InUnknownProtos);
+    report(packet, {.kind = ErrorKind::protocol_unreachable, .info = ext.proto_at});
+    return drop(env_, std::move(packet), DropReason::ip_unknown_proto);
+  }
+  env_.stats->ip6.add(Counter::InDelivers);
   hand_over(*transport, std::move(packet), ext.offset, delivery);
 }
 

@@ -23,6 +23,9 @@ class Output {
   /// many segments has Meta::{gso_size, gso_segs} and, in payload_offset, the length of the transport header; each of its
   /// segments is held to the MTU.
   virtual SendVerdict send(pkt::Packet datagram, const SendHeader& header) = 0;
+  /// Sends a whole IPv4 packet with pkt::headroom in front, its header in the first buffer: length, checksum and, where they
+  /// are 0, identification and source are filled in; never cut.
+  virtual SendVerdict send_whole(pkt::Packet packet, const IpAddress& destination) = 0;
   /// The local address from which `destination` is reached, or null when there is no route.
   [[nodiscard]] virtual std::optional<IpAddress> source_for(const IpAddress& destination) const = 0;
   /// Largest IP packet towards `destination`, bytes, IP header included (path MTU where one is known).

@@ -275,4 +275,29 @@ std::uint32_t Stack::next_fragment_id(const IpAddress& source, const SendHeader&
   return static_cast<std::uint32_t>(siphash(env_.secret, what));
 }
 
+// raw_send_hdrinc(): what Linux fills in of a header that the sender made. It is not cut.
+SendVerdict Stack::send_whole(pkt::Packet packet, const IpAddress& destination) {
+  env_.stats->ip.add(stats::Ip::OutRequests);
+  std::uint8_t* const header = packet.data().data();
+  const auto view = *wire::Ipv4View::parse(packet.data());
+  const auto hop = route_to(destination, view.source());
+  const auto source = view.source().is_unspecified() ? source_for(destination) : std::optional(view.source());
+  if (!hop || !source) return refuse(std::move(packet), destination);
+  if (packet.length() > hop->interface->mtu) {
+    drop(env_, std::move(packet), DropReason::too_big);
+    return SendVerdict::too_big;
+  }
+  const auto header_bytes = static_cast<std::uint16_t>(view.header_length());
+  store_be16(header + 2, static_cast<std::uint16_t>(packet.length()));
+  if (view.id() == 0) store_be16(header + 4, next_id(*source, {.destination = destination, .proto = view.proto(), .dont_fragment = false}, 1));
+  std::copy_n(source->v4_bytes(), 4, header + 12);
+  store_be16(header + 10, 0);
+  store_be16(header + 10, wire::checksum({header, header_bytes}));
+  packet.meta().l3_offset = wire::ethernet_header_bytes;
+  packet.meta().l4_offset = 0;
+  count_transmit(env_, *hop->interface, destination, packet);
+  neighbors_.send(*hop->interface, hop->next_hop, std::move(packet));
+  return SendVerdict::sent;
+}
+
 }  // namespace millrace::ip

@@ -6,6 +6,7 @@
 #include <millrace/stack/ip/ip.hpp>
 #include <millrace/stack/ip/local_table.hpp>
 #include <millrace/stack/ip/path_mtu.hpp>
+#include <millrace/stack/ip/raw_receiver.hpp>
 #include <millrace/stack/ip/reassembly.hpp>
 #include <millrace/stack/ip/resteer.hpp>
 #include <millrace/stack/ip/routes.hpp>
@@ -49,6 +50,9 @@ class Stack final : public Output, private neighbor::Unreachable, private Reasse
   // Set-up, before the first packet.
   /// inet_add_protocol(): `transport` takes what carries this protocol number, in IPv4 and IPv6.
   void add_protocol(std::uint8_t proto, Transport& transport) { protocols_[proto] = &transport; }
+  /// Who sees packets before their transport; null: nobody.
+  void set_raw(RawReceiver* raw) { raw_ = raw; }
+  [[nodiscard]] RawReceiver* raw() const { return raw_; }
   void set_error_sender(ErrorSender& sender) { error_sender_ = &sender; }
   /// Who knows the other lcores' sockets; null, as when never called: there are none.
   void set_resteer(Resteer* resteer) { resteer_ = resteer; }
@@ -62,6 +66,7 @@ class Stack final : public Output, private neighbor::Unreachable, private Reasse
 
   // Output
   SendVerdict send(pkt::Packet datagram, const SendHeader& header) override;
+  SendVerdict send_whole(pkt::Packet packet, const IpAddress& destination) override;
   [[nodiscard]] std::optional<IpAddress> source_for(const IpAddress& destination) const override;
   [[nodiscard]] std::uint32_t mtu_for(const IpAddress& destination) const override;
   [[nodiscard]] std::uint32_t link_mtu_for(const IpAddress& destination) const override;
@@ -134,6 +139,7 @@ class Stack final : public Output, private neighbor::Unreachable, private Reasse
   neighbor::Interface* loopback_ = nullptr;
   std::array<Transport*, 256> protocols_{};  ///< inet_protos[]
   ErrorSender* error_sender_ = nullptr;
+  RawReceiver* raw_ = nullptr;
   Resteer* resteer_ = nullptr;
   PathMtus path_mtus_{env_};
   Reassembly fragments_v4_{env_, *this, true};

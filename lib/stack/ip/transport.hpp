@@ -29,6 +29,8 @@ enum class ErrorKind : std::uint8_t {
 /// the quoted header fits what they have in flight (RFC 5927).
 struct ErrorReport {
   ErrorKind kind;
+  std::uint8_t type = 0;                            ///< of the ICMP message
+  std::uint8_t code = 0;
   std::uint32_t mtu = 0;                            ///< packet_too_big only
   IpAddress local;                                  ///< source of the quoted datagram
   IpAddress remote;                                 ///< its destination

@@ -71,6 +71,29 @@ std::int64_t buffer_bytes(Option option, std::int64_t value, const BufferLimits&
 
 bool knows_flags(int flags) { return (flags & ~(MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT)) == 0; }
 
+unsigned InfoOption::bit(Option option) {
+  switch (option) {
+    case Option::pktinfo: return 1;
+    case Option::recvtos: return 2;
+    case Option::recvttl: return 4;
+    case Option::ipv6_recvpktinfo: return 8;
+    case Option::ipv6_recvtclass: return 16;
+    case Option::ipv6_recvhoplimit: return 32;
+    default: return 0;
+  }
+}
+
+void InfoOption::tell(const std::optional<pkt::PacketInfo>& info, std::uint16_t ifindex, Control& control) const {
+  if (!info) return;
+  const bool v4 = info->destination.is_v4();
+  if (get(v4 ? Option::pktinfo : Option::ipv6_recvpktinfo) != 0) {
+    control.destination = info->destination;
+    control.ifindex = ifindex;
+  }
+  if (get(v4 ? Option::recvtos : Option::ipv6_recvtclass) != 0) control.traffic_class = info->traffic_class;
+  if (get(v4 ? Option::recvttl : Option::ipv6_recvhoplimit) != 0) control.hop_limit = info->hop_limit;
+}
+
 void TimestampOption::set(Option which, std::int64_t value) {
   if (which == Option::timestamping) {
     timestamping_ = value;

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <millrace/base/time.hpp>
+#include <millrace/pkt/packet_info.hpp>
 #include <millrace/pkt/rx_stamp.hpp>
+#include <millrace/wire/address.hpp>
 
 #include <cstdint>
 #include <optional>
@@ -63,10 +65,31 @@ struct Control {
   std::uint16_t segment_size = 0;
   /// MSG_TRUNC: the datagram was longer than the room for it, and what did not fit is gone, unless it was only peeked at.
   bool truncated = false;
+  /// IP_PKTINFO, IPV6_RECVPKTINFO: the address that the datagram was sent to, and the number of the interface by which it came
+  /// (Engine::ifindex). None when the option was off when it came, as with the next two.
+  std::optional<IpAddress> destination{};
+  std::uint16_t ifindex = 0;
+  std::optional<std::uint8_t> traffic_class{};  ///< IP_RECVTOS, IPV6_RECVTCLASS
+  std::optional<std::uint8_t> hop_limit{};      ///< IP_RECVTTL, IPV6_RECVHOPLIMIT
 };
 
 /// Whether a receive call knows all of these flags of recvmsg(2): MSG_PEEK, MSG_TRUNC, MSG_DONTWAIT.
 [[nodiscard]] bool knows_flags(int flags);
+
+/// Which of a datagram's header a socket wants to be told: the options that Control names.
+class InfoOption {
+ public:
+  /// Whether it is one of them.
+  [[nodiscard]] static bool is_one(Option option) { return bit(option) != 0; }
+  void set(Option which, std::int64_t value) { wanted_ = value != 0 ? wanted_ | bit(which) : wanted_ & ~bit(which); }
+  [[nodiscard]] std::int64_t get(Option which) const { return (wanted_ & bit(which)) != 0; }
+  [[nodiscard]] bool is_any() const { return wanted_ != 0; }
+  void tell(const std::optional<pkt::PacketInfo>& info, std::uint16_t ifindex, Control& control) const;
+
+ private:
+  [[nodiscard]] static unsigned bit(Option option);
+  unsigned wanted_ = 0;
+};
 
 /// SO_TIMESTAMP, SO_TIMESTAMPNS and SO_TIMESTAMPING of one socket. The first two are one switch and its resolution, as in
 /// Linux, where the last one set decides and clearing either ends both.

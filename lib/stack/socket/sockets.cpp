@@ -4,6 +4,7 @@
 #include <millrace/stack/socket/sockets.hpp>
 
 #include <millrace/env/env.hpp>
+#include <millrace/stack/raw/raw.hpp>
 #include <millrace/stack/socket/stream_events.hpp>
 #include <millrace/stack/tcp/tcp.hpp>
 #include <millrace/stack/udp/udp.hpp>
@@ -68,8 +69,8 @@ struct Sockets::Delayed {
   std::size_t index = 0;
 };
 
-Sockets::Sockets(Env& env, tcp::Tcp& tcp, udp::Udp& udp, steer::FlowTable& flows, std::uint16_t stack)
-    : env_(env), tcp_(tcp), udp_(udp), flows_(flows), stack_(stack) {}
+Sockets::Sockets(Env& env, tcp::Tcp& tcp, udp::Udp& udp, raw::Raw& raw, steer::FlowTable& flows, std::uint16_t stack)
+    : env_(env), tcp_(tcp), udp_(udp), raw_(raw), flows_(flows), stack_(stack) {}
 
 Sockets::~Sockets() = default;
 
@@ -103,23 +104,66 @@ Result<Stream*> Sockets::connect(const Endpoint& remote) {
   return &keep(std::move(stream), **connection);
 }
 
-Result<UdpSocket*> Sockets::bind_udp(const Endpoint& local) {
+Result<UdpSocket*> Sockets::bind_udp(const Endpoint& local, const UdpBind& how) {
   auto socket = std::make_unique<UdpSocket>(*this, udp_);
   if (socket->socket_ == nullptr)
     return failure(ENOBUFS, "cannot bind " + local.to_string() + ": no UDP socket is free on this lcore");
-  socket->socket_->v6_only = true;  // as with TCP: an unspecified address means its own family only
+  socket->socket_->v6_only = how.v6_only;
+  socket->socket_->reuse_address = how.reuse_address;
+  socket->socket_->reuse_port = how.reuse_port;
   if (const int result = udp_.bind(*socket->socket_, local); result < 0) {
     udp_.close(*socket->socket_);
     return failure(-result, "cannot bind " + local.to_string() + ": " + std::strerror(-result));
   }
   socket->key_ = steer::bound_key(socket->socket_->local(), wire::ip_proto::udp, stack_);
-  if (!flows_.insert(socket->key_, socket.get())) {
+  if (!flows_.contains(socket->key_) && !flows_.insert(socket->key_, socket.get())) {
     udp_.close(*socket->socket_);
     return failure(ENOBUFS, "cannot bind " + local.to_string() + ": the flow table of this lcore is full");
   }
   socket->index_ = udp_sockets_.size();
   udp_sockets_.push_back(std::move(socket));
   return udp_sockets_.back().get();
+}
+
+Result<RawSocket*> Sockets::open_raw(std::uint8_t proto, bool v6) {
+  auto socket = std::make_unique<RawSocket>(*this, raw_, v6, proto);
+  if (socket->socket_ == nullptr) return failure(ENOBUFS, "cannot open a raw socket: packet buffers have no room for what comes beside the bytes");
+  return &keep(std::move(socket));
+}
+
+Result<RawSocket*> Sockets::open_ping(bool v6) {
+  auto socket = std::make_unique<RawSocket>(*this, raw_, v6, RawSocket::Ping());
+  if (socket->socket_ == nullptr) return failure(ENOBUFS, "cannot open a ping socket: no identifier is free, or packet buffers have no room for what comes beside the bytes");
+  const Endpoint local{v6 ? IpAddress{} : IpAddress::v4(0, 0, 0, 0), socket->ident()};
+  socket->key_ = steer::bound_key(local, socket->socket_->proto(), stack_);
+  if (!flows_.insert(socket->key_, socket.get())) {
+    raw_.close(*socket->socket_);
+    return failure(ENOBUFS, "cannot open a ping socket: the flow table of this lcore is full");
+  }
+  return &keep(std::move(socket));
+}
+
+RawSocket& Sockets::keep(std::unique_ptr<RawSocket> socket) {
+  socket->index_ = raw_sockets_.size();
+  raw_sockets_.push_back(std::move(socket));
+  return *raw_sockets_.back();
+}
+
+void Sockets::forget_bound(const RawSocket& socket) {
+  if (socket.key_ != FlowKey{}) flows_.erase(socket.key_);
+}
+
+void Sockets::bury(RawSocket& socket) { dead_raw_sockets_.push_back(take_out(raw_sockets_, &RawSocket::index_, socket)); }
+
+// Other lcores know a binding by one of the sockets that share it.
+void Sockets::forget_bound(const UdpSocket& socket) {
+  if (flows_.find(socket.key_) != &socket) return;
+  flows_.erase(socket.key_);
+  for (const auto& other : udp_sockets_)
+    if (other.get() != &socket && other->key_ == socket.key_) {
+      flows_.insert(other->key_, other.get());
+      return;
+    }
 }
 
 void Sockets::after(Duration delay, std::function<void()> f) {
@@ -193,7 +237,12 @@ void Sockets::sweep() {
   // closes another socket, dead or alive.
   std::vector<std::unique_ptr<Stream>> streams;
   std::vector<std::unique_ptr<UdpSocket>> sockets;
-  while (!dead_streams_.empty() || !dead_udp_sockets_.empty() || !dead_listening_.empty()) {
+  std::vector<std::unique_ptr<RawSocket>> raw_sockets;
+  while (!dead_streams_.empty() || !dead_udp_sockets_.empty() || !dead_raw_sockets_.empty() || !dead_listening_.empty()) {
+    for (auto& socket : std::exchange(dead_raw_sockets_, {})) {
+      const auto on_readable = socket->on_readable_.release();
+      raw_sockets.push_back(std::move(socket));
+    }
     const auto listening = std::exchange(dead_listening_, {});
     for (auto& stream : std::exchange(dead_streams_, {})) {
       stream->forget();
@@ -214,6 +263,7 @@ void Sockets::shut_down() {
   }
   while (!streams_.empty()) streams_.back()->abort();
   while (!udp_sockets_.empty()) udp_sockets_.back()->close();
+  while (!raw_sockets_.empty()) raw_sockets_.back()->close();
   std::exchange(delayed_, {}).clear();
   sweep();
 }

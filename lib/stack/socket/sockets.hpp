@@ -6,6 +6,7 @@
 #include <millrace/base/time.hpp>
 #include <millrace/stack/socket/busy_poll.hpp>
 #include <millrace/stack/socket/call_context.hpp>
+#include <millrace/stack/socket/raw_socket.hpp>
 #include <millrace/stack/socket/stream.hpp>
 #include <millrace/stack/socket/udp_socket.hpp>
 
@@ -16,6 +17,9 @@
 
 namespace millrace {
 struct Env;
+}
+namespace millrace::raw {
+class Raw;
 }
 namespace millrace::steer {
 class FlowTable;
@@ -48,9 +52,22 @@ class Sockets {
   /// Begins an active open; the result's on_connected or on_closed tells how it went. Fails with EHOSTUNREACH,
   /// EADDRNOTAVAIL (no port is free), ENOBUFS (no room for a connection).
   [[nodiscard]] Result<Stream*> connect(const Endpoint& remote);
+  /// What bind_udp() sets before it binds. By default an unspecified address means its own family only.
+  struct UdpBind {
+    bool reuse_address = false;  ///< SO_REUSEADDR: several sockets that have it may bind the same
+    bool reuse_port = false;     ///< SO_REUSEPORT: the same; each flow goes to one of them, by its hash
+    bool v6_only = true;         ///< IPV6_V6ONLY
+  };
   /// A UDP socket bound to `local`; port 0 chooses one that no other lcore chooses. What other lcores receive for it
   /// comes here unless they have it bound, too. Fails with EADDRINUSE, EADDRNOTAVAIL, ENOBUFS.
-  [[nodiscard]] Result<UdpSocket*> bind_udp(const Endpoint& local);
+  [[nodiscard]] Result<UdpSocket*> bind_udp(const Endpoint& local) { return bind_udp(local, UdpBind()); }
+  [[nodiscard]] Result<UdpSocket*> bind_udp(const Endpoint& local, const UdpBind& how);
+  /// A raw socket of an IP protocol, 1..255 (raw(7)); over IPv6 where `v6`. It sees what this lcore processes: open one on each
+  /// lcore to see all. Fails with ENOBUFS.
+  [[nodiscard]] Result<RawSocket*> open_raw(std::uint8_t proto, bool v6 = false);
+  /// A ping socket (icmp(7)): its requests bear an identifier that the stack has chosen; their replies come here, whichever lcore
+  /// receives them. Fails with ENOBUFS.
+  [[nodiscard]] Result<RawSocket*> open_ping(bool v6 = false);
   /// Calls `f` once, on this lcore, not before `delay` has passed.
   void after(Duration delay, std::function<void()> f);
 
@@ -59,7 +76,7 @@ class Sockets {
   [[nodiscard]] std::uint16_t lcore() const;
 
   /// Made by Stack only.
-  Sockets(Env& env, tcp::Tcp& tcp, udp::Udp& udp, steer::FlowTable& flows, std::uint16_t stack);
+  Sockets(Env& env, tcp::Tcp& tcp, udp::Udp& udp, raw::Raw& raw, steer::FlowTable& flows, std::uint16_t stack);
   ~Sockets();
   Sockets(const Sockets&) = delete;
   Sockets& operator=(const Sockets&) = delete;
@@ -91,6 +108,7 @@ class Sockets {
  private:
   friend class Stream;
   friend class UdpSocket;
+  friend class RawSocket;
   struct Listening;
   struct Delayed;
   /// A call that may send. Its socket does not go before it ends.
@@ -112,8 +130,12 @@ class Sockets {
   void busy_poll(std::uint32_t napi_id, const BusyPoll& wanted, bool (*done)(void*), void* socket);
   Stream& adopt(tcp::Connection& connection);
   Stream& keep(std::unique_ptr<Stream> stream, tcp::Connection& connection);
+  RawSocket& keep(std::unique_ptr<RawSocket> socket);
   void bury(Stream& stream);
   void bury(UdpSocket& socket);
+  void forget_bound(const UdpSocket& socket);
+  void bury(RawSocket& socket);
+  void forget_bound(const RawSocket& socket);
 
   const RcuPointer<steer::SockFlows>* sock_flows_ = nullptr;
   const wire::Toeplitz* toeplitz_ = nullptr;
@@ -125,16 +147,19 @@ class Sockets {
   Env& env_;
   tcp::Tcp& tcp_;
   udp::Udp& udp_;
+  raw::Raw& raw_;
   steer::FlowTable& flows_;  ///< tells other lcores what is bound here (receive_path F22)
   const std::uint16_t stack_;
   std::vector<std::unique_ptr<Listening>> listening_;
   std::vector<std::unique_ptr<Stream>> streams_;
   std::vector<std::unique_ptr<UdpSocket>> udp_sockets_;
+  std::vector<std::unique_ptr<RawSocket>> raw_sockets_;
   std::vector<std::unique_ptr<Delayed>> delayed_;
   // Closed inside a callback of their own, perhaps: they live until sweep().
   std::vector<std::unique_ptr<Listening>> dead_listening_;
   std::vector<std::unique_ptr<Stream>> dead_streams_;
   std::vector<std::unique_ptr<UdpSocket>> dead_udp_sockets_;
+  std::vector<std::unique_ptr<RawSocket>> dead_raw_sockets_;
 };
 
 }  // namespace millrace::socket

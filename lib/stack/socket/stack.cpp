@@ -15,7 +15,9 @@ Stack::Stack(Env& env, steer::FlowTable& flows, const Options& options)
       icmp_(env, ip_, options.icmp),
       udp_(env, ip_, options.udp),
       tcp_(env, ip_, flows, options.id, options.tcp),
-      sockets_(env, tcp_, udp_, flows, options.id) {
+      raw_(env, ip_),
+      sockets_(env, tcp_, udp_, raw_, flows, options.id) {
+  ip_.set_raw(&raw_);
   ip_.set_default_hop_limit(options.default_hop_limit);
   ip_.configure_path_mtu(options.path_mtu);
   ip_.configure_reassembly(options.fragments_v4, options.fragments_v6);

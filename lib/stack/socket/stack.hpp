@@ -4,6 +4,7 @@
 #include <millrace/env/env.hpp>
 #include <millrace/stack/icmp/icmp.hpp>
 #include <millrace/stack/ip/stack.hpp>
+#include <millrace/stack/raw/raw.hpp>
 #include <millrace/stack/socket/sockets.hpp>
 #include <millrace/stack/tcp/tcp.hpp>
 #include <millrace/stack/udp/udp.hpp>
@@ -39,6 +40,7 @@ class Stack {
   [[nodiscard]] ip::Stack& ip() { return ip_; }
   [[nodiscard]] udp::Udp& udp() { return udp_; }
   [[nodiscard]] tcp::Tcp& tcp() { return tcp_; }
+  [[nodiscard]] raw::Raw& raw() { return raw_; }
   [[nodiscard]] Sockets& sockets() { return sockets_; }
 
   /// A received frame: the ptype dispatch of __netif_receive_skb_core().
@@ -56,6 +58,7 @@ class Stack {
   icmp::Icmp icmp_;
   udp::Udp udp_;
   tcp::Tcp tcp_;
+  raw::Raw raw_;
   Sockets sockets_;
 };
 

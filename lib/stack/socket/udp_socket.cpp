@@ -74,6 +74,7 @@ std::int64_t UdpSocket::receive_from(std::span<std::uint8_t> into, Endpoint& fro
   if (length < 0) return length;
   control.truncated = static_cast<std::size_t>(length) > into.size();
   timestamp_.tell(received.times, control);
+  info_.tell(received.info, received.ifindex, control);
   control.segment_size = received.segment_size;
   return length;
 }
@@ -82,6 +83,32 @@ std::int64_t UdpSocket::send_to(std::span<const std::uint8_t> bytes, const Endpo
   const Sockets::Call call(sockets_);
   record_flow();
   return socket_ != nullptr ? udp_.send_to(*socket_, bytes, &to) : -EBADF;
+}
+
+std::int64_t UdpSocket::send_to(std::span<const std::uint8_t> bytes, const Endpoint& to, const SendControl& control) {
+  const Sockets::Call call(sockets_);
+  record_flow();
+  if (control.hop_limit == 0) return -EINVAL;
+  const udp::SendControl wanted{.source = control.source, .traffic_class = control.traffic_class, .hop_limit = control.hop_limit};
+  return socket_ != nullptr ? udp_.send_to(*socket_, bytes, &to, wanted) : -EBADF;
+}
+
+std::optional<QueuedError> UdpSocket::receive_error() {
+  if (socket_ == nullptr) return std::nullopt;
+  return udp_.take_queued_error(*socket_);
+}
+
+Result<void> UdpSocket::attach_filter(std::span<const bpf::Instruction> program) {
+  if (socket_ == nullptr) return failure(EBADF, "the socket is closed");
+  auto filter = bpf::Filter::load(program);
+  if (!filter) return tl::unexpected(filter.error());
+  socket_->filter = *filter;
+  return {};
+}
+
+int UdpSocket::detach_filter() {
+  if (socket_ == nullptr) return -EBADF;
+  return std::exchange(socket_->filter, nullptr) != nullptr ? 0 : -ENOENT;
 }
 
 pkt::Packet UdpSocket::receive_packet(Endpoint& from) {
@@ -102,7 +129,7 @@ int UdpSocket::connect(const Endpoint& to) {
   const Endpoint local = socket_->local();
   const FlowKey flow{local.address, to.address, local.port, to.port, sockets_.stack_, wire::ip_proto::udp};
   const bool is_in = sockets_.flows_.insert(flow, this);
-  sockets_.flows_.erase(key_);
+  sockets_.forget_bound(*this);
   key_ = flow;
   if (!is_in) sockets_.flows_.insert(flow, this);
   return 0;
@@ -115,6 +142,12 @@ int UdpSocket::set_option(Option option, std::int64_t value) {
     case Option::broadcast: socket_->broadcast = value != 0; return 0;
     case Option::udp_segment: socket_->segment_size = static_cast<std::uint16_t>(value); return 0;
     case Option::udp_gro: udp_.set_gro(*socket_, value != 0); return 0;
+    case Option::tos: socket_->traffic_class = static_cast<std::uint8_t>(value); return 0;
+    case Option::ttl: socket_->hop_limit = static_cast<std::uint8_t>(value); return 0;
+    case Option::ipv6_tclass: socket_->traffic_class_v6 = static_cast<std::uint8_t>(value); return 0;
+    case Option::ipv6_unicast_hops: socket_->hop_limit_v6 = static_cast<std::uint8_t>(value); return 0;
+    case Option::recverr: socket_->recv_err_v4 = value != 0; return 0;
+    case Option::ipv6_recverr: socket_->recv_err_v6 = value != 0; return 0;
     case Option::mtu_discover: socket_->mtu_discover = static_cast<udp::MtuDiscover>(value); return 0;
     case Option::ipv6_mtu_discover: socket_->mtu_discover_v6 = static_cast<udp::MtuDiscover>(value); return 0;
     case Option::timestamp:
@@ -126,8 +159,15 @@ int UdpSocket::set_option(Option option, std::int64_t value) {
     case Option::sndbufforce: return set_buffer(option, value);
     case Option::busy_poll: busy_poll_.us = static_cast<std::uint32_t>(value); return 0;
     case Option::busy_poll_budget: busy_poll_.budget = static_cast<std::uint16_t>(value); return 0;
-    default: return -ENOPROTOOPT;
+    default: return InfoOption::is_one(option) ? set_info(option, value) : -ENOPROTOOPT;
   }
+}
+
+int UdpSocket::set_info(Option option, std::int64_t value) {
+  if (!pkt::register_packet_info()) return -ENOBUFS;
+  info_.set(option, value);
+  socket_->wants_info = info_.is_any();
+  return 0;
 }
 
 int UdpSocket::set_buffer(Option option, std::int64_t value) {
@@ -149,6 +189,12 @@ int UdpSocket::get_option(Option option, std::int64_t& value) const {
     case Option::broadcast: value = socket_->broadcast; return 0;
     case Option::udp_segment: value = socket_->segment_size; return 0;
     case Option::udp_gro: value = socket_->gro(); return 0;
+    case Option::tos: value = socket_->traffic_class; return 0;
+    case Option::ttl: value = socket_->hop_limit; return 0;
+    case Option::ipv6_tclass: value = socket_->traffic_class_v6; return 0;
+    case Option::ipv6_unicast_hops: value = socket_->hop_limit_v6; return 0;
+    case Option::recverr: value = socket_->recv_err_v4; return 0;
+    case Option::ipv6_recverr: value = socket_->recv_err_v6; return 0;
     case Option::mtu_discover: value = static_cast<std::int64_t>(socket_->mtu_discover); return 0;
     case Option::ipv6_mtu_discover: value = static_cast<std::int64_t>(socket_->mtu_discover_v6); return 0;
     case Option::rcvbuf: value = socket_->rcvbuf; return 0;
@@ -160,7 +206,7 @@ int UdpSocket::get_option(Option option, std::int64_t& value) const {
     case Option::timestamping: value = timestamp_.get(option); return 0;
     case Option::busy_poll: value = busy_poll_.us; return 0;
     case Option::busy_poll_budget: value = busy_poll_.budget; return 0;
-    default: return -ENOPROTOOPT;
+    default: value = info_.get(option); return 0;
   }
 }
 
@@ -182,7 +228,7 @@ void UdpSocket::tell_readable() {
 
 void UdpSocket::close() {
   if (socket_ == nullptr) return;
-  sockets_.flows_.erase(key_);
+  sockets_.forget_bound(*this);
   udp_.close(*socket_);
   socket_ = nullptr;
   sockets_.bury(*this);

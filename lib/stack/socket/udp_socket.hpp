@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <millrace/bpf/filter.hpp>
 #include <millrace/stack/socket/busy_poll.hpp>
 #include <millrace/stack/socket/callback.hpp>
 #include <millrace/stack/socket/option.hpp>
+#include <millrace/stack/udp/queued_error.hpp>
 #include <millrace/wire/address.hpp>
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 
 namespace millrace::pkt {
@@ -22,6 +25,14 @@ class Udp;
 namespace millrace::socket {
 
 class Sockets;
+using udp::QueuedError;
+
+/// What one datagram has instead of its socket's: the twin of sendmsg(2)'s control messages.
+struct SendControl {
+  IpAddress source{};                           ///< IP_PKTINFO, IPV6_PKTINFO: an own address; unspecified: the socket's
+  std::optional<std::uint8_t> traffic_class{};  ///< IP_TOS, IPV6_TCLASS
+  std::optional<std::uint8_t> hop_limit{};      ///< IP_TTL, IPV6_HOPLIMIT; 1..255
+};
 
 /// One UDP socket on one lcore; every call and callback happens there. Results are POSIX's. Lives until close().
 class UdpSocket {
@@ -50,6 +61,16 @@ class UdpSocket {
   [[nodiscard]] pkt::Packet take_packet(Endpoint& from);
   /// Sends one datagram; the count, or -EMSGSIZE, -ENETUNREACH, -ENOBUFS, or an error that ICMP brought.
   std::int64_t send_to(std::span<const std::uint8_t> bytes, const Endpoint& to);
+  /// The same, with that. -EINVAL: the source is none of ours, or a hop limit of 0.
+  std::int64_t send_to(std::span<const std::uint8_t> bytes, const Endpoint& to, const SendControl& control);
+  /// recvmsg(2) with MSG_ERRQUEUE: the oldest ICMP error (udp/socket.hpp) since IP_RECVERR or IPV6_RECVERR was set; null: none.
+  [[nodiscard]] std::optional<QueuedError> receive_error();
+  /// SO_ATTACH_FILTER: a classic BPF program that sees each datagram from its UDP header on, before the socket pays for it. What
+  /// it returns is how much of the datagram is kept, header included, which stays; 0: it is dropped, counted as InErrors and
+  /// among the socket's drops. EINVAL: no valid program (bpf/filter.hpp). It replaces one that is there.
+  [[nodiscard]] Result<void> attach_filter(std::span<const bpf::Instruction> program);
+  /// SO_DETACH_FILTER: 0, or -ENOENT: there is none.
+  int detach_filter();
   /// Sets the peer: only its datagrams arrive, and ICMP errors about it are reported.
   int connect(const Endpoint& to);
   /// setsockopt(2) and getsockopt(2): 0 or -ENOPROTOOPT, -EOPNOTSUPP, -EINVAL, -EPERM, -EBADF (doc/sockets.md).
@@ -71,6 +92,7 @@ class UdpSocket {
   void tell_readable();
   void busy_loop();
   int set_buffer(Option option, std::int64_t value);
+  int set_info(Option option, std::int64_t value);
   void record_flow();
   void forget();
 
@@ -82,6 +104,7 @@ class UdpSocket {
   Callback<UdpSocket&, int> on_error_;
   Encap encap_;
   TimestampOption timestamp_;
+  InfoOption info_;
   BusyPoll busy_poll_;
   FlowKey key_{};  ///< by which other lcores know it
   std::size_t index_ = 0;

@@ -23,6 +23,9 @@ using Counter = stats::Udp;
 struct Udp::Arrival {
   Endpoint local;
   Endpoint remote;
+  std::uint8_t traffic_class = 0;
+  std::uint8_t hop_limit = 0;
+  bool has_header = true;  ///< the UDP header lies in front of the payload: it was not cut out of a merged packet
 };
 
 namespace {
@@ -57,13 +60,28 @@ int fatal_error(ip::ErrorKind kind, bool v4) {
   return 0;
 }
 
+// icmp_err_convert[] and icmpv6_err_convert(): for who reads the queue, those that end nothing count, too.
+int error_of(ip::ErrorKind kind, bool v4) {
+  switch (kind) {
+    case ip::ErrorKind::net_unreachable: return ENETUNREACH;
+    case ip::ErrorKind::host_unreachable:
+    case ip::ErrorKind::time_exceeded: return EHOSTUNREACH;
+    case ip::ErrorKind::packet_too_big: return EMSGSIZE;
+    default: return fatal_error(kind, v4);
+  }
+}
+
 }  // namespace
 
 void Udp::receive(pkt::Packet datagram, const ip::Delivery& delivery) {
   datagram = check(std::move(datagram), delivery);
   if (!datagram) return;
   const wire::UdpView udp = *wire::UdpView::parse(datagram.data());
-  const Arrival arrival{{delivery.destination, udp.destination_port()}, {delivery.source, udp.source_port()}};
+  const Arrival arrival{.local = {delivery.destination, udp.destination_port()},
+                        .remote = {delivery.source, udp.source_port()},
+                        .traffic_class = delivery.traffic_class,
+                        .hop_limit = delivery.hop_limit,
+                        .has_header = datagram.meta().gso_size == 0 && (datagram.data().size() > wire::udp_header_bytes || datagram.segments() == 1)};
   if (delivery.destination.is_multicast() || ip_.is_broadcast(delivery.destination)) {
     datagram.trim_front(wire::udp_header_bytes);
     for_each_segment(std::move(datagram), [&](pkt::Packet one) { deliver_to_all(std::move(one), arrival); });
@@ -121,6 +139,8 @@ pkt::Packet Udp::check(pkt::Packet datagram, const ip::Delivery& delivery) {
 
 // __udp4_lib_mcast_deliver(): each socket that fits gets its own copy, the first the original.
 void Udp::deliver_to_all(pkt::Packet datagram, const Arrival& arrival) {
+  Arrival of_copy = arrival;
+  of_copy.has_header = false;
   Socket* first = nullptr;
   PortChain& sockets = chain(arrival.local.port);
   for (Socket* s = sockets.front(); s != nullptr; s = sockets.next(*s)) {
@@ -129,10 +149,10 @@ void Udp::deliver_to_all(pkt::Packet datagram, const Arrival& arrival) {
       first = s;
       continue;
     }
-    if (pkt::Packet copy = copy_of(datagram)) {
+    if (pkt::Packet copy = copy_packet(env_, datagram)) {
       copy.meta() = datagram.meta();
       pkt::copy_rx_stamp(datagram.mbuf(), copy.mbuf());
-      enqueue(*s, std::move(copy), arrival);
+      enqueue(*s, std::move(copy), of_copy);
     } else {
       refuse(*s, Counter::RcvbufErrors, arrival);
     }
@@ -152,9 +172,37 @@ pkt::Packet Udp::pass_encap(Socket& socket, pkt::Packet payload, const Arrival& 
   return payload;
 }
 
+// sk_filter_trim_cap(): the program sees the datagram from its UDP header on, which stays whatever it cuts.
+pkt::Packet Udp::pass_filter(Socket& socket, pkt::Packet payload, const Arrival& arrival) {
+  constexpr std::uint32_t header = wire::udp_header_bytes;
+  const std::uint32_t length = payload.length() + header;
+  std::uint32_t wanted = 0;
+  if (arrival.has_header) {
+    payload.prepend(header);
+    wanted = socket.filter->run(payload);
+    payload.trim_front(header);
+  } else if (pkt::Packet whole = make_packet(env_)) {
+    wire::emit(wire::UdpHeader{.source_port = arrival.remote.port, .destination_port = arrival.local.port, .length = static_cast<std::uint16_t>(length)},
+               whole.append(header));
+    join(env_, whole, std::move(payload));
+    wanted = socket.filter->run(whole);
+    whole.trim_front(header, env_.home);
+    payload = std::move(whole);
+  }
+  if (wanted != 0) {
+    if (wanted < length) payload.truncate(std::max(wanted, header) - header);
+    return payload;
+  }
+  refuse(socket, arrival);
+  drop(env_, std::move(payload), DropReason::socket_filter);
+  return {};
+}
+
 void Udp::enqueue(Socket& socket, pkt::Packet payload, const Arrival& arrival) {
   payload = pass_encap(socket, std::move(payload), arrival);
+  if (payload && socket.filter != nullptr) payload = pass_filter(socket, std::move(payload), arrival);
   if (!payload) return;
+  if (socket.wants_info) pkt::set_packet_info(payload, {arrival.local.address, arrival.traffic_class, arrival.hop_limit});
   // Of unconnected sockets, too, where Linux keeps the first napi id and no CPU.
   socket.napi_id_ = payload.meta().napi_id;
   socket.incoming_cpu_ = env_.lcore;
@@ -187,8 +235,12 @@ bool Udp::may_charge(const Socket& socket, std::uint32_t bytes) const {
 
 // A datagram that the socket cannot hold counts twice: for the reason and as an error (receive_path J5).
 void Udp::refuse(Socket& socket, Counter why, const Arrival& arrival) {
-  ++socket.drops_;
   counters(arrival.remote.address).add(why);
+  refuse(socket, arrival);
+}
+
+void Udp::refuse(Socket& socket, const Arrival& arrival) {
+  ++socket.drops_;
   counters(arrival.remote.address).add(Counter::InErrors);
 }
 
@@ -205,11 +257,23 @@ void Udp::error(const ip::ErrorReport& report) {
   Socket* socket = lookup({report.local, quoted.source_port()}, {report.remote, quoted.destination_port()});
   // RFC 5927: only what quotes a socket of ours. ipv4_sk_update_pmtu().
   if (socket != nullptr && report.kind == ip::ErrorKind::packet_too_big) ip_.learn_path_mtu(report.remote, report.mtu);
-  // RFC 1122 section 4.1.3.3; without a peer the socket could not tell whom it concerns.
-  if (socket == nullptr || !socket->is_connected()) return;
+  if (socket == nullptr) return;
+  const bool is_queued = report.remote.is_v4() ? socket->recv_err_v4 : socket->recv_err_v6;
+  // RFC 1122 section 4.1.3.3; without a peer the socket could not tell whom it concerns, but by its queue.
+  if (!socket->is_connected() && !is_queued) return;
   const MtuDiscover discover = report.remote.is_v4() ? socket->mtu_discover : socket->mtu_discover_v6;
   const bool is_told = report.kind == ip::ErrorKind::packet_too_big && discover != MtuDiscover::dont;
-  const int error = is_told ? EMSGSIZE : fatal_error(report.kind, report.remote.is_v4());
+  const int fatal = is_told ? EMSGSIZE : fatal_error(report.kind, report.remote.is_v4());
+  const int error = is_queued ? error_of(report.kind, report.remote.is_v4()) : fatal;
+  if (is_queued && socket->errors_.size() < Socket::most_errors)
+    socket->errors_.push_back({.error = error,
+                               .is_v6 = !report.remote.is_v4(),
+                               .type = report.type,
+                               .code = report.code,
+                               .mtu = report.mtu,
+                               .offender = report.reporter,
+                               .destination = {report.remote, quoted.destination_port()},
+                               .payload = {udp.begin() + wire::udp_header_bytes, udp.end()}});
   if (error == 0) return;
   socket->error_ = error;
   if (socket->events_ != nullptr) socket->events_->on_error(*socket, error);

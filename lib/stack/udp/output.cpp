@@ -35,7 +35,7 @@ void mark_segments(pkt::Meta& meta, std::uint32_t payload, std::uint16_t size) {
 // What a receive call gets of a datagram; its whole length.
 std::uint32_t copy_message(const pkt::Packet& datagram, std::span<std::uint8_t> into, Received* received) {
   datagram.copy_out(0, into);
-  if (received != nullptr) *received = {pkt::rx_times(datagram), datagram.meta().gso_size};
+  if (received != nullptr) *received = {pkt::rx_times(datagram), datagram.meta().gso_size, datagram.meta().ifindex, pkt::packet_info(datagram)};
   return datagram.length();
 }
 
@@ -58,35 +58,6 @@ int errno_of(ip::SendVerdict verdict) {
 
 }  // namespace
 
-// A chain of fresh buffers for `length` bytes, filled by fill(offset, bytes); null when the pool is empty.
-template <class Fill>
-pkt::Packet Udp::build(std::size_t length, Fill&& fill) {
-  pkt::Packet whole;
-  std::size_t done = 0;
-  do {
-    pkt::Packet part = make_packet(env_);
-    if (!part) {
-      if (whole) drop(env_, std::move(whole), DropReason::no_buffer);
-      return {};
-    }
-    const auto n = static_cast<std::uint16_t>(std::min<std::size_t>(length - done, part.tailroom()));
-    if (n != 0) fill(done, std::span<std::uint8_t>(part.append(n), n));
-    if (whole) {
-      join(env_, whole, std::move(part));
-    } else {
-      whole = std::move(part);
-    }
-    done += n;
-  } while (done < length);
-  return whole;
-}
-
-pkt::Packet Udp::copy_of(const pkt::Packet& payload) {
-  return build(payload.length(), [&](std::size_t at, std::span<std::uint8_t> into) {
-    payload.copy_out(static_cast<std::uint32_t>(at), into);
-  });
-}
-
 // What must hold before a datagram is built; 0 or -errno.
 int Udp::prepare(Socket& socket, const Endpoint* to, std::size_t length) {
   if (const int error = take_error(socket); error != 0) return -error;
@@ -101,17 +72,21 @@ int Udp::prepare(Socket& socket, const Endpoint* to, std::size_t length) {
   return bind(socket, {destination.address.is_v4() ? IpAddress::v4(0, 0, 0, 0) : IpAddress{}, 0});
 }
 
-std::int64_t Udp::send_to(Socket& socket, std::span<const std::uint8_t> bytes, const Endpoint* to) {
+std::int64_t Udp::send_to(Socket& socket, std::span<const std::uint8_t> bytes, const Endpoint* to) { return send_to(socket, bytes, to, {}); }
+
+std::int64_t Udp::send_to(Socket& socket, std::span<const std::uint8_t> bytes, const Endpoint* to, const SendControl& control) {
   if (const int refused = prepare(socket, to, bytes.size()); refused != 0) return refused;
-  pkt::Packet payload = build(bytes.size(), [&](std::size_t at, std::span<std::uint8_t> into) {
-    std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(at), into.size(), into.begin());
-  });
+  if (const IpAddress& source = control.source; !source.is_unspecified()) {
+    const bool is_v4 = (to != nullptr ? *to : socket.remote_).address.is_v4();
+    if (!ip_.is_local(source) || source.is_v4() != is_v4) return -EINVAL;
+  }
+  pkt::Packet payload = packet_of(env_, bytes);
   const Endpoint& destination = to != nullptr ? *to : socket.remote_;
   if (!payload) {
     counters(destination.address).add(Counter::SndbufErrors);
     return -ENOBUFS;
   }
-  return transmit(socket, std::move(payload), destination);
+  return transmit(socket, std::move(payload), destination, control);
 }
 
 std::int64_t Udp::send_packet(Socket& socket, pkt::Packet payload, const Endpoint* to) {
@@ -122,7 +97,7 @@ std::int64_t Udp::send_packet(Socket& socket, pkt::Packet payload, const Endpoin
   return transmit(socket, std::move(payload), to != nullptr ? *to : socket.remote_);
 }
 
-std::int64_t Udp::transmit(Socket& socket, pkt::Packet payload, const Endpoint& destination) {
+std::int64_t Udp::transmit(Socket& socket, pkt::Packet payload, const Endpoint& destination, const SendControl& control) {
   const std::uint32_t bytes = payload.length();
   wire::emit(wire::UdpHeader{.source_port = socket.local_.port,
                              .destination_port = destination.port,
@@ -130,15 +105,16 @@ std::int64_t Udp::transmit(Socket& socket, pkt::Packet payload, const Endpoint& 
              payload.prepend(wire::udp_header_bytes));
   payload.meta().tx_checksum = pkt::ChecksumRequest::udp;
   mark_segments(payload.meta(), bytes, socket.segment_size);
-  const IpAddress& own = socket.local_.address;
+  const IpAddress& own = control.source.is_unspecified() ? socket.local_.address : control.source;
   const bool is_source = !own.is_unspecified() && !own.is_multicast() && !ip_.is_broadcast(own);
-  const MtuDiscover discover = destination.address.is_v4() ? socket.mtu_discover : socket.mtu_discover_v6;
+  const bool is_v4 = destination.address.is_v4();
+  const MtuDiscover discover = is_v4 ? socket.mtu_discover : socket.mtu_discover_v6;
   const auto verdict = ip_.send(std::move(payload),
                                 {.source = is_source ? own : IpAddress{},
                                  .destination = destination.address,
                                  .proto = wire::ip_proto::udp,
-                                 .hop_limit = destination.address.is_multicast() ? std::uint8_t{1} : socket.hop_limit,
-                                 .traffic_class = socket.traffic_class,
+                                 .hop_limit = control.hop_limit.value_or(destination.address.is_multicast() ? std::uint8_t{1} : is_v4 ? socket.hop_limit : socket.hop_limit_v6),
+                                 .traffic_class = control.traffic_class.value_or(is_v4 ? socket.traffic_class : socket.traffic_class_v6),
                                  .dont_fragment = has_df(discover),
                                  .may_fragment = socket.segment_size == 0 && may_cut(discover),
                                  .link_mtu_only = discover > MtuDiscover::require});

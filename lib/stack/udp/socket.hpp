@@ -2,11 +2,15 @@
 #pragma once
 
 #include <millrace/base/list.hpp>
+#include <millrace/bpf/filter.hpp>
 #include <millrace/pkt/packet.hpp>
+#include <millrace/stack/udp/queued_error.hpp>
 #include <millrace/wire/address.hpp>
 
 #include <array>
 #include <cstdint>
+#include <deque>
+#include <memory>
 
 namespace millrace::udp {
 
@@ -75,17 +79,25 @@ class Socket {
   std::uint32_t rcvbuf = Memory{}.rmem_default;  ///< SO_RCVBUF as accounted (Linux has doubled it by then)
   std::uint32_t sndbuf = Memory{}.wmem_default;  ///< SO_SNDBUF; nothing waits here to be sent, so it is told, no more
   bool reuse_address = false;             ///< SO_REUSEADDR: others that set it, too, may bind the same; before bind
+  bool reuse_port = false;                ///< SO_REUSEPORT: the same, and such sockets share the flows by hash; before bind
   bool v6_only = false;                   ///< IPV6_V6ONLY: bound to ::, it does not take IPv4; before bind
   bool broadcast = false;                 ///< SO_BROADCAST: may send to a broadcast address
+  bool wants_info = false;                ///< pkt::PacketInfo is kept with each datagram; the field is registered
+  bool recv_err_v4 = false;               ///< IP_RECVERR: ICMP errors are queued, and told of an unconnected socket, too
+  bool recv_err_v6 = false;               ///< IPV6_RECVERR
+  std::shared_ptr<const bpf::Filter> filter{};  ///< SO_ATTACH_FILTER: sees each datagram from its UDP header on
   bool encap = false;                     ///< Events::encap_receive() sees its datagrams first
   std::uint16_t segment_size = 0;         ///< UDP_SEGMENT: what is longer goes as datagrams of this size; 0: off
   MtuDiscover mtu_discover = MtuDiscover::want;     ///< IP_MTU_DISCOVER
   MtuDiscover mtu_discover_v6 = MtuDiscover::want;  ///< IPV6_MTU_DISCOVER
-  std::uint8_t hop_limit = 0;             ///< 0: the stack's default
-  std::uint8_t traffic_class = 0;
+  std::uint8_t hop_limit = 0;             ///< IP_TTL; 0: the stack's default
+  std::uint8_t traffic_class = 0;         ///< IP_TOS
+  std::uint8_t hop_limit_v6 = 0;          ///< IPV6_UNICAST_HOPS
+  std::uint8_t traffic_class_v6 = 0;      ///< IPV6_TCLASS
 
  private:
   friend class Udp;
+  static constexpr std::size_t most_errors = 64;
   bool open_ = false;
   bool gro_ = false;      ///< UDP_GRO
   int error_ = 0;         ///< SO_ERROR
@@ -99,6 +111,7 @@ class Socket {
   int incoming_cpu_ = -1;
   Events* events_ = nullptr;
   pkt::PacketList queue_;
+  std::deque<QueuedError> errors_;  ///< at most most_errors
   ListHook by_port_;      ///< the port's chain, or the list of free slots
   ListHook ready_;        ///< got a datagram in the call that runs, its user not yet told
 };

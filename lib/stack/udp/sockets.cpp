@@ -6,6 +6,7 @@
 #include <millrace/stack/udp/udp.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <utility>
 
@@ -17,6 +18,10 @@ bool is_wildcard_for(const Socket& socket, const IpAddress& address) {
   const IpAddress& own = socket.local().address;
   if (!own.is_unspecified()) return false;
   return own.is_v4() ? address.is_v4() : !(address.is_v4() && socket.v6_only);
+}
+
+bool may_share(const Socket& one, const Socket& other) {
+  return (one.reuse_address && other.reuse_address) || (one.reuse_port && other.reuse_port);
 }
 
 }  // namespace
@@ -52,8 +57,10 @@ Socket* Udp::open(Events* events) {
   socket->rcvbuf = memory_.rmem_default;
   socket->sndbuf = memory_.wmem_default;
   socket->reuse_address = socket->v6_only = socket->broadcast = socket->encap = socket->gro_ = false;
+  socket->reuse_port = socket->wants_info = socket->recv_err_v4 = socket->recv_err_v6 = false;
+  socket->filter = nullptr;
   socket->segment_size = 0;
-  socket->hop_limit = 0;
+  socket->hop_limit = socket->hop_limit_v6 = socket->traffic_class_v6 = 0;
   socket->mtu_discover = socket->mtu_discover_v6 = MtuDiscover::want;
   socket->traffic_class = 0;
   socket->open_ = true;
@@ -76,6 +83,8 @@ void Udp::close(Socket& socket) {
   socket.events_ = nullptr;
   socket.ready_.unlink();
   socket.by_port_.unlink();
+  socket.filter = nullptr;
+  socket.errors_.clear();
   held_ -= std::exchange(socket.rmem_, 0u);
   while (pkt::Packet unread = socket.queue_.pop_front())
     drop(env_, std::move(unread), stats::DropReason::socket_closed);
@@ -86,7 +95,7 @@ void Udp::close(Socket& socket) {
 bool Udp::conflicts(const Socket& socket, const Endpoint& local) {
   Socket* other = chain(local.port).front();
   for (; other != nullptr; other = chain(local.port).next(*other)) {
-    if (other->local_.port != local.port || (other->reuse_address && socket.reuse_address)) continue;
+    if (other->local_.port != local.port || may_share(*other, socket)) continue;
     const bool same = other->local_.address == local.address;
     const bool ours_covers = local.address.is_unspecified() &&
                              (local.address.is_v4() == other->local_.address.is_v4() ||
@@ -182,7 +191,31 @@ Socket* Udp::lookup(const Endpoint& local, const Endpoint& remote) {
       best_score = score;
     }
   }
-  return best;
+  return best != nullptr && best->reuse_port ? &choose_of_group(*best, best_score, local, remote) : best;
+}
+
+// reuseport_select_sock(): of the sockets that fit as well, the one that the flow's hash chooses.
+Socket& Udp::choose_of_group(Socket& first, int score, const Endpoint& local, const Endpoint& remote) {
+  std::vector<Socket*>& group = group_;
+  group.clear();
+  for (Socket* s = chain(local.port).front(); s != nullptr; s = chain(local.port).next(*s))
+    if (s->reuse_port && match(*s, local, remote) == score) group.push_back(s);
+  if (group.size() < 2) return first;
+  std::array<std::uint8_t, 36> flow;
+  std::copy_n(local.address.bytes.begin(), 16, flow.begin());
+  std::copy_n(remote.address.bytes.begin(), 16, flow.begin() + 16);
+  store_be16(&flow[32], local.port);
+  store_be16(&flow[34], remote.port);
+  std::sort(group.begin(), group.end(), [](const Socket* a, const Socket* b) { return a->id() < b->id(); });
+  const auto hash = static_cast<std::uint32_t>(siphash(env_.secret, flow));
+  return *group[static_cast<std::size_t>(std::uint64_t{hash} * group.size() >> 32)];
+}
+
+std::optional<QueuedError> Udp::take_queued_error(Socket& socket) {
+  if (socket.errors_.empty()) return std::nullopt;
+  QueuedError oldest = std::move(socket.errors_.front());
+  socket.errors_.pop_front();
+  return oldest;
 }
 
 int Udp::take_error(Socket& socket) { return std::exchange(socket.error_, 0); }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-#include <millrace/env/env.hpp>
+#include <millrace/env/build_packet.hpp>
+#include <millrace/pkt/packet_info.hpp>
 #include <millrace/pkt/rx_stamp.hpp>
 #include <millrace/gro/udp_ports.hpp>
 #include <millrace/stack/ip/ip.hpp>
@@ -10,8 +11,10 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
+#include <vector>
 
 namespace millrace::udp {
 
@@ -29,6 +32,15 @@ struct Options {
 struct Received {
   pkt::RxTimes times{};
   std::uint16_t segment_size = 0;  ///< that of UDP_GRO; 0: a single datagram
+  std::uint16_t ifindex = 0;       ///< where it came in
+  std::optional<pkt::PacketInfo> info{};  ///< where Socket::wants_info was set when it came
+};
+
+/// What one datagram has instead of the socket's: the twin of sendmsg(2)'s control messages.
+struct SendControl {
+  IpAddress source{};  ///< IP_PKTINFO: an own address; unspecified: the socket's
+  std::optional<std::uint8_t> traffic_class{};  ///< IP_TOS, IPV6_TCLASS
+  std::optional<std::uint8_t> hop_limit{};      ///< IP_TTL, IPV6_HOPLIMIT; not 0
 };
 
 /// UDP (RFC 768, RFC 8200 section 8.1) of one lcore's stack: its sockets, what arrives for them and what they send.
@@ -59,6 +71,8 @@ class Udp final : public ip::Transport {
   /// With Socket::segment_size it becomes up to 128 datagrams of that size, cut behind the tx queue.
   /// EDESTADDRREQ, EMSGSIZE, EINVAL (more than 128), ENETUNREACH, ENOBUFS, EACCES, and an error that ICMP brought before.
   std::int64_t send_to(Socket& socket, std::span<const std::uint8_t> bytes, const Endpoint* to = nullptr);
+  /// The same with that. EINVAL: the source is none of ours, or of the other family.
+  std::int64_t send_to(Socket& socket, std::span<const std::uint8_t> bytes, const Endpoint* to, const SendControl& control);
   /// The same, consuming `payload` in every case; it needs pkt::headroom in front.
   std::int64_t send_packet(Socket& socket, pkt::Packet payload, const Endpoint* to = nullptr);
 
@@ -71,6 +85,8 @@ class Udp final : public ip::Transport {
   [[nodiscard]] pkt::Packet take(Socket& socket, Endpoint* from = nullptr);
   /// SO_ERROR: the pending error as a positive errno, cleared by reading.
   int take_error(Socket& socket);
+  /// recvmsg(MSG_ERRQUEUE): the oldest ICMP error of a socket with recv_err; null: there is none. Further ones than 64 are lost.
+  [[nodiscard]] std::optional<QueuedError> take_queued_error(Socket& socket);
 
   /// Calls f(bucket, socket) for each bound socket, in the order of the buckets of their ports.
   template <class F>
@@ -106,6 +122,7 @@ class Udp final : public ip::Transport {
   [[nodiscard]] std::uint16_t choose_port(const Socket& socket, const IpAddress& local, const IpAddress& remote);
   void announce(const Socket& socket, bool comes);
   [[nodiscard]] Socket* lookup(const Endpoint& local, const Endpoint& remote);
+  [[nodiscard]] Socket& choose_of_group(Socket& first, int score, const Endpoint& local, const Endpoint& remote);
 
   // input.cpp
   [[nodiscard]] pkt::Packet check(pkt::Packet datagram, const ip::Delivery& delivery);
@@ -113,18 +130,17 @@ class Udp final : public ip::Transport {
   void for_each_segment(pkt::Packet datagrams, F&& f);
   void deliver(Socket& socket, pkt::Packet payload, const Arrival& arrival);
   void deliver_to_all(pkt::Packet datagram, const Arrival& arrival);
+  [[nodiscard]] pkt::Packet pass_filter(Socket& socket, pkt::Packet payload, const Arrival& arrival);
   [[nodiscard]] pkt::Packet pass_encap(Socket& socket, pkt::Packet payload, const Arrival& arrival);
   void enqueue(Socket& socket, pkt::Packet payload, const Arrival& arrival);
   [[nodiscard]] bool may_charge(const Socket& socket, std::uint32_t bytes) const;
   void refuse(Socket& socket, stats::Udp why, const Arrival& arrival);
+  void refuse(Socket& socket, const Arrival& arrival);
   void tell_ready();
 
   // output.cpp
-  template <class Fill>
-  [[nodiscard]] pkt::Packet build(std::size_t length, Fill&& fill);
-  [[nodiscard]] pkt::Packet copy_of(const pkt::Packet& payload);
   int prepare(Socket& socket, const Endpoint* to, std::size_t length);
-  std::int64_t transmit(Socket& socket, pkt::Packet payload, const Endpoint& destination);
+  std::int64_t transmit(Socket& socket, pkt::Packet payload, const Endpoint& destination, const SendControl& control = {});
 
   Env& env_;
   ip::Output& ip_;
@@ -134,6 +150,7 @@ class Udp final : public ip::Transport {
   PortChain free_;
   std::array<PortChain, port_buckets> by_port_;
   List<Socket, &Socket::ready_> ready_;
+  std::vector<Socket*> group_;  ///< scratch of choose_of_group()
   std::uint64_t held_ = 0;  ///< truesize of what waits in all sockets (sk_prot->memory_allocated)
   bool in_encap_ = false;   ///< Events::encap_receive() runs
   std::uint64_t opened_ = 0;

@@ -64,8 +64,8 @@ TEST_CASE("sending binds an unbound socket") {
 TEST_CASE("the source is the bound address, TTL and TOS the socket's") {
   Host host;
   udp::Socket& socket = host.bound({host_link, 1000});
-  socket.hop_limit = 9;
-  socket.traffic_class = 0xb8;
+  socket.hop_limit_v6 = 9;
+  socket.traffic_class_v6 = 0xb8;
   REQUIRE(host.udp.send_to(socket, counting(4), &to_peer6) == 4);
   const Bytes frame = host.wire.take_one();
   const auto ip6 = *wire::Ipv6View::parse(std::span(frame).subspan(14));

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <millrace/env/env.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <span>
+
+namespace millrace {
+
+/// A packet of `length` bytes, over as many buffers as it needs, with pkt::headroom in front; fill(at, room) writes the bytes
+/// from `at` on. Null: the pool is empty, and what there was of it was dropped.
+template <class Fill>
+[[nodiscard]] pkt::Packet build_packet(Env& env, std::size_t length, Fill&& fill) {
+  pkt::Packet whole;
+  std::size_t done = 0;
+  do {
+    pkt::Packet part = make_packet(env);
+    if (!part) {
+      if (whole) drop(env, std::move(whole), stats::DropReason::no_buffer);
+      return {};
+    }
+    const auto n = static_cast<std::uint16_t>(std::min<std::size_t>(length - done, part.tailroom()));
+    if (n != 0) fill(done, std::span<std::uint8_t>(part.append(n), n));
+    if (whole) {
+      join(env, whole, std::move(part));
+    } else {
+      whole = std::move(part);
+    }
+    done += n;
+  } while (done < length);
+  return whole;
+}
+
+/// One of the same bytes, without its Meta.
+[[nodiscard]] inline pkt::Packet copy_packet(Env& env, const pkt::Packet& packet) {
+  return build_packet(env, packet.length(), [&](std::size_t at, std::span<std::uint8_t> room) { packet.copy_out(static_cast<std::uint32_t>(at), room); });
+}
+/// One of those bytes.
+[[nodiscard]] inline pkt::Packet packet_of(Env& env, std::span<const std::uint8_t> bytes) {
+  return build_packet(env, bytes.size(), [&](std::size_t at, std::span<std::uint8_t> room) { std::copy_n(bytes.data() + at, room.size(), room.data()); });
+}
+
+}  // namespace millrace
