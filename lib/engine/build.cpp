@@ -269,8 +269,9 @@ Result<void> Engine::Impl::make_stack(std::uint16_t id, std::size_t index) {
   if (Result<void> added = add_loopback(id, index, *stack); !added) return added;
   for (const config::StackInterface& wanted_interface : wanted.interfaces) {
     const std::uint16_t ifindex = ifindex_of(config, wanted_interface.port);
-    Result<neighbor::Interface*> interface = stack->add_interface(make_interface(
-        wanted_interface, ifindex, config.ports[ifindex - 1u], ports[ifindex - 1u]->info(), *parts.tx_paths[ifindex]));
+    neighbor::Interface made = make_interface(wanted_interface, ifindex, config.ports[ifindex - 1u], ports[ifindex - 1u]->info(), *parts.tx_paths[ifindex]);
+    made.speaks = id == 0;
+    Result<neighbor::Interface*> interface = stack->add_interface(std::move(made));
     if (!interface) return tl::unexpected(interface.error());
     (*interface)->rx_placement = placements[ifindex - 1u].get();
     parts.stack_by_ifindex[ifindex] = stack.get();

@@ -5,6 +5,7 @@
 #include <millrace/base/time.hpp>
 #include <millrace/config/config.hpp>
 #include <millrace/engine/link.hpp>
+#include <millrace/engine/neigh.hpp>
 #include <millrace/engine/packet_handler.hpp>
 #include <millrace/engine/stats.hpp>
 #include <millrace/engine/thread_queue.hpp>
@@ -103,6 +104,14 @@ class Engine {
   [[nodiscard]] std::string proc_net_ptype() const;
   /// if_nametoindex(3): the number of a port, or of a stack's "lo". ENODEV.
   [[nodiscard]] Result<std::uint16_t> ifindex(std::string_view interface) const;
+
+  /// ip neigh add, replace and del: on every lcore. An entry that is `permanent` stays and is never asked about; `reachable`
+  /// and `stale` go on from there by themselves. EINVAL, ENODEV, EEXIST, ENOENT, ENOBUFS: the message says what would be valid.
+  [[nodiscard]] Result<void> neigh_add(const Neigh& neigh, std::size_t stack = 0);
+  [[nodiscard]] Result<void> neigh_replace(const Neigh& neigh, std::size_t stack = 0);
+  [[nodiscard]] Result<void> neigh_del(const IpAddress& address, const std::string& dev, std::size_t stack = 0);
+  /// ip neigh show: in the order of interface and address.
+  [[nodiscard]] std::vector<Neigh> neigh_show(std::size_t stack = 0) const;
 
   /// A port's knobs while it runs (port_control.hpp). ENODEV: no port has that name.
   [[nodiscard]] Result<PortControl> port(std::string_view name);

@@ -148,6 +148,10 @@ struct Engine::Impl {
   // routing.cpp
   Result<void> change_address(std::size_t stack, std::string_view name, const std::function<Result<void>(ip::Stack&, neighbor::Interface&)>& change);
 
+  // neigh.cpp
+  Result<void> on_neighbors(std::size_t stack, const std::string& dev,
+                            const std::function<Result<void>(neighbor::Neighbors&, neighbor::Interface&)>& f);
+
   // port_control.cpp
   void control(std::uint16_t lcore, const std::function<void()>& f);
   void replant(std::size_t port, std::uint16_t queue, std::uint16_t to);

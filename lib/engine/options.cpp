@@ -124,7 +124,15 @@ socket::Stack::Options stack_options(const config::Sysctl& sysctl) {
   options.neighbor.ucast_solicit = static_cast<std::uint8_t>(sysctl.neigh_ucast_solicit);
   options.neighbor.mcast_solicit = static_cast<std::uint8_t>(sysctl.neigh_mcast_solicit);
   options.neighbor.queue_bytes = static_cast<std::uint32_t>(sysctl.neigh_unres_qlen_bytes);
+  options.neighbor.locktime = milliseconds(sysctl.neigh_locktime_ms);
   options.neighbor.entries = static_cast<std::uint32_t>(sysctl.neigh_gc_thresh3);
+  options.neighbor.gc_thresh1 = static_cast<std::uint32_t>(sysctl.neigh_gc_thresh1);
+  options.neighbor.gc_thresh2 = static_cast<std::uint32_t>(sysctl.neigh_gc_thresh2);
+  options.neighbor.gc_stale_time = seconds(sysctl.neigh_gc_stale_time);
+  options.neighbor.gc_interval = seconds(sysctl.neigh_gc_interval);
+  options.neighbor.arp_accept = static_cast<std::uint8_t>(sysctl.arp_accept);
+  options.neighbor.arp_notify = sysctl.arp_notify != 0;
+  options.neighbor.arp_defend = sysctl.arp_defend != 0;
   options.icmp.ratelimit = milliseconds(sysctl.icmp_ratelimit);
   options.icmp.msgs_per_sec = static_cast<std::uint32_t>(sysctl.icmp_msgs_per_sec);
   options.icmp.msgs_burst = static_cast<std::uint32_t>(sysctl.icmp_msgs_burst);

@@ -18,6 +18,7 @@ inline constexpr std::uint64_t rx_vlan_stripped = 1ULL << 6;
 inline constexpr std::uint64_t rx_ip_good = 1ULL << 7;
 inline constexpr std::uint64_t rx_l4_good = 1ULL << 8;
 inline constexpr std::uint64_t rx_lro = 1ULL << 16;
+inline constexpr std::uint64_t indirect = 1ULL << 62;  ///< refers to the data of another buffer
 }  // namespace flag
 
 /// What is known of a received packet's layer-4 checksum (receive_path E10).

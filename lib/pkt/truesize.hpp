@@ -13,4 +13,13 @@ namespace millrace::pkt {
   return sum;
 }
 
+/// The same where the packets that refer to one datagram lie side by side, as its fragments do: each has its own buffers
+/// and, of those that it refers to, its part.
+[[nodiscard]] inline std::uint32_t truesize_among_references(const Packet& packet) {
+  std::uint32_t sum = 0;
+  for (const Mbuf* m = &packet.mbuf(); m != nullptr; m = m->next)
+    sum += sizeof(Mbuf) + ((m->ol_flags & flag::indirect) != 0 ? m->data_len : m->buf_len);
+  return sum;
+}
+
 }  // namespace millrace::pkt

@@ -27,6 +27,7 @@ Result<void> Stack::add_interface(neighbor::Interface& interface) {
     const Route route = connected(interface, own);
     if (routes_.append(route) == Routes::Change::full) return failure(ENOSPC, describe(route) + ": the route table is full; remove some");
   }
+  for (const IpPrefix& own : interface.addresses) neighbors_.address_added(interface, own.address);
   return {};
 }
 
@@ -37,6 +38,7 @@ Result<void> Stack::add_address(neighbor::Interface& interface, const IpPrefix& 
   if (routes_.append(route) == Routes::Change::full) return failure(ENOSPC, what + ": the route table is full; remove some");
   interface.addresses.push_back(address);
   addresses_changed();
+  neighbors_.address_added(interface, address.address);
   return {};
 }
 

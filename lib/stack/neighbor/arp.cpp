@@ -7,6 +7,8 @@
 #include <millrace/stack/neighbor/news.hpp>
 #include <millrace/wire/ethernet.hpp>
 
+#include <algorithm>
+
 namespace millrace::neighbor {
 
 using stats::DropReason;
@@ -21,6 +23,11 @@ bool is_sane(const Interface& interface, const wire::ArpPacket& arp) {
   return !is_broadcast(interface, arp.sender_ip) && !arp.target_ip.is_multicast() && !arp.target_ip.is_loopback();
 }
 
+// arp_is_garp(): a gratuitous reply names its sender's MAC as target, too.
+bool is_gratuitous(const wire::ArpPacket& arp) {
+  return arp.sender_ip == arp.target_ip && (arp.op == arp_op::request || arp.target_mac == arp.sender_mac);
+}
+
 }  // namespace
 
 void Neighbors::receive_arp(Interface& interface, pkt::Packet frame) {
@@ -30,7 +37,13 @@ void Neighbors::receive_arp(Interface& interface, pkt::Packet frame) {
   const auto view = wire::ArpView::parse(frame.data().subspan(meta.l3_offset));
   if (!view || !is_sane(interface, view->packet())) return drop(env_, std::move(frame), DropReason::arp_invalid);
   const wire::ArpPacket arp = view->packet();
-  if (interface.has_address(arp.sender_ip)) return drop(env_, std::move(frame), DropReason::address_conflict);
+  if (arp.sender_mac == interface.mac) return consume(env_, std::move(frame), stats::Ledger::used);  // our own, come back
+  for (ArpListener* l = listeners_.front(); l != nullptr;) {
+    ArpListener& listener = *l;
+    l = listeners_.next(listener);  // it may leave when it has heard enough
+    listener.heard_arp(interface, arp);
+  }
+  if (interface.has_address(arp.sender_ip)) return claimed_by_another(interface, arp, std::move(frame));
 
   const bool asks_us = arp.op == arp_op::request && interface.has_address(arp.target_ip);
   if (arp.sender_ip.is_unspecified()) {  // RFC 5227 section 2.1.1: a probe; there is nothing to learn from it
@@ -43,15 +56,52 @@ void Neighbors::receive_arp(Interface& interface, pkt::Packet frame) {
     if (e == nullptr && !meta.is_copy) e = create(interface, arp.sender_ip);
     if (e != nullptr) update(*e, {.mac = arp.sender_mac, .state = State::stale, .override = true});
     if (!meta.is_copy) return answer_arp(interface, arp, std::move(frame));
-  } else if (e != nullptr) {
+  } else {
+    if (e == nullptr && makes_entry(interface, arp)) e = create(interface, arp.sender_ip);
+    if (e == nullptr) return consume(env_, std::move(frame), stats::Ledger::used);
     // arp_process(): only an answer to us proves anything, and for a second the first of two answers stands.
     const bool proof = arp.op == arp_op::reply && meta.type == pkt::PacketType::host;
-    const bool gratuitous = arp.sender_ip == arp.target_ip;
     update(*e, {.mac = arp.sender_mac,
                 .state = proof ? State::reachable : State::stale,
-                .override = gratuitous || env_.now > e->updated + options_.locktime});
+                .override = is_gratuitous(arp) || env_.now > e->updated + options_.locktime});
   }
   consume(env_, std::move(frame), stats::Ledger::used);
+}
+
+// arp_accept: does one who was not asked for become known?
+bool Neighbors::makes_entry(const Interface& interface, const wire::ArpPacket& arp) const {
+  if (options_.arp_accept == 0 || (arp.op != arp_op::reply && !is_gratuitous(arp))) return false;
+  return options_.arp_accept == 1 ||
+         std::any_of(interface.addresses.begin(), interface.addresses.end(),
+                     [&](const IpPrefix& own) { return own.address.is_v4() && own.contains(arp.sender_ip); });
+}
+
+// RFC 5227 section 2.4, (c): the address is kept, and its link is told so once in ten seconds.
+void Neighbors::claimed_by_another(Interface& interface, const wire::ArpPacket& arp, pkt::Packet frame) {
+  constexpr Duration defend_interval = 10s;
+  const bool is_copy = frame.meta().is_copy;
+  drop(env_, std::move(frame), DropReason::address_conflict);
+  if (is_copy) return;
+  env_.stats->neighbor.add(stats::Neighbor::address_conflicts);
+  if (!options_.arp_defend || env_.now < defended_ + defend_interval) return;
+  defended_ = env_.now;
+  announce(interface, arp.sender_ip);
+}
+
+void Neighbors::announce(Interface& interface, const IpAddress& address) {
+  env_.stats->neighbor.add(stats::Neighbor::announcements);
+  send_arp(interface, broadcast_mac,
+           {.op = arp_op::request, .sender_mac = interface.mac, .sender_ip = address, .target_mac = {}, .target_ip = address});
+}
+
+void Neighbors::send_arp_probe(Interface& interface, const IpAddress& address) {
+  env_.stats->neighbor.add(stats::Neighbor::probes_sent);
+  send_arp(interface, broadcast_mac,
+           {.op = arp_op::request,
+            .sender_mac = interface.mac,
+            .sender_ip = IpAddress::v4(0, 0, 0, 0),
+            .target_mac = {},
+            .target_ip = address});
 }
 
 void Neighbors::answer_arp(Interface& interface, const wire::ArpPacket& request, pkt::Packet frame) {

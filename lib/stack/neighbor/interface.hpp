@@ -31,6 +31,7 @@ struct Interface {
   std::uint32_t gso_max_size = 65536;  ///< dev->gso_max_size: an IP packet of many segments stays below it
   std::uint16_t gso_max_segs = 65535;
   std::vector<IpPrefix> addresses;  ///< IPv6 link-local included
+  bool speaks = true;  ///< of the lcores that share the interface it is this one that says unasked what concerns all
   LinkOutput* output = nullptr;
   const steer::RxPlacementPointer* rx_placement = nullptr;  ///< where its port's RSS brings flows; null: not told
 

@@ -81,11 +81,11 @@ void Neighbors::start_resolution(Entry& e) {
 
 // RFC 1122 section 2.3.2.2: keep the latest packets; the oldest make room.
 void Neighbors::enqueue(Entry& e, pkt::Packet ip_packet) {
-  const std::uint32_t size = pkt::truesize(ip_packet);
+  const std::uint32_t size = pkt::truesize_among_references(ip_packet);
   while (!e.waiting.empty() &&
          (e.waiting_bytes + size > options_.queue_bytes || e.waiting.size() >= options_.queue_packets)) {
     pkt::Packet oldest = e.waiting.pop_front();
-    e.waiting_bytes -= pkt::truesize(oldest);
+    e.waiting_bytes -= pkt::truesize_among_references(oldest);
     env_.stats->neighbor.add(Event::unresolved_discards);
     drop(env_, std::move(oldest), DropReason::neighbor_queue_full);
   }

@@ -12,7 +12,7 @@
 
 namespace millrace::neighbor {
 
-/// Linux's defaults: net.ipv4.neigh.default.*.
+/// Linux's defaults: net.ipv4.neigh.default.* and net.ipv4.conf.*.
 struct Options {
   Duration base_reachable = 30s;     ///< each entry draws 0.5 to 1.5 of it (RFC 4861 section 6.3.2)
   Duration delay_first_probe = 5s;
@@ -22,7 +22,14 @@ struct Options {
   std::uint8_t mcast_solicit = 3;
   std::uint32_t queue_bytes = 212992;  ///< unres_qlen_bytes: truesize waiting at one entry
   std::uint32_t queue_packets = 256;
-  std::uint32_t entries = 1024;        ///< gc_thresh3: then the entry unused for longest makes room
+  std::uint32_t gc_thresh1 = 128;      ///< fewer entries are left alone
+  std::uint32_t gc_thresh2 = 512;      ///< more of them, and what is not in use goes at the next new one
+  std::uint32_t entries = 1024;        ///< gc_thresh3: no more than these
+  Duration gc_stale_time = 60s;        ///< how long an entry nobody uses is kept
+  Duration gc_interval = 30s;
+  std::uint8_t arp_accept = 0;         ///< gratuitous ARP makes entries: 1 of all, 2 of senders on our prefixes; 0: of none
+  bool arp_notify = false;             ///< an address that is added is announced
+  bool arp_defend = true;              ///< one that somebody else claims is announced, once in 10 s (RFC 5227 section 2.4)
 };
 
 /// Hears of packets that cannot be sent because their next hop does not answer. ip::Stack implements it.
@@ -49,6 +56,15 @@ struct NdSource {
   std::uint8_t hop_limit;
 };
 
+/// Hears what is said of an IPv4 address that is being probed (AddressProbe).
+class ArpListener {
+ public:
+  virtual ~ArpListener() = default;
+  /// A valid ARP message of another station that came in on `interface`.
+  virtual void heard_arp(const Interface& interface, const wire::ArpPacket& arp) = 0;
+  ListHook hook;
+};
+
 /// ARP (RFC 826) and neighbour discovery (RFC 4861) of one lcore's stack: who stands at which link address, and the
 /// last step of the output path. Behaves as net/core/neighbour.c. One thread. Duplicate address detection is not
 /// done: addresses come from the configuration and are taken as ours. Router discovery and redirects are ignored.
@@ -71,14 +87,28 @@ class Neighbors {
   /// The neighbour was heard to receive what we sent (RFC 4861 section 7.3.1).
   void confirm_reachable(Interface& interface, const IpAddress& address);
 
-  /// `ip neigh add ... nud permanent`. False when the table is full of permanent entries.
-  bool add_permanent(Interface& interface, const IpAddress& address, const MacAddress& mac);
+  /// `ip neigh replace ... lladdr mac nud state`: permanent, reachable or stale. False when the table is full.
+  bool put(Interface& interface, const IpAddress& address, const MacAddress& mac, State state);
+  bool add_permanent(Interface& interface, const IpAddress& address, const MacAddress& mac) {
+    return put(interface, address, mac, State::permanent);
+  }
   /// `ip neigh del`. False when there is no such entry. What waits there is dropped.
   bool remove(Interface& interface, const IpAddress& address);
   [[nodiscard]] std::optional<Row> find(const Interface& interface, const IpAddress& address) const;
   /// Every entry, in order of interface and address.
   [[nodiscard]] std::vector<Row> rows() const;
   [[nodiscard]] std::uint32_t size() const { return size_; }
+
+  /// Tells everybody on the link that the address is ours (RFC 5227 section 2.3): a request of it for itself.
+  void announce(Interface& interface, const IpAddress& address);
+  /// Asks whether anybody has it, without claiming it (RFC 5227 section 2.1.1).
+  void send_arp_probe(Interface& interface, const IpAddress& address);
+  /// It hears ARP from now on, until it unlinks its hook or is gone.
+  void add_listener(ArpListener& listener) { listeners_.push_back(listener); }
+  /// net.ipv4.conf.*.arp_notify: announces what has become ours, if it is to be announced.
+  void address_added(Interface& interface, const IpAddress& address) {
+    if (options_.arp_notify && address.is_v4() && interface.speaks && !interface.is_loopback) announce(interface, address);
+  }
 
  private:
   friend struct Entry;
@@ -90,6 +120,13 @@ class Neighbors {
   void destroy(Entry& entry);
   void touch(Entry& entry);
   [[nodiscard]] std::uint32_t bucket_of(std::uint16_t ifindex, const IpAddress& address) const;
+
+  // gc.cpp
+  static void on_gc_timer(void* self, Instant now);
+  bool make_room();
+  std::uint32_t forced_gc();
+  void periodic_gc();
+  void arm_gc();
 
   // neighbors.cpp: the state machine of net/core/neighbour.c
   void output(Entry& entry, pkt::Packet ip_packet);
@@ -108,6 +145,8 @@ class Neighbors {
   // arp.cpp
   void send_arp_request(Entry& entry, bool unicast);
   void answer_arp(Interface& interface, const wire::ArpPacket& request, pkt::Packet frame);
+  void claimed_by_another(Interface& interface, const wire::ArpPacket& arp, pkt::Packet frame);
+  [[nodiscard]] bool makes_entry(const Interface& interface, const wire::ArpPacket& arp) const;
   void send_arp(Interface& interface, const MacAddress& to, const wire::ArpPacket& arp);
 
   // nd.cpp
@@ -122,7 +161,11 @@ class Neighbors {
   std::unique_ptr<Entry[]> entries_;
   std::vector<Entry*> free_;
   std::vector<Entry*> buckets_;
-  List<Entry, &Entry::lru> unused_longest_first_;
+  List<Entry, &Entry::lru> unused_longest_first_;  ///< all but permanent ones
+  List<ArpListener, &ArpListener::hook> listeners_;
+  timer::Timer gc_timer_{&Neighbors::on_gc_timer, this};
+  Instant last_forced_gc_{};
+  Instant defended_{};
   Entry* last_ = nullptr;  ///< of the previous send: bursts go to one next hop
   std::uint32_t size_ = 0;
 };

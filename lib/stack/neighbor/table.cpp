@@ -3,6 +3,7 @@
 // and nd.cpp. Fixed memory; the hash is keyed, so that nobody on the link can aim at one bucket.
 #include <millrace/base/siphash.hpp>
 #include <millrace/stack/neighbor/neighbors.hpp>
+#include <millrace/stack/neighbor/news.hpp>
 
 #include <algorithm>
 #include <bit>
@@ -26,6 +27,7 @@ Neighbors::Neighbors(Env& env, Unreachable& upward, const Options& options)
 }
 
 Neighbors::~Neighbors() {
+  env_.wheel->cancel(gc_timer_);
   for (std::uint32_t i = 0; i < options_.entries; ++i) {
     env_.wheel->cancel(entries_[i].timer);
     drop_waiting(entries_[i], stats::DropReason::shutdown);
@@ -46,13 +48,9 @@ Entry* Neighbors::lookup(const Interface& interface, const IpAddress& address) c
 }
 
 Entry* Neighbors::create(Interface& interface, const IpAddress& address) {
-  if (free_.empty()) {
-    Entry* oldest = unused_longest_first_.front();
-    if (oldest == nullptr) {
-      env_.stats->neighbor.add(Event::table_fulls);
-      return nullptr;
-    }
-    destroy(*oldest);
+  if (!make_room()) {
+    env_.stats->neighbor.add(Event::table_fulls);
+    return nullptr;
   }
   Entry& e = *free_.back();
   free_.pop_back();
@@ -67,6 +65,7 @@ Entry* Neighbors::create(Interface& interface, const IpAddress& address) {
   unused_longest_first_.push_back(e);
   ++size_;
   env_.stats->neighbor.add(Event::allocs);
+  arm_gc();
   return &e;
 }
 
@@ -93,15 +92,28 @@ void Neighbors::touch(Entry& e) {
   unused_longest_first_.push_back(e);
 }
 
-bool Neighbors::add_permanent(Interface& interface, const IpAddress& address, const MacAddress& mac) {
+bool Neighbors::put(Interface& interface, const IpAddress& address, const MacAddress& mac, State state) {
   Entry* e = lookup(interface, address);
   if (e == nullptr) e = create(interface, address);
   if (e == nullptr) return false;
-  env_.wheel->cancel(e->timer);
-  e->lru.unlink();
-  set_mac(*e, mac);
-  e->state = State::permanent;
-  flush(*e);
+  if (e->state == State::permanent) {  // what the administrator said, only the administrator changes
+    e->state = State::stale;
+    unused_longest_first_.push_back(*e);
+  }
+  if (state == State::permanent) {
+    env_.wheel->cancel(e->timer);
+    e->lru.unlink();
+    e->updated = env_.now;
+    e->state = state;
+    set_mac(*e, mac);
+    flush(*e);
+  } else {
+    update(*e, {.mac = mac, .state = state, .override = true});
+    if (state == State::stale && e->state != state) {  // news that say no more would change nothing
+      env_.wheel->cancel(e->timer);
+      e->state = state;
+    }
+  }
   return true;
 }
 

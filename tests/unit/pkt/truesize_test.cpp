@@ -24,3 +24,15 @@ TEST_CASE("O10: truesize is the memory of a packet's buffers with their headers,
   CHECK(pkt::truesize(small) == one);
   pkt::consume(std::move(small));
 }
+
+TEST_CASE("O10: of a buffer that it refers to, a packet among others has its own part only") {
+  test::TestPool pool(63, 2048);
+  constexpr std::uint32_t one = sizeof(pkt::Mbuf) + pkt::headroom + 2048;
+  pkt::Packet whole = pool.packet(std::vector<std::uint8_t>(2000));
+  pkt::Packet part = pool->reference(whole, 100, 700);
+  CHECK(pkt::truesize_among_references(whole) == one);
+  CHECK(pkt::truesize_among_references(part) == sizeof(pkt::Mbuf) + 700);
+  CHECK(pkt::truesize(part) == one);
+  pkt::consume(std::move(part));
+  pkt::consume(std::move(whole));
+}

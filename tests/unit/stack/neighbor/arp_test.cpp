@@ -85,7 +85,7 @@ TEST_CASE("a gratuitous ARP replaces the address at once and leaves the entry to
     ScriptedHost host;
     send(host);
     host.receives(arp_frame(arp_reply()));
-    host.receives(arp_frame({op, other_mac, peer4, {}, peer4}, all_macs));
+    host.receives(arp_frame({op, other_mac, peer4, op == wire::arp_op::reply ? other_mac : MacAddress{}, peer4}, all_macs));
     CHECK(mac_known(host) == other_mac);
     CHECK(host.state_of(peer4) == State::stale);
     CHECK(host.ip.neighbors().size() == 1);
@@ -108,7 +108,67 @@ TEST_CASE("somebody with our address is reported and not learned from") {
   host.receives(arp_frame(arp, all_macs));
   CHECK(host.drops(DropReason::address_conflict) == 1);
   CHECK(host.ip.neighbors().size() == 0);
+  CHECK(host[stats::Neighbor::address_conflicts] == 1);
+}
+
+TEST_CASE("I1: RFC 5227 2.4: an address that a neighbour claims is defended by one announcement in ten seconds") {
+  ScriptedHost host;
+  const auto claim = [&](const Arrival& arrival = {}) {
+    host.receives(arp_frame({wire::arp_op::reply, other_mac, host4, host_mac, peer4}), arrival);
+  };
+  claim();
+  const Bytes frame = host.wire.take_one();
+  CHECK(wire::EthernetView::parse(frame)->destination() == all_macs);
+  CHECK(arp_of(frame) == wire::ArpPacket{wire::arp_op::request, host_mac, host4, MacAddress{}, host4});
+  host.advance(9999ms);
+  claim();
   CHECK(host.wire.take().empty());
+  host.advance(1ms);
+  claim({.is_copy = true});  // another lcore does it
+  CHECK(host.wire.take().empty());
+  claim();
+  CHECK(host.wire.take().size() == 1);
+  CHECK(host[stats::Neighbor::address_conflicts] == 3);
+  CHECK(host[stats::Neighbor::announcements] == 2);
+}
+
+TEST_CASE("I1: arp.defend 0: a claim is counted, no more, as Linux has it; our own frame that comes back is no claim") {
+  ScriptedHost host({.arp_defend = false});
+  host.receives(arp_frame({wire::arp_op::reply, other_mac, host4, host_mac, peer4}));
+  CHECK(host.wire.take().empty());
+  CHECK(host[stats::Neighbor::address_conflicts] == 1);
+  host.receives(arp_frame({wire::arp_op::request, host_mac, host4, {}, peer4}, all_macs));
+  CHECK(host[stats::Neighbor::address_conflicts] == 1);
+}
+
+TEST_CASE("I1: arp_accept: gratuitous ARP and replies make entries of all senders, or of those on our prefixes, or of none") {
+  const IpAddress stranger = addr("192.0.2.9"), neighbour = addr("10.77.0.9");
+  for (const std::uint8_t accept : {0, 1, 2}) {
+    ScriptedHost host({.arp_accept = accept});
+    for (const IpAddress& sender : {stranger, neighbour}) {
+      host.receives(arp_frame({wire::arp_op::request, peer_mac, sender, {}, peer4}, all_macs));  // not gratuitous
+      host.receives(arp_frame({wire::arp_op::request, other_mac, sender, {}, sender}, all_macs));
+    }
+    CHECK(host.state_of(stranger) == (accept == 1 ? State::stale : State::none));
+    CHECK(host.state_of(neighbour) == (accept != 0 ? State::stale : State::none));
+    host.receives(arp_frame(arp_reply()));
+    CHECK(host.state_of(peer4) == (accept != 0 ? State::reachable : State::none));
+  }
+}
+
+TEST_CASE("I1: a gratuitous reply says its MAC twice, or the locktime holds against it") {
+  ScriptedHost host;
+  send(host);
+  host.receives(arp_frame(arp_reply()));
+  host.receives(arp_frame({wire::arp_op::reply, other_mac, peer4, {}, peer4}, all_macs));
+  CHECK(mac_known(host) == peer_mac);
+}
+
+TEST_CASE("I1: arp_notify: an interface's IPv4 addresses are announced as they become ours") {
+  ScriptedHost host({.arp_notify = true});
+  const Bytes frame = host.wire.take_one();
+  CHECK(arp_of(frame) == wire::ArpPacket{wire::arp_op::request, host_mac, host4, MacAddress{}, host4});
+  CHECK(ScriptedHost().wire.take().empty());
 }
 
 TEST_CASE("a copy for this lcore teaches but is never answered") {

@@ -113,6 +113,18 @@ TEST_CASE("unres_qlen_bytes: the queue is bounded by truesize, too") {
   CHECK(host.ip.neighbors().find(host.interface, peer4)->waiting == 2);
 }
 
+TEST_CASE("I1: every fragment of the longest UDP datagram waits for the neighbour, and goes when it is found") {
+  ScriptedHost host;
+  udp::Socket& socket = *host.udp.open(nullptr);
+  const Endpoint to{peer4, 7};
+  constexpr std::size_t longest = 65507;
+  REQUIRE(host.udp.send_to(socket, Bytes(longest, 7), &to) == static_cast<int>(longest));
+  CHECK(is_arp(host.wire.take_one()));
+  host.receives(arp_frame(arp_reply()));
+  CHECK(host.wire.take().size() == 45);  // 65515 bytes of UDP, 1480 in each
+  CHECK(host[stats::Neighbor::unresolved_discards] == 0);
+}
+
 TEST_CASE("RFC 4861 6.3.2: reachable time is drawn between half and three halves of the base") {
   for (int i = 0; i < 20; ++i) {
     ScriptedHost host;

@@ -21,24 +21,6 @@ void send(ScriptedHost& host, const IpAddress& to) {
 
 }  // namespace
 
-TEST_CASE("gc_thresh3: a full table gives up the entry unused for longest") {
-  ScriptedHost host({.entries = 3});
-  for (int n = 10; n < 13; ++n) {
-    send(host, on_link(n));
-    host.advance(1ms);
-  }
-  send(host, on_link(10));  // used again
-  host.advance(1ms);
-  send(host, on_link(13));
-  CHECK(host.state_of(on_link(11)) == State::none);
-  for (int n : {10, 12, 13}) CHECK(host.state_of(on_link(n)) == State::incomplete);
-  CHECK(host.ip.neighbors().size() == 3);
-  CHECK(host.drops(DropReason::neighbor_removed) == 1);  // what waited for .11
-  for (int n : {14, 15}) send(host, on_link(n));
-  CHECK(host.state_of(on_link(10)) == State::none);
-  CHECK(host.state_of(on_link(13)) == State::incomplete);
-}
-
 TEST_CASE("permanent entries never make room") {
   ScriptedHost host({.entries = 2});
   for (int n : {10, 11}) REQUIRE(host.ip.neighbors().add_permanent(host.interface, on_link(n), peer_mac));
