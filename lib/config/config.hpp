@@ -105,6 +105,7 @@ struct StackInterface {
   std::string port{};
   std::string name{};  ///< as routes and counters call it
   std::vector<IpPrefix> addresses{};
+  bool autoconf = false;  ///< IPv6 as a Linux host has it: duplicate address detection, what routers advertise
   bool operator==(const StackInterface&) const = default;
 };
 

@@ -144,6 +144,7 @@ void read_interface(const Value& value, StackInterface& interface) {
            interface.addresses.push_back(prefix);
          });
        }},
+      {"autoconf", [&](const Value& v) { v.flag(interface.autoconf); }},
   });
   if (interface.name.empty()) interface.name = interface.port;
 }

@@ -4,6 +4,7 @@
 #include <millrace/base/result.hpp>
 #include <millrace/base/time.hpp>
 #include <millrace/config/config.hpp>
+#include <millrace/engine/host_config.hpp>
 #include <millrace/engine/link.hpp>
 #include <millrace/engine/neigh.hpp>
 #include <millrace/engine/packet_handler.hpp>
@@ -104,6 +105,13 @@ class Engine {
   [[nodiscard]] std::string proc_net_ptype() const;
   /// if_nametoindex(3): the number of a port, or of a stack's "lo". ENODEV.
   [[nodiscard]] Result<std::uint16_t> ifindex(std::string_view interface) const;
+
+  /// ip addr show: those of the configuration, those given since, and those of interfaces with autoconf, whatever their state.
+  [[nodiscard]] std::vector<HostAddress> addresses(std::size_t stack = 0) const;
+  /// The name servers that the links' routers advertise (RFC 8106).
+  [[nodiscard]] std::vector<NameServer> name_servers(std::size_t stack = 0) const;
+  /// The groups that the stack is in: /proc/net/igmp and igmp6.
+  [[nodiscard]] std::vector<HostGroup> groups(std::size_t stack = 0) const;
 
   /// ip neigh add, replace and del: on every lcore. An entry that is `permanent` stays and is never asked about; `reachable`
   /// and `stale` go on from there by themselves. EINVAL, ENODEV, EEXIST, ENOENT, ENOBUFS: the message says what would be valid.

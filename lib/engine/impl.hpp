@@ -88,6 +88,7 @@ struct Engine::Impl {
   std::unique_ptr<runtime::WorkerRings> worker_rings;
   std::unique_ptr<runtime::WorkerRings> tx_rings;
   runtime::PerLcore<runtime::Lcore> lcores;                       ///< each on its CPU's node
+  std::vector<std::unique_ptr<group::Relay>> group_relays;
   std::vector<std::unique_ptr<pkt::Home>> homes;                  ///< by lcore
   std::map<std::uint32_t, std::unique_ptr<Capturing>> captures;   ///< by id
   std::uint32_t next_capture = 1;
@@ -147,6 +148,10 @@ struct Engine::Impl {
 
   // routing.cpp
   Result<void> change_address(std::size_t stack, std::string_view name, const std::function<Result<void>(ip::Stack&, neighbor::Interface&)>& change);
+
+  // host_config.cpp
+  void ask_speaker(std::size_t stack, const std::function<void(socket::Stack&)>& f);
+  group::Relay* add_group_relay(std::uint16_t lcore, std::size_t stack);
 
   // neigh.cpp
   Result<void> on_neighbors(std::size_t stack, const std::string& dev,

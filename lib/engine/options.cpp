@@ -31,14 +31,6 @@ MacAddress drawn_mac(std::uint64_t seed, std::uint16_t ifindex) {
   return mac;
 }
 
-IpPrefix link_local(const MacAddress& mac) {
-  const auto& m = mac.bytes;
-  IpPrefix prefix{.address = {}, .length = 64};
-  prefix.address.bytes = {0xfe, 0x80, 0,    0,    0,    0,    0,   0, static_cast<std::uint8_t>(m[0] ^ 2),
-                          m[1], m[2], 0xff, 0xfe, m[3], m[4], m[5]};
-  return prefix;
-}
-
 }  // namespace
 
 runtime::EalConfig eal_config(const config::Eal& eal) {
@@ -116,6 +108,32 @@ udp::Memory udp_memory(const config::Sysctl& sysctl) {
   return memory;
 }
 
+namespace {
+
+// Of what the link's routers and groups are told and tell.
+void set_link_options(socket::Stack::Options& options, const config::Sysctl& sysctl) {
+  options.redirects = {.accept = sysctl.accept_redirects != 0,
+                       .secure = sysctl.secure_redirects != 0,
+                       .shared_media = sysctl.shared_media != 0};
+  options.group.robustness = static_cast<std::uint8_t>(sysctl.igmp_qrv);
+  options.group.force_igmp_version = static_cast<std::uint8_t>(sysctl.force_igmp_version);
+  options.group.force_mld_version = static_cast<std::uint8_t>(sysctl.force_mld_version);
+  options.group.link_local_reports = sysctl.igmp_link_local_mcast_reports != 0;
+  addrconf::Options& addrconf = options.addrconf;
+  addrconf.dad_transmits = static_cast<std::uint8_t>(sysctl.dad_transmits);
+  addrconf.accept_ra = sysctl.accept_ra != 0;
+  addrconf.accept_ra_defrtr = sysctl.accept_ra_defrtr != 0;
+  addrconf.accept_ra_pinfo = sysctl.accept_ra_pinfo != 0;
+  addrconf.accept_ra_mtu = sysctl.accept_ra_mtu != 0;
+  addrconf.autoconf = sysctl.ip6_autoconf != 0;
+  addrconf.accept_redirects = sysctl.ip6_accept_redirects != 0;
+  addrconf.max_addresses = static_cast<std::uint16_t>(sysctl.max_addresses);
+  addrconf.eui64 = sysctl.addr_gen_mode == 0;
+  addrconf.rtr_solicitations = static_cast<int>(sysctl.router_solicitations);
+}
+
+}  // namespace
+
 socket::Stack::Options stack_options(const config::Sysctl& sysctl) {
   socket::Stack::Options options;
   options.neighbor.base_reachable = milliseconds(sysctl.neigh_base_reachable_time_ms);
@@ -146,6 +164,7 @@ socket::Stack::Options stack_options(const config::Sysctl& sysctl) {
   options.fragments_v6 = {.high_thresh = static_cast<std::uint64_t>(sysctl.ip6frag_high_thresh),
                           .low_thresh = static_cast<std::uint64_t>(sysctl.ip6frag_low_thresh),
                           .timeout = seconds(sysctl.ip6frag_time)};
+  set_link_options(options, sysctl);
   options.udp.memory = udp_memory(sysctl);
   options.udp.port_first = static_cast<std::uint16_t>(sysctl.ip_local_port_range[0]);
   options.udp.port_last = static_cast<std::uint16_t>(sysctl.ip_local_port_range[1]);
@@ -230,9 +249,21 @@ neighbor::Interface make_interface(const config::StackInterface& wanted, std::ui
   interface.gso_max_size = wanted_port.gso_max_size;
   interface.gso_max_segs = wanted_port.gso_max_segs;
   interface.addresses = wanted.addresses;
-  interface.addresses.push_back(link_local(port.mac));
+  interface.autoconf = wanted.autoconf;
+  if (wanted.autoconf) {
+    std::erase_if(interface.addresses, [](const IpPrefix& own) { return !own.address.is_v4(); });  // not ours yet
+  } else {
+    interface.addresses.push_back({addrconf::eui64_address(IpAddress{{0xfe, 0x80}}, port.mac), 64});
+  }
   interface.output = &output;
   return interface;
+}
+
+std::vector<IpPrefix> addresses_v6(const config::StackInterface& interface) {
+  std::vector<IpPrefix> v6;
+  for (const IpPrefix& prefix : interface.addresses)
+    if (!prefix.address.is_v4()) v6.push_back(prefix);
+  return v6;
 }
 
 neighbor::Interface loopback_interface(std::uint16_t ifindex, neighbor::LinkOutput& output) {

@@ -50,6 +50,8 @@ struct TxPlace {
 [[nodiscard]] neighbor::Interface make_interface(const config::StackInterface& wanted, std::uint16_t ifindex,
                                                  const config::Port& wanted_port, const port::Info& port,
                                                  neighbor::LinkOutput& output);
+/// Those of IPv6.
+[[nodiscard]] std::vector<IpPrefix> addresses_v6(const config::StackInterface& interface);
 /// lo, of one stack on one lcore: 127.0.0.1/8 and ::1/128 (receive_path M1).
 [[nodiscard]] neighbor::Interface loopback_interface(std::uint16_t ifindex, neighbor::LinkOutput& output);
 /// Behind those of the ports, in the order of the stacks.

@@ -34,7 +34,7 @@ enum class ChecksumVerdict : std::uint8_t {
 enum class ChecksumRequest : std::uint8_t { none, tcp, udp, icmp6 };
 
 /// To whom a frame is addressed on its link (eth_type_trans).
-enum class PacketType : std::uint8_t { host, broadcast, multicast, other_host };
+enum class PacketType : std::uint8_t { host, broadcast, multicast, other_host, loopback };
 
 struct Mbuf;
 

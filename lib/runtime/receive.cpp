@@ -3,24 +3,35 @@
 // handed over); calls steer::Steer and socket::Stack::receive. get_rps_cpu, enqueue_to_backlog of net/core/dev.c.
 #include <millrace/runtime/receive.hpp>
 
+#include <millrace/gro/arrival.hpp>
 #include <millrace/gro/verify.hpp>
+#include <millrace/port/tx_offload.hpp>
 #include <millrace/wire/dissect.hpp>
 #include <millrace/wire/icmp6.hpp>
 #include <millrace/wire/protocol.hpp>
 
+#include <algorithm>
 #include <array>
 
 namespace millrace::runtime {
 namespace {
 
-// ARP and neighbour discovery: every lcore keeps its own neighbour table, so every lcore must hear them.
-bool is_neighbor_message(const pkt::Packet& packet) {
+// Every lcore keeps its own neighbours, routers and groups, so every lcore hears of them: ARP, neighbour discovery, IGMP, MLD.
+bool is_of_the_link(const pkt::Packet& packet) {
   const pkt::Meta& meta = packet.meta();
   if (meta.ethertype == wire::ethertype::arp) return true;
+  if (meta.ethertype == wire::ethertype::ipv4) return meta.l4_proto == wire::ip_proto::igmp;
   if (meta.ethertype != wire::ethertype::ipv6 || meta.l4_proto != wire::ip_proto::icmp6 || meta.l4_offset == 0)
     return false;
-  const std::uint8_t type = packet.data()[meta.l4_offset];
-  return type == wire::icmp6_type::neighbor_solicitation || type == wire::icmp6_type::neighbor_advertisement;
+  const auto message = wire::Icmp6View::parse(packet.data().subspan(meta.l4_offset));
+  return message && (message->is_neighbor_discovery() || message->is_listener_message());
+}
+
+// And sockets on any of them may be in a group (receive_path H11).
+bool is_for_all_lcores(const pkt::Packet& packet) {
+  const pkt::Meta& meta = packet.meta();
+  const bool to_many = meta.type != pkt::PacketType::host && meta.type != pkt::PacketType::other_host;
+  return is_of_the_link(packet) || (to_many && meta.l4_proto == wire::ip_proto::udp);
 }
 
 }  // namespace
@@ -39,7 +50,7 @@ Receive::Receive(Env& env, const SoftnetLimits& limits, steer::Steer& steer, con
 void Receive::steer(pkt::PacketList& up) {
   if (up.empty()) return;
   enter(Stage::steer);
-  for (std::uint16_t target = 0; target < waiting_.size(); ++target) waiting_[target] = wiring_.rings.waiting(target);
+  look_at_rings();
   while (!up.empty()) {
     std::array<pkt::Mbuf*, steer::Steer::most_packets> packets;
     std::array<steer::Steer::Choice, steer::Steer::most_packets> choices;
@@ -57,12 +68,22 @@ void Receive::steer(pkt::PacketList& up) {
   deliver_held();
 }
 
+void Receive::look_at_rings() {
+  for (std::uint16_t target = 0; target < waiting_.size(); ++target) waiting_[target] = wiring_.rings.waiting(target);
+}
+
 void Receive::bring(pkt::Packet packet, steer::Steer::Choice to) {
-  if (to.lcore == steer::Steer::undecided) {
-    if (is_neighbor_message(packet)) {
-      copy_to_other_lcores(packet);
-      return hold({env_.lcore}, std::move(packet));
+  const bool may_be_for_all = to.lcore == steer::Steer::undecided || packet.meta().type != pkt::PacketType::host;
+  if (may_be_for_all && is_for_all_lcores(packet)) {
+    if (packet.meta().checksum == pkt::ChecksumVerdict::by_segment) {  // its segments are copied as they came
+      pkt::PacketList verified;
+      gro::verify(env_, std::move(packet), verified);
+      while (pkt::Packet one = verified.pop_front()) bring(std::move(one), to);
+      return;
     }
+    copy_to_other_lcores(packet);
+    to = {env_.lcore};
+  } else if (to.lcore == steer::Steer::undecided) {
     to = steer_.choose(env_, packet);
     if (to.is_parked) {
       park(std::move(packet));
@@ -94,8 +115,12 @@ void Receive::deliver_held() {
 
 bool Receive::netif_rx(pkt::Packet packet) {
   packet.meta().rx_time = env_.now;
-  if (is_neighbor_message(packet)) copy_to_other_lcores(packet);
-  const steer::Steer::Choice to = steer_.choose(env_, packet);
+  const bool is_for_all = is_for_all_lcores(packet);
+  if (is_for_all) {
+    look_at_rings();
+    copy_to_other_lcores(packet);
+  }
+  const steer::Steer::Choice to = is_for_all ? steer::Steer::Choice{env_.lcore} : steer_.choose(env_, packet);
   if (to.is_parked) return park(std::move(packet));
   waiting_[to.lcore] = wiring_.rings.waiting(to.lcore);
   const bool is_queued = enqueue_to_backlog(to, std::move(packet));
@@ -168,18 +193,48 @@ bool Receive::is_over_flow_limit(const pkt::Packet& packet, std::uint32_t waitin
   return flow_limit_->is_over(steer_.hash_of(packet));
 }
 
+// A copy that cannot be made costs a neighbour table one refresh, which the next probe makes good, or a socket a datagram.
+pkt::Packet Receive::copy_of(const pkt::Packet& packet) {
+  pkt::Packet whole;
+  for (std::uint32_t at = 0; at < packet.length();) {
+    pkt::Packet part = make_packet(env_);
+    if (!part) {
+      if (whole) drop(env_, std::move(whole), stats::DropReason::no_buffer);
+      return {};
+    }
+    const auto length = static_cast<std::uint16_t>(std::min<std::uint32_t>(part.tailroom(), packet.length() - at));
+    packet.copy_out(at, {part.append(length), length});
+    at += length;
+    if (whole) {
+      join(env_, whole, std::move(part));
+    } else {
+      whole = std::move(part);
+    }
+  }
+  whole.meta() = packet.meta();
+  whole.meta().is_copy = true;
+  return whole;
+}
+
 void Receive::copy_to_other_lcores(const pkt::Packet& packet) {
   for (std::uint16_t target = 0; target < waiting_.size(); ++target) {
     if (target == env_.lcore) continue;
-    pkt::Packet copy = make_packet(env_);
-    // A copy that cannot be made costs a neighbour table one refresh: the next probe asks again.
+    pkt::Packet copy = copy_of(packet);
     if (!copy) return;
-    if (packet.length() > copy.tailroom()) return consume(env_, std::move(copy), stats::Ledger::used);
-    packet.copy_out(0, {copy.append(static_cast<std::uint16_t>(packet.length())), packet.length()});
-    copy.meta() = packet.meta();
-    copy.meta().is_copy = true;
     enqueue_to_backlog({target}, std::move(copy));
   }
+}
+
+void Receive::loop_back(pkt::Packet frame) {
+  const std::uint16_t ifindex = frame.meta().ifindex;
+  static_cast<void>(gro::arrive(frame.mbuf(), {.ifindex = ifindex}));
+  pkt::Meta& meta = frame.meta();
+  if (meta.tx_checksum != pkt::ChecksumRequest::none) port::finish_checksum(frame.mbuf());
+  meta.tx_checksum = pkt::ChecksumRequest::none;
+  meta.checksum = pkt::ChecksumVerdict::unknown;
+  meta.type = pkt::PacketType::loopback;
+  meta.rx_queue = 0;
+  static_cast<void>(netif_rx(std::move(frame)));
 }
 
 void Receive::receive_unseen(pkt::Packet packet) {

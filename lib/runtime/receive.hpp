@@ -46,6 +46,8 @@ class Receive final : public ip::Resteer {
   bool netif_rx(pkt::Packet packet);
   /// For the lcore that has the socket of a datagram that fragments made: it goes by that lcore's backlog (receive_path H7).
   [[nodiscard]] pkt::Packet resteer(pkt::Packet frame) override;
+  /// A frame of this host's to a group: received by netif_rx(), on every lcore (receive_path H11).
+  void loop_back(pkt::Packet frame) override;
   /// Whether the packet, TCP or UDP, is likely to go to another lcore: see Steer::leads_elsewhere().
   [[nodiscard]] bool leads_elsewhere(const pkt::Packet& packet) const { return steer_.leads_elsewhere(env_, packet); }
   /// __netif_receive_skb_core(): one packet, for this lcore's stack and whoever else takes it. Verifies first what GRO
@@ -87,6 +89,7 @@ class Receive final : public ip::Resteer {
   void receive_unseen(pkt::Packet packet);
   void hold(const steer::Steer::Choice& to, pkt::Packet packet);
   void deliver_held();
+  void look_at_rings();
   void bring(pkt::Packet packet, steer::Steer::Choice to);
   bool enqueue_to_backlog(const steer::Steer::Choice& to, pkt::Packet packet);
   bool park(pkt::Packet packet);
@@ -94,6 +97,7 @@ class Receive final : public ip::Resteer {
   bool refuse(pkt::Packet packet, stats::DropReason reason);
   [[nodiscard]] bool is_over_flow_limit(const pkt::Packet& packet, std::uint32_t waiting);
   void copy_to_other_lcores(const pkt::Packet& packet);
+  [[nodiscard]] pkt::Packet copy_of(const pkt::Packet& packet);
   /// Nothing is on its way from this lcore to itself, so that a packet may go up at once.
   [[nodiscard]] bool own_queue_is_drained() const {
     return wiring_.rings.queued(env_.lcore, env_.lcore) == wiring_.rings.delivered(env_.lcore, env_.lcore);

@@ -20,11 +20,15 @@ inline constexpr std::uint8_t time_exceeded = 3;
 inline constexpr std::uint8_t parameter_problem = 4;
 inline constexpr std::uint8_t echo_request = 128;
 inline constexpr std::uint8_t echo_reply = 129;
+inline constexpr std::uint8_t listener_query = 130;
+inline constexpr std::uint8_t listener_report = 131;
+inline constexpr std::uint8_t listener_done = 132;
 inline constexpr std::uint8_t router_solicitation = 133;
 inline constexpr std::uint8_t router_advertisement = 134;
 inline constexpr std::uint8_t neighbor_solicitation = 135;
 inline constexpr std::uint8_t neighbor_advertisement = 136;
 inline constexpr std::uint8_t redirect = 137;
+inline constexpr std::uint8_t listener_report_v2 = 143;
 }  // namespace icmp6_type
 
 /// Codes of icmp6_type::unreachable (RFC 4443 section 3.1).
@@ -98,6 +102,10 @@ class Icmp6View {
   [[nodiscard]] bool is_error() const { return type() < 128; }
   [[nodiscard]] bool is_neighbor_discovery() const {
     return type() >= icmp6_type::router_solicitation && type() <= icmp6_type::redirect;
+  }
+  /// MLD, of both versions.
+  [[nodiscard]] bool is_listener_message() const {
+    return (type() >= icmp6_type::listener_query && type() <= icmp6_type::listener_done) || type() == icmp6_type::listener_report_v2;
   }
 
  private:

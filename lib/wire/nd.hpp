@@ -17,7 +17,8 @@ namespace millrace::wire {
 // length, at most nd_max_bytes; seal_icmp6() follows.
 
 inline constexpr std::size_t nd_max_prefixes = 8;  ///< prefixes kept of one advertisement; more are passed over
-inline constexpr std::size_t nd_max_bytes = 16 + 8 + 8 + 32 * nd_max_prefixes;
+inline constexpr std::size_t nd_max_name_servers = 8;  ///< and of name servers
+inline constexpr std::size_t nd_max_bytes = 40 + 8 + 8 + 32 * nd_max_prefixes + 24 * nd_max_name_servers;
 
 /// RFC 4861 section 4.6.2.
 struct PrefixInfo {
@@ -29,9 +30,20 @@ struct PrefixInfo {
   bool operator==(const PrefixInfo&) const = default;
 };
 
+/// Of a solicitation that looks for duplicates: tells one's own, come back, from another's (RFC 7527, RFC 3971).
+using Nonce = std::array<std::uint8_t, 6>;
+
+/// A server of the RDNSS option (RFC 8106 section 5.1).
+struct DnsServer {
+  IpAddress server;
+  std::uint32_t lifetime_s = 0;  ///< 0: not to be used any more; 0xffffffff: for ever
+  bool operator==(const DnsServer&) const = default;
+};
+
 struct NeighborSolicitation {
   IpAddress target;
   std::optional<MacAddress> source_link;
+  std::optional<Nonce> nonce{};
   [[nodiscard]] static std::optional<NeighborSolicitation> parse(std::span<const std::uint8_t> message);
   bool operator==(const NeighborSolicitation&) const = default;
 };
@@ -63,14 +75,27 @@ struct RouterAdvertisement {
   std::optional<MacAddress> source_link;
   std::uint8_t prefix_count = 0;          ///< elements of `prefixes` in use
   std::array<PrefixInfo, nd_max_prefixes> prefixes{};
+  std::uint8_t dns_count = 0;             ///< elements of `dns` in use
+  std::array<DnsServer, nd_max_name_servers> dns{};
+  int preference = 0;                     ///< of the router: 1 high, 0 medium, -1 low (RFC 4191)
   [[nodiscard]] static std::optional<RouterAdvertisement> parse(std::span<const std::uint8_t> message);
   bool operator==(const RouterAdvertisement&) const = default;
+};
+
+/// RFC 4861 section 4.5. The datagram that it quotes is passed over.
+struct Redirect {
+  IpAddress target;       ///< the better first hop; the destination itself when that is a neighbour
+  IpAddress destination;
+  std::optional<MacAddress> target_link;
+  [[nodiscard]] static std::optional<Redirect> parse(std::span<const std::uint8_t> message);
+  bool operator==(const Redirect&) const = default;
 };
 
 std::size_t emit(const NeighborSolicitation& message, std::uint8_t* out);
 std::size_t emit(const NeighborAdvertisement& message, std::uint8_t* out);
 std::size_t emit(const RouterSolicitation& message, std::uint8_t* out);
 std::size_t emit(const RouterAdvertisement& message, std::uint8_t* out);
+std::size_t emit(const Redirect& message, std::uint8_t* out);
 
 /// The solicited-node group of a unicast address, ff02::1:ffXX:XXXX (RFC 4291 section 2.7.1).
 [[nodiscard]] inline IpAddress solicited_node(const IpAddress& address) {

@@ -18,6 +18,7 @@ inline constexpr std::uint16_t qinq = 0x88a8;  ///< IEEE 802.1ad S-tag
 namespace ip_proto {
 inline constexpr std::uint8_t hop_by_hop = 0;
 inline constexpr std::uint8_t icmp = 1;
+inline constexpr std::uint8_t igmp = 2;
 inline constexpr std::uint8_t tcp = 6;
 inline constexpr std::uint8_t udp = 17;
 inline constexpr std::uint8_t routing = 43;

@@ -8,6 +8,7 @@
 #include <millrace/wire/icmp4.hpp>
 #include <millrace/wire/ipv4.hpp>
 #include <millrace/wire/ipv6.hpp>
+#include <millrace/wire/membership.hpp>
 #include <millrace/wire/nd.hpp>
 #include <millrace/wire/tcp.hpp>
 #include <millrace/wire/udp.hpp>
@@ -42,6 +43,15 @@ void check_discovery(Bytes bytes) {
   MR_ASSERT(length <= sizeof out && Message::parse({out, length}) == message);
 }
 
+void check_membership(Bytes bytes) {
+  for (const bool v4 : {false, true}) {
+    const auto query = v4 ? MembershipQuery::parse_igmp(bytes) : MembershipQuery::parse_mld(bytes);
+    if (query) MR_ASSERT(query->sources.size() * (v4 ? 4 : 16) <= bytes.size());
+    const auto records = read_membership_report(bytes, v4);
+    if (!records.empty()) MR_ASSERT(read_membership_report(make_membership_report(records), v4) == records);
+  }
+}
+
 void check_options(Bytes bytes) {
   const TcpOptions options = TcpOptions::parse(bytes);
   std::uint8_t out[tcp_options_max_bytes];
@@ -74,6 +84,8 @@ void check_views(Bytes bytes) {
   check_discovery<NeighborAdvertisement>(bytes);
   check_discovery<RouterSolicitation>(bytes);
   check_discovery<RouterAdvertisement>(bytes);
+  check_discovery<Redirect>(bytes);
+  check_membership(bytes);
   check_options(bytes);
   if (const auto ip = Ipv4View::parse(bytes)) (void)ip->checksum_valid();
   if (const auto tcp = TcpView::parse(bytes)) check_options(tcp->options());

@@ -7,7 +7,7 @@ import re
 import tree
 
 DEF, DOC = "lib/stack/socket/option.def", "doc/sockets.md"
-OPTION = re.compile(r'^MR_OPTION\((\w+), "(\w+)", (stream|udp|both), (get|set|put), \w+, \w+\)$')
+OPTION = re.compile(r'^MR_OPTION\((\w+), "(\w+)", (stream|udp|both), (get|set|put), -?\w+, \w+\)$')
 ROW = re.compile(r"^\| `(\w+)` \| `(\w+)` \|.*\| ([^|]*) \|$", re.MULTILINE)
 
 

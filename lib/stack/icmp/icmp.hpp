@@ -31,6 +31,7 @@ class Icmp final : public ip::Transport, public ip::ErrorSender {
   void receive_v6(pkt::Packet message, const ip::Delivery& delivery);
   void bad_v4(pkt::Packet message, stats::DropReason reason);
   void bad_v6(pkt::Packet message, stats::DropReason reason);
+  void receive_redirect_v4(pkt::Packet message, const ip::Delivery& delivery);
   void answer_echo_v4(pkt::Packet request, const ip::Delivery& delivery);
   void answer_echo_v6(pkt::Packet request, const ip::Delivery& delivery);
 

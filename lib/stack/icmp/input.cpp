@@ -5,6 +5,9 @@
 
 #include <millrace/wire/icmp4.hpp>
 #include <millrace/wire/icmp6.hpp>
+#include <millrace/wire/ipv4.hpp>
+
+#include <utility>
 
 namespace millrace::icmp {
 
@@ -27,6 +30,18 @@ void set_type(pkt::Packet& message, std::uint8_t type) {
   store_be16(p + 2, wire::checksum_update(load_be16(p + 2), before, load_be16(p)));
   message.meta().tx_checksum = pkt::ChecksumRequest::none;
   message.meta().gso_size = 0;
+}
+
+void count_link_message(stats::CounterBlock<stats::Icmp6>& count, std::uint8_t type) {
+  using C = stats::Icmp6;
+  constexpr std::pair<std::uint8_t, C> counters[] = {
+      {type6::listener_query, C::InGroupMembQueries},        {type6::listener_report, C::InGroupMembResponses},
+      {type6::listener_done, C::InGroupMembReductions},      {type6::listener_report_v2, C::InMLDv2Reports},
+      {type6::router_solicitation, C::InRouterSolicits},     {type6::router_advertisement, C::InRouterAdvertisements},
+      {type6::neighbor_solicitation, C::InNeighborSolicits}, {type6::neighbor_advertisement, C::InNeighborAdvertisements},
+      {type6::redirect, C::InRedirects}};
+  for (const auto& [of, counter] : counters)
+    if (of == type) count.add(counter);
 }
 
 }  // namespace
@@ -78,6 +93,7 @@ void Icmp::receive_v4(pkt::Packet message, const ip::Delivery& delivery) {
     if (to_group) return bad_v4(std::move(message), DropReason::icmp_invalid);
     return receive_error_v4(std::move(message), delivery);
   }
+  if (icmp->type() == type4::redirect) return receive_redirect_v4(std::move(message), delivery);
   if (icmp->type() == type4::echo_reply) {
     count.add(stats::Icmp::InEchoReps);
     if (ip_.raw() != nullptr) ip_.raw()->receive_echo_reply(message, delivery);
@@ -86,6 +102,21 @@ void Icmp::receive_v4(pkt::Packet message, const ip::Delivery& delivery) {
   constexpr std::uint8_t last_known_type = 18;  // NR_ICMP_TYPES
   if (icmp->type() > last_known_type) return bad_v4(std::move(message), DropReason::icmp_unhandled);
   drop(env_, std::move(message), DropReason::icmp_unhandled);
+}
+
+// icmp_redirect(): of the quoted datagram's destination, whatever the code says of nets (RFC 1812 section 5.2.7.2).
+void Icmp::receive_redirect_v4(pkt::Packet message, const ip::Delivery& delivery) {
+  env_.stats->icmp.add(stats::Icmp::InRedirects);
+  const wire::Icmp4View icmp = *wire::Icmp4View::parse(message.data());
+  const auto quoted = wire::Ipv4View::parse(icmp.body());
+  constexpr std::uint8_t last_code = 3;
+  if (!quoted || icmp.code() > last_code || !ip_.is_local(delivery.destination))
+    return bad_v4(std::move(message), DropReason::icmp_invalid);
+  const IpAddress gateway = IpAddress::v4_from(&message.data()[4]);
+  const bool is_ours = ip_.is_local(quoted->source());
+  if (!is_ours || !ip_.accept_redirect(*delivery.interface, delivery.source, quoted->destination(), gateway))
+    return drop(env_, std::move(message), DropReason::redirect_refused);
+  consume(env_, std::move(message), stats::Ledger::used);
 }
 
 void Icmp::answer_echo_v4(pkt::Packet request, const ip::Delivery& delivery) {
@@ -121,15 +152,10 @@ void Icmp::receive_v6(pkt::Packet message, const ip::Delivery& delivery) {
       if (ip_.raw() != nullptr) ip_.raw()->receive_echo_reply(message, delivery);
       if (!message) return;
       return drop(env_, std::move(message), DropReason::icmp_unhandled);
-    case type6::neighbor_solicitation:
-      count.add(stats::Icmp6::InNeighborSolicits);
-      break;
-    case type6::neighbor_advertisement:
-      count.add(stats::Icmp6::InNeighborAdvertisements);
-      break;
-    default:
-      break;
+    default: count_link_message(count, icmp->type());
   }
+  if (icmp->is_listener_message())
+    return ip_.groups().receive_mld(*delivery.interface, {delivery.source, delivery.hop_limit}, std::move(message));
   if (!icmp->is_neighbor_discovery()) return drop(env_, std::move(message), DropReason::icmp_unhandled);
   ip_.neighbors().receive_nd(*delivery.interface, {delivery.source, delivery.destination, delivery.hop_limit},
                              std::move(message));

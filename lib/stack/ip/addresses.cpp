@@ -97,6 +97,37 @@ std::string Stack::describe(const Route& route) const {
   return text;
 }
 
+void Stack::addresses_changed() {
+  local_.rebuild(interfaces_);
+  for (neighbor::Interface* interface : interfaces_) groups_.follow_addresses(*interface);
+}
+
+// ip_do_redirect(): from the first hop in use, to a neighbour (RFC 1122 section 3.2.2.2).
+bool Stack::accept_redirect(neighbor::Interface& interface, const IpAddress& reporter, const IpAddress& destination, const IpAddress& target) {
+  const bool v4 = destination.is_v4();
+  if (v4 && !redirect_policy_.accept) return false;
+  if (destination.is_multicast() || target.is_multicast() || target.is_unspecified() || is_local(target) || is_broadcast(target)) return false;
+  const NextHop* const now = routes_.lookup(destination);
+  if (now == nullptr || now->type != RouteType::unicast || now->ifindex != interface.ifindex || now->gateway != reporter || target == reporter) return false;
+  const NextHop* const to = routes_.lookup(target);
+  const bool is_neighbour = target.is_link_local() || (to != nullptr && to->gateway.is_unspecified() && to->ifindex == interface.ifindex);
+  if (!is_neighbour) return false;
+  if (v4 && !redirect_policy_.shared_media) {
+    const auto shares = [&](const IpPrefix& own) { return own.contains(reporter) && own.contains(target); };
+    if (std::none_of(interface.addresses.begin(), interface.addresses.end(), shares)) return false;
+    if (redirect_policy_.secure && !leads_by_default(target)) return false;
+  }
+  if (!redirects_.add(destination, interface.ifindex, target == destination ? IpAddress{} : target)) return false;
+  env_.stats->neighbor.add(stats::Neighbor::redirects);
+  return true;
+}
+
+// ip_fib_check_default()
+bool Stack::leads_by_default(const IpAddress& gateway) const {
+  const std::vector<Route> all = routes_.all();
+  return std::any_of(all.begin(), all.end(), [&](const Route& r) { return r.prefix.length == 0 && r.to.gateway == gateway; });
+}
+
 neighbor::Interface* Stack::interface(std::string_view name) const {
   const auto found = std::find_if(interfaces_.begin(), interfaces_.end(), [&](const auto* one) { return one->name == name; });
   return found != interfaces_.end() ? *found : nullptr;

@@ -78,10 +78,13 @@ void Stack::input_v4(neighbor::Interface& interface, pkt::Packet packet) {
   }
   const IpAddress source = ip->source();
   const IpAddress destination = ip->destination();
-  // What came by lo has been routed here by ourselves.
-  if (!interface.is_loopback && (!is_possible_source(interface, source, destination) || is_local(source)))
+  // What came by lo has been routed here by ourselves, and so has what we sent to a group.
+  const bool is_ours = interface.is_loopback || packet.meta().type == pkt::PacketType::loopback;
+  if (!is_ours && (!is_possible_source(interface, source, destination) || is_local(source)))
     return drop(env_, std::move(packet), DropReason::ip_invalid_source);
-  if ((!is_local(destination) || (destination.is_loopback() && !interface.is_loopback)) && destination != all_hosts &&
+  if (destination.is_multicast() && destination != all_hosts && !is_wanted(interface, destination, source, ip->proto()))
+    return drop(env_, std::move(packet), DropReason::group_unwanted);  // ip_check_mc_rcu()
+  if ((!is_local(destination) || (destination.is_loopback() && !interface.is_loopback)) && !destination.is_multicast() &&
       !neighbor::is_broadcast(interface, destination))
     return refuse(Counter::InAddrErrors, DropReason::not_local);
   if (is_new) count_group(count, interface, destination, packet);

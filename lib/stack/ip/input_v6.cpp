@@ -84,7 +84,8 @@ void Stack::input_v6(neighbor::Interface& interface, pkt::Packet packet) {
   if (length > packet.length()) return refuse(Counter::InTruncatedPkts, DropReason::ip_truncated);
   packet.truncate(length);
 
-  if (destination.is_multicast() ? !is_joined(interface, destination) : !is_local(destination))
+  const bool is_for_us = destination.is_multicast() ? is_joined(interface, destination) || is_wanted(interface, destination, source, ip->next_header()) : is_local(destination);
+  if (!is_for_us)
     return refuse(Counter::InAddrErrors, DropReason::not_local);
   if (is_new && destination.is_multicast()) count_bytes(count, Counter::InMcastPkts, Counter::InMcastOctets, packet);
   follow_headers(interface, std::move(packet));

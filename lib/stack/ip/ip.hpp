@@ -2,6 +2,7 @@
 #pragma once
 
 #include <millrace/env/env.hpp>
+#include <millrace/stack/group/filter.hpp>
 #include <millrace/stack/ip/transport.hpp>
 
 #include <optional>
@@ -50,6 +51,11 @@ class Output {
   }
   /// Answers a received datagram (data() at its transport header) with an ICMP port unreachable, rate limited.
   virtual void send_port_unreachable(const pkt::Packet& datagram, const Delivery& delivery) = 0;
+  /// On which interface a group is joined, or sent to: the one of that number or, where it is 0, the one by which the group is
+  /// reached. Null: none.
+  [[nodiscard]] virtual neighbor::Interface* group_interface(const IpAddress&, std::uint16_t) const { return nullptr; }
+  /// From now on the listener, a socket by its number, wants that of the group; nothing: it leaves. 0 or -errno.
+  virtual int join_group(neighbor::Interface&, const IpAddress&, std::uint64_t, group::Filter) { return 0; }
   /// Hears that `destination` really received something (RFC 4861 section 7.3.1): keeps its neighbour reachable.
   virtual void confirm_reachable(const IpAddress& destination) = 0;
 };

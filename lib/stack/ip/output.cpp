@@ -103,8 +103,18 @@ std::optional<Stack::Hop> Stack::on_link(const IpAddress& destination, const IpA
   return std::nullopt;
 }
 
+// A group goes by the interface that the sender chose, if it did.
+std::optional<Stack::Hop> Stack::hop_for(const SendHeader& header) const {
+  if (header.ifindex == 0 || !header.destination.is_multicast()) return route_to(header.destination, header.source);
+  neighbor::Interface* const out = interface(header.ifindex);
+  return out != nullptr ? std::optional(Hop{out, header.destination}) : std::nullopt;
+}
+
 std::optional<IpAddress> Stack::source_for(const IpAddress& destination) const {
-  const auto hop = route_to(destination, IpAddress{});
+  return source_for(destination, route_to(destination, IpAddress{}));
+}
+
+std::optional<IpAddress> Stack::source_for(const IpAddress& destination, const std::optional<Hop>& hop) const {
   if (!hop) return std::nullopt;
   if (hop->interface->is_loopback) return destination.is_v4() && destination.is_loopback() ? loopback_v4 : destination;
   if (!hop->source.is_unspecified()) return hop->source;
@@ -124,7 +134,7 @@ std::uint32_t Stack::mtu_for(const IpAddress& destination) const { return path_m
 std::uint32_t Stack::link_mtu_for(const IpAddress& destination) const {
   const auto hop = route_to(destination, IpAddress{});
   if (!hop) return destination.is_v4() ? 576 : static_cast<std::uint32_t>(wire::ipv6_min_mtu);
-  return std::min<std::uint32_t>(hop->interface->mtu, largest_packet);
+  return std::min<std::uint32_t>(hop->interface->mtu_of(destination.is_v4()), largest_packet);
 }
 
 GsoLimits Stack::gso_limits_for(const IpAddress& destination) const {
@@ -140,14 +150,14 @@ void Stack::confirm_reachable(const IpAddress& destination) {
 SendVerdict Stack::send(pkt::Packet datagram, const SendHeader& header) {
   const bool v4 = header.destination.is_v4();
   count(env_, v4, stats::Ip::OutRequests, stats::Ip6::OutRequests);
-  const auto hop = route_to(header.destination, header.source);
+  const auto hop = hop_for(header);
   datagram.meta().frame_offset = 0;  // its buffer may be that of a frame which it answers
-  const auto source = header.source.is_unspecified() ? source_for(header.destination) : std::optional(header.source);
+  const auto source = header.source.is_unspecified() ? source_for(header.destination, hop) : std::optional(header.source);
   if (!hop || !source) return refuse(std::move(datagram), header.destination);
   const std::uint32_t header_bytes = v4 ? wire::ipv4_header_bytes : wire::ipv6_header_bytes;
   const bool is_possible =
       datagram.length() + (v4 ? header_bytes : 0) <= largest_packet;  // IPv6's length field leaves its header out
-  const std::uint32_t mtu = header.link_mtu_only ? hop->interface->mtu : path_mtus_.lookup(header.destination, hop->interface->mtu);
+  const std::uint32_t mtu = header.link_mtu_only ? hop->interface->mtu_of(v4) : path_mtus_.lookup(header.destination, hop->interface->mtu_of(v4));
   if (!is_possible || largest_segment(datagram) + header_bytes > mtu) {
     if (is_possible && header.may_fragment && datagram.meta().gso_size == 0)
       return send_fragments(*hop, *source, std::move(datagram), header, mtu);
@@ -163,8 +173,9 @@ SendVerdict Stack::send(pkt::Packet datagram, const SendHeader& header) {
   if (v4) {
     write_v4(datagram, *source, header);
   } else {
-    write_v6(datagram, *source, header);
+    write_v6(datagram, *source, header, hop_limit_of(header, *hop->interface));
   }
+  if (header.loops && is_wanted(*hop->interface, header.destination, *source, header.proto)) loop_back(*hop->interface, datagram);
   count_transmit(env_, *hop->interface, header.destination, datagram);
   neighbors_.send(*hop->interface, hop->next_hop, std::move(datagram));
   return SendVerdict::sent;
@@ -205,7 +216,7 @@ SendVerdict Stack::send_fragments(const Hop& hop, const IpAddress& source, pkt::
                                                  .destination = header.destination,
                                                  .traffic_class = header.traffic_class,
                                                  .next_header = header.proto,
-                                                 .hop_limit = hop_limit_of(header)},
+                                                 .hop_limit = hop_limit_of(header, *hop.interface)},
                                 next_fragment_id(source, header), mtu, fragments);
   }
   if (!is_cut) {
@@ -240,14 +251,14 @@ void Stack::write_v4(pkt::Packet& datagram, const IpAddress& source, const SendH
 }
 
 // The flow label is zero: RFC 6437 section 3 asks for labels of flows, which SHOULD wait for a user.
-void Stack::write_v6(pkt::Packet& datagram, const IpAddress& source, const SendHeader& header) {
+void Stack::write_v6(pkt::Packet& datagram, const IpAddress& source, const SendHeader& header, std::uint8_t hop_limit) {
   const auto payload = static_cast<std::uint16_t>(datagram.length());
   wire::emit(wire::Ipv6Header{.source = source,
                               .destination = header.destination,
                               .payload_length = payload,
                               .traffic_class = header.traffic_class,
                               .next_header = header.proto,
-                              .hop_limit = hop_limit_of(header)},
+                              .hop_limit = hop_limit},
              datagram.prepend(wire::ipv6_header_bytes));
 }
 

@@ -13,6 +13,8 @@ class Resteer {
   /// Hands a datagram that has become whole, a frame again, with Meta::is_reassembled, to the lcore that has its
   /// socket. Returns it when that is this one.
   [[nodiscard]] virtual pkt::Packet resteer(pkt::Packet frame) = 0;
+  /// Takes a frame that this host sent to a group it is in: to be received, as PacketType::loopback, by every lcore.
+  virtual void loop_back(pkt::Packet frame) = 0;
 };
 
 }  // namespace millrace::ip

@@ -51,12 +51,14 @@ int equal_bits(const IpAddress& a, const IpAddress& b) {
 struct Candidate {
   const IpPrefix* own;
   bool is_on_out;
+  bool is_deprecated;
 };
 
 // Section 5. Rules 1 (an own destination goes by lo), 4 and 7 (home and temporary addresses, which are not here) do not apply.
 bool is_better(const Candidate& a, const Candidate& b, const IpAddress& destination) {
   const int scope_a = scope_of(a.own->address), scope_b = scope_of(b.own->address), scope = scope_of(destination);
   if (scope_a != scope_b) return scope_a < scope_b ? scope_a >= scope : scope_b < scope;                     // rule 2
+  if (a.is_deprecated != b.is_deprecated) return b.is_deprecated;                                            // rule 3
   if (a.is_on_out != b.is_on_out) return a.is_on_out;                                                        // rule 5
   const int label = label_of(destination);
   const bool fits_a = label_of(a.own->address) == label, fits_b = label_of(b.own->address) == label;
@@ -72,7 +74,8 @@ std::optional<IpAddress> choose_v6(std::span<neighbor::Interface* const> interfa
     if ((only_out && interface != &out) || interface->is_loopback) continue;
     for (const IpPrefix& own : interface->addresses) {
       if (own.address.is_v4()) continue;
-      const Candidate candidate{&own, interface == &out};
+      const auto& old = interface->deprecated;
+      const Candidate candidate{&own, interface == &out, std::find(old.begin(), old.end(), own.address) != old.end()};
       // A link-local address means its own link only.
       if (own.address.is_link_local() && !candidate.is_on_out) continue;
       if (!best || is_better(candidate, *best, destination)) best = candidate;

@@ -19,6 +19,7 @@ Stack::Stack(Env& env, const neighbor::Options& options, Routes* routes)
       routes_(routes == nullptr ? *own_routes_ : *routes) {
   // Where each counter begins shall tell nothing (RFC 7739 section 5).
   for (std::uint16_t& id : ids_) id = static_cast<std::uint16_t>(env.rng.next());
+  add_protocol(wire::ip_proto::igmp, igmp_);
 }
 
 void Stack::input(pkt::Packet frame) {

@@ -2,12 +2,15 @@
 #pragma once
 
 #include <millrace/base/result.hpp>
+#include <millrace/stack/group/groups.hpp>
 #include <millrace/stack/ip/error_sender.hpp>
+#include <millrace/stack/ip/igmp.hpp>
 #include <millrace/stack/ip/ip.hpp>
 #include <millrace/stack/ip/local_table.hpp>
 #include <millrace/stack/ip/path_mtu.hpp>
 #include <millrace/stack/ip/raw_receiver.hpp>
 #include <millrace/stack/ip/reassembly.hpp>
+#include <millrace/stack/ip/redirects.hpp>
 #include <millrace/stack/ip/resteer.hpp>
 #include <millrace/stack/ip/routes.hpp>
 #include <millrace/stack/neighbor/neighbors.hpp>
@@ -21,6 +24,13 @@
 namespace millrace::ip {
 
 struct ExtHeaders;
+
+/// net.ipv4.conf.all.*: which redirects of IPv4 are believed.
+struct RedirectPolicy {
+  bool accept = true;         ///< accept_redirects
+  bool secure = true;         ///< secure_redirects: only to default routers, where the medium is not shared
+  bool shared_media = true;   ///< the new router need not have an address of the old one's prefix
+};
 
 /// IPv4 (RFC 791, 1122) and IPv6 (RFC 8200) of one lcore's stack: checks what arrives and delivers it to the
 /// transports, gives what they send a header, a route and a next hop. A host: it does not forward; such packets
@@ -39,7 +49,7 @@ class Stack final : public Output, private neighbor::Unreachable, private Reasse
   [[nodiscard]] Result<void> add_address(neighbor::Interface& interface, const IpPrefix& address);
   [[nodiscard]] Result<void> remove_address(neighbor::Interface& interface, const IpPrefix& address);
   /// Interface::addresses was changed by others: what is derived from it is made anew. Their routes are left to them.
-  void addresses_changed() { local_.rebuild(interfaces_); }
+  void addresses_changed();
   /// `ip route add`. EEXIST, ENOSPC; EINVAL when the families differ; ENETUNREACH: the gateway is on no link.
   [[nodiscard]] Result<void> add_route(const Route& route);
   /// The same to a gateway or, without one, on the interface's link.
@@ -58,6 +68,7 @@ class Stack final : public Output, private neighbor::Unreachable, private Reasse
   void set_resteer(Resteer* resteer) { resteer_ = resteer; }
   void configure_reassembly(const Reassembly::Options& v4, const Reassembly::Options& v6);
   void configure_path_mtu(const PathMtus::Options& options) { path_mtus_.configure(options); }
+  void configure_redirects(const RedirectPolicy& policy) { redirect_policy_ = policy; }
   /// net.ipv4.ip_default_ttl, for both versions; 64 when never called.
   void set_default_hop_limit(std::uint8_t hop_limit) { default_hop_limit_ = hop_limit; }
 
@@ -77,6 +88,8 @@ class Stack final : public Output, private neighbor::Unreachable, private Reasse
   [[nodiscard]] bool is_broadcast(const IpAddress& address) const override;
   void send_port_unreachable(const pkt::Packet& datagram, const Delivery& delivery) override;
   void confirm_reachable(const IpAddress& destination) override;
+  [[nodiscard]] neighbor::Interface* group_interface(const IpAddress& group, std::uint16_t ifindex) const override;
+  int join_group(neighbor::Interface& interface, const IpAddress& group, std::uint64_t listener, group::Filter wanted) override;
 
   /// The transport registered for a protocol number, or null.
   [[nodiscard]] Transport* protocol(std::uint8_t proto) const { return protocols_[proto]; }
@@ -84,6 +97,11 @@ class Stack final : public Output, private neighbor::Unreachable, private Reasse
     return ifindex < by_ifindex_.size() ? by_ifindex_[ifindex] : nullptr;
   }
   [[nodiscard]] neighbor::Interface* interface(std::string_view name) const;
+  [[nodiscard]] const std::vector<neighbor::Interface*>& interfaces() const { return interfaces_; }
+  [[nodiscard]] group::Groups& groups() { return groups_; }
+  /// The first hop `reporter` says that datagrams to `destination` better go to `target`, a neighbour on the interface's link
+  /// (RFC 1122 section 3.2.2.2, RFC 4861 section 8.3). False: it is not obeyed.
+  bool accept_redirect(neighbor::Interface& interface, const IpAddress& reporter, const IpAddress& destination, const IpAddress& target);
   [[nodiscard]] neighbor::Neighbors& neighbors() { return neighbors_; }
   [[nodiscard]] const Routes& routes() const { return routes_; }
   [[nodiscard]] const PathMtus& path_mtus() const { return path_mtus_; }
@@ -109,23 +127,34 @@ class Stack final : public Output, private neighbor::Unreachable, private Reasse
   [[nodiscard]] pkt::Packet begin_anew(pkt::Packet whole);
   void on_reassembly_timeout(const pkt::Packet& first) override;
 
+  // multicast.cpp
+  [[nodiscard]] bool is_wanted(const neighbor::Interface& interface, const IpAddress& group, const IpAddress& source, std::uint8_t proto) const;
+  void loop_back(neighbor::Interface& out, const pkt::Packet& packet);
+
   // addresses.cpp
   [[nodiscard]] static Route connected(const neighbor::Interface& interface, const IpPrefix& address);
   [[nodiscard]] std::string describe(const Route& route) const;
+  [[nodiscard]] bool leads_by_default(const IpAddress& gateway) const;
   [[nodiscard]] Result<void> check(const Route& route) const;
 
   // output.cpp
   [[nodiscard]] std::optional<Hop> route_to(const IpAddress& destination, const IpAddress& source) const;
+  [[nodiscard]] std::optional<Hop> hop_for(const SendHeader& header) const;
+  [[nodiscard]] std::optional<IpAddress> source_for(const IpAddress& destination, const std::optional<Hop>& hop) const;
   [[nodiscard]] std::optional<Hop> on_link(const IpAddress& destination, const IpAddress& source) const;
   SendVerdict refuse(pkt::Packet datagram, const IpAddress& destination);
   SendVerdict send_fragments(const Hop& hop, const IpAddress& source, pkt::Packet datagram, const SendHeader& header, std::uint32_t mtu);
   void write_v4(pkt::Packet& datagram, const IpAddress& source, const SendHeader& header);
-  void write_v6(pkt::Packet& datagram, const IpAddress& source, const SendHeader& header);
+  void write_v6(pkt::Packet& datagram, const IpAddress& source, const SendHeader& header, std::uint8_t hop_limit);
   [[nodiscard]] std::uint16_t next_id(const IpAddress& source, const SendHeader& header, std::uint16_t segments);
   [[nodiscard]] std::uint32_t next_fragment_id(const IpAddress& source, const SendHeader& header);
 
   [[nodiscard]] std::uint8_t hop_limit_of(const SendHeader& header) const {
     return header.hop_limit != 0 ? header.hop_limit : default_hop_limit_;
+  }
+  [[nodiscard]] std::uint8_t hop_limit_of(const SendHeader& header, const neighbor::Interface& out) const {
+    const bool is_told = header.hop_limit == 0 && !header.destination.is_v4() && out.hop_limit_v6 != 0;
+    return is_told ? out.hop_limit_v6 : hop_limit_of(header);
   }
 
   Env& env_;
@@ -134,6 +163,10 @@ class Stack final : public Output, private neighbor::Unreachable, private Reasse
   std::unique_ptr<Routes> own_routes_;
   Routes& routes_;
   LocalTable local_;
+  group::Groups groups_{env_, neighbors_};
+  Igmp igmp_{groups_};
+  Redirects redirects_{env_, routes_};
+  RedirectPolicy redirect_policy_;
   std::vector<neighbor::Interface*> interfaces_;
   std::vector<neighbor::Interface*> by_ifindex_;
   neighbor::Interface* loopback_ = nullptr;

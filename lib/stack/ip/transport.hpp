@@ -57,6 +57,8 @@ struct SendHeader {
   std::uint8_t traffic_class = 0;
   bool dont_fragment = true;  ///< IPv4 DF
   bool may_fragment = false;  ///< what is longer than the MTU is cut here, without DF; else it is too_big
+  std::uint16_t ifindex = 0;  ///< of a group: the interface to send it by; 0: by which it is reached
+  bool loops = false;         ///< of a group: this host hears it, too, if it listens
   bool link_mtu_only = false; ///< what is known of the path does not count: for probes, and for TCP, which learns by its own loss
 };
 

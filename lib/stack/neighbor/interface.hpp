@@ -32,6 +32,13 @@ struct Interface {
   std::uint16_t gso_max_segs = 65535;
   std::vector<IpPrefix> addresses;  ///< IPv6 link-local included
   bool speaks = true;  ///< of the lcores that share the interface it is this one that says unasked what concerns all
+  bool autoconf = false;            ///< configures its IPv6 itself, and reports its solicited-node groups unasked
+  std::vector<IpAddress> deprecated;  ///< of the addresses: nothing is begun with them if there are others (RFC 4862 section 5.5.4)
+  // What a router says (RFC 4861 section 6.3.4); 0: nothing.
+  std::uint8_t hop_limit_v6 = 0;
+  std::uint32_t mtu_v6 = 0;
+  Duration base_reachable{0};
+  Duration retrans{0};
   LinkOutput* output = nullptr;
   const steer::RxPlacementPointer* rx_placement = nullptr;  ///< where its port's RSS brings flows; null: not told
 
@@ -41,6 +48,7 @@ struct Interface {
       if (own.address == address) return true;
     return false;
   }
+  [[nodiscard]] std::uint32_t mtu_of(bool v4) const { return v4 || mtu_v6 == 0 ? mtu : mtu_v6; }
 };
 
 }  // namespace millrace::neighbor

@@ -21,6 +21,7 @@ using stats::Ip6;
 namespace {
 
 constexpr std::uint8_t nd_hop_limit = 255;  // RFC 4861 section 3.1: proves that no router forwarded it
+constexpr IpAddress all_routers{{0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2}};
 constexpr IpAddress all_nodes{{0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
 
 /// An IPv6 packet with one ND message, ready for the link; null when the pool is empty.
@@ -62,6 +63,9 @@ void Neighbors::receive_nd(Interface& interface, const NdSource& from, pkt::Pack
       return receive_solicitation(interface, from, std::move(message));
     case wire::icmp6_type::neighbor_advertisement:
       return receive_advertisement(interface, from, std::move(message));
+    case wire::icmp6_type::router_advertisement:
+    case wire::icmp6_type::redirect:
+      return receive_from_router(interface, from, std::move(message));
     default:
       return drop(env_, std::move(message), DropReason::nd_ignored);
   }
@@ -77,6 +81,7 @@ void Neighbors::receive_solicitation(Interface& interface, const NdSource& from,
   if (!valid) return drop(env_, std::move(message), DropReason::nd_invalid);
   if (interface.has_address(from.source)) return drop(env_, std::move(message), DropReason::address_conflict);
   consume(env_, std::move(message), stats::Ledger::used);
+  if (concerns_tentative(interface, {.target = ns->target, .source = from.source, .nonce = ns->nonce})) return;
   if (!interface.has_address(ns->target)) return;
   if (ns->source_link) {  // section 7.2.3
     Entry* e = lookup(interface, from.source);
@@ -93,8 +98,12 @@ void Neighbors::receive_advertisement(Interface& interface, const NdSource& from
   // Section 7.1.2: an answer to one solicitation is not sent to a group.
   if (!na || (na->solicited && from.destination.is_multicast()) || (na->target_link && na->target_link->is_multicast()))
     return drop(env_, std::move(message), DropReason::nd_invalid);
-  if (interface.has_address(na->target)) return drop(env_, std::move(message), DropReason::address_conflict);
+  if (interface.has_address(na->target)) {
+    env_.stats->neighbor.add(stats::Neighbor::address_conflicts);
+    return drop(env_, std::move(message), DropReason::address_conflict);
+  }
   consume(env_, std::move(message), stats::Ledger::used);
+  if (concerns_tentative(interface, {.target = na->target, .source = from.source, .is_advertisement = true})) return;
   Entry* e = lookup(interface, na->target);
   if (e == nullptr) return;  // section 7.2.5: nobody asked
   update(*e, {.mac = na->target_link,
@@ -110,15 +119,46 @@ void Neighbors::send_solicitation(Entry& e, bool unicast) {
   if (!source) return;  // without an address of ours it would be duplicate address detection
   const IpAddress destination = unicast ? e.address : wire::solicited_node(e.address);
   pkt::Packet packet = make_packet(env_, *source, destination,
-                                   wire::NeighborSolicitation{.target = e.address, .source_link = interface.mac});
+                                   wire::NeighborSolicitation{.target = e.address, .source_link = interface.mac, .nonce = {}});
   if (!packet) return;
   env_.stats->icmp6.add(Icmp6::OutNeighborSolicits);
-  wire::emit(
-      wire::EthernetHeader{unicast ? e.mac() : wire::multicast_mac(destination), interface.mac, wire::ethertype::ipv6},
-      packet.prepend(wire::ethernet_header_bytes));
+  wire::emit(wire::EthernetHeader{unicast ? e.mac() : wire::multicast_mac(destination), interface.mac, wire::ethertype::ipv6},
+             packet.prepend(wire::ethernet_header_bytes));
   packet.meta().ethertype = wire::ethertype::ipv6;
   packet.meta().ifindex = interface.ifindex;
   interface.output->transmit(std::move(packet));
+}
+
+// RFC 4862 section 5.4.2: no link address, for the sender has no address yet to be learnt.
+void Neighbors::send_dad_solicitation(Interface& interface, const IpAddress& target, const wire::Nonce& nonce) {
+  const IpAddress group = wire::solicited_node(target);
+  pkt::Packet packet = make_packet(env_, IpAddress{}, group, wire::NeighborSolicitation{.target = target, .source_link = {}, .nonce = nonce});
+  if (!packet) return;
+  env_.stats->icmp6.add(Icmp6::OutNeighborSolicits);
+  send(interface, group, std::move(packet));
+}
+
+// Section 6.3.7.
+void Neighbors::send_router_solicitation(Interface& interface) {
+  const auto source = own_address_towards(interface, all_routers);
+  const bool is_known = source && source->is_link_local();
+  pkt::Packet packet = make_packet(env_, is_known ? *source : IpAddress{}, all_routers,
+                                   wire::RouterSolicitation{is_known ? std::optional(interface.mac) : std::nullopt});
+  if (!packet) return;
+  env_.stats->icmp6.add(Icmp6::OutRouterSolicits);
+  send(interface, all_routers, std::move(packet));
+}
+
+// Sections 6.1.2 and 8.1: what a router says it says from its link-local address.
+void Neighbors::receive_from_router(Interface& interface, const NdSource& from, pkt::Packet message) {
+  if (!from.source.is_link_local()) return drop(env_, std::move(message), DropReason::nd_invalid);
+  if (host_config_ == nullptr) return drop(env_, std::move(message), DropReason::nd_ignored);
+  const auto ra = wire::RouterAdvertisement::parse(message.data());
+  const auto redirect = wire::Redirect::parse(message.data());
+  if (!ra && !redirect) return drop(env_, std::move(message), DropReason::nd_invalid);
+  consume(env_, std::move(message), stats::Ledger::used);
+  if (ra) return host_config_->receive_router_advertisement(interface, from.source, *ra);
+  host_config_->receive_redirect(interface, from.source, *redirect);
 }
 
 // Section 7.2.4. The override flag is set, for none of our addresses is anycast or another's.

@@ -75,7 +75,7 @@ void Neighbors::output(Entry& e, pkt::Packet ip_packet) {
 void Neighbors::start_resolution(Entry& e) {
   e.state = State::incomplete;
   e.probes = 1;
-  env_.wheel->arm(e.timer, env_.now + options_.retrans);
+  env_.wheel->arm(e.timer, env_.now + retrans_of(e));
   probe(e, false);
 }
 
@@ -123,7 +123,7 @@ void Neighbors::probe_again(Entry& e) {
   const bool unicast = e.state == State::probe;
   if (e.probes >= (unicast ? options_.ucast_solicit : options_.mcast_solicit)) return fail(e);
   ++e.probes;
-  env_.wheel->arm(e.timer, env_.now + options_.retrans);
+  env_.wheel->arm(e.timer, env_.now + retrans_of(e));
   probe(e, unicast);
 }
 
@@ -143,7 +143,9 @@ void Neighbors::fail(Entry& e) {
   Interface& interface = *e.interface;
   pkt::PacketList lost(std::move(e.waiting));
   e.waiting_bytes = 0;
+  const IpAddress address = e.address;
   while (pkt::Packet packet = lost.pop_front()) upward_.unreachable(interface, std::move(packet));
+  if (host_config_ != nullptr) host_config_->neighbor_failed(interface, address);
 }
 
 void Neighbors::flush(Entry& e) {
@@ -179,7 +181,7 @@ void Neighbors::update(Entry& e, const News& news) {
     e.state = next;
     env_.wheel->cancel(e.timer);
     if (next == State::reachable) {
-      e.reachable_time = draw_reachable_time();
+      e.reachable_time = draw_reachable_time(e);
       env_.wheel->arm(e.timer, env_.now + e.reachable_time);
     }
   }
@@ -188,10 +190,18 @@ void Neighbors::update(Entry& e, const News& news) {
 
 void Neighbors::set_mac(Entry& e, const MacAddress& mac) { e.header = make_header(*e.interface, mac, e.address); }
 
-Duration Neighbors::draw_reachable_time() {
-  const auto half = options_.base_reachable / 2;
-  const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(options_.base_reachable).count();
-  return half + std::chrono::milliseconds(env_.rng.below(static_cast<std::uint32_t>(milliseconds + 1)));
+Duration Neighbors::draw_reachable_time(const Entry& e) {
+  const bool is_told = !e.address.is_v4() && e.interface->base_reachable != Duration{0};
+  const Duration base = is_told ? e.interface->base_reachable : options_.base_reachable;
+  const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(base).count();
+  return base / 2 + std::chrono::milliseconds(env_.rng.below(static_cast<std::uint32_t>(milliseconds + 1)));
+}
+
+void Neighbors::heard(Interface& interface, const IpAddress& address, const MacAddress& mac) {
+  if (mac.is_multicast()) return;
+  Entry* e = lookup(interface, address);
+  if (e == nullptr) e = create(interface, address);
+  if (e != nullptr) update(*e, {.mac = mac, .state = State::stale, .override = true});
 }
 
 void Neighbors::confirm_reachable(Interface& interface, const IpAddress& address) {

@@ -3,6 +3,7 @@
 
 #include <millrace/env/env.hpp>
 #include <millrace/stack/neighbor/entry.hpp>
+#include <millrace/stack/neighbor/host_config.hpp>
 #include <millrace/wire/arp.hpp>
 
 #include <cstdint>
@@ -66,8 +67,8 @@ class ArpListener {
 };
 
 /// ARP (RFC 826) and neighbour discovery (RFC 4861) of one lcore's stack: who stands at which link address, and the
-/// last step of the output path. Behaves as net/core/neighbour.c. One thread. Duplicate address detection is not
-/// done: addresses come from the configuration and are taken as ours. Router discovery and redirects are ignored.
+/// last step of the output path. Behaves as net/core/neighbour.c. One thread. What it hears of router discovery,
+/// redirects and tentative addresses goes to a HostConfig.
 class Neighbors {
  public:
   /// `env` and `upward` outlive the table.
@@ -84,6 +85,18 @@ class Neighbors {
   void receive_arp(Interface& interface, pkt::Packet frame);
   /// A neighbour solicitation or advertisement: data() at the ICMPv6 header, checksum already verified.
   void receive_nd(Interface& interface, const NdSource& from, pkt::Packet message);
+  /// Null: nobody configures the host; router advertisements and redirects are dropped.
+  void set_host_config(HostConfig* config) { host_config_ = config; }
+  /// Looks for who else has the address, from no address (RFC 4862 section 5.4.2).
+  void send_dad_solicitation(Interface& interface, const IpAddress& target, const wire::Nonce& nonce);
+  /// Asks the link's routers to say what they have, from the interface's link-local address.
+  void send_router_solicitation(Interface& interface);
+  /// A message of the neighbour named its link address: STALE, until it proves itself.
+  void heard(Interface& interface, const IpAddress& address, const MacAddress& mac);
+  /// Between two solicitations, as the interface's router says, if it does.
+  [[nodiscard]] Duration retrans_time(const Interface& interface) const {
+    return interface.retrans != Duration{0} ? interface.retrans : options_.retrans;
+  }
   /// The neighbour was heard to receive what we sent (RFC 4861 section 7.3.1).
   void confirm_reachable(Interface& interface, const IpAddress& address);
 
@@ -140,7 +153,10 @@ class Neighbors {
   void fail(Entry& entry);
   void flush(Entry& entry);
   void drop_waiting(Entry& entry, stats::DropReason reason);
-  [[nodiscard]] Duration draw_reachable_time();
+  [[nodiscard]] Duration draw_reachable_time(const Entry& entry);
+  [[nodiscard]] Duration retrans_of(const Entry& entry) const {
+    return entry.address.is_v4() ? options_.retrans : retrans_time(*entry.interface);
+  }
 
   // arp.cpp
   void send_arp_request(Entry& entry, bool unicast);
@@ -154,9 +170,14 @@ class Neighbors {
   void send_advertisement(Interface& interface, const IpAddress& to, const IpAddress& target, bool solicited);
   void receive_solicitation(Interface& interface, const NdSource& from, pkt::Packet message);
   void receive_advertisement(Interface& interface, const NdSource& from, pkt::Packet message);
+  void receive_from_router(Interface& interface, const NdSource& from, pkt::Packet message);
+  [[nodiscard]] bool concerns_tentative(Interface& interface, const TargetNews& news) {
+    return host_config_ != nullptr && host_config_->heard_of(interface, news);
+  }
 
   Env& env_;
   Unreachable& upward_;
+  HostConfig* host_config_ = nullptr;
   const Options options_;
   std::unique_ptr<Entry[]> entries_;
   std::vector<Entry*> free_;

@@ -12,6 +12,7 @@ Stack::Stack(Env& env, steer::FlowTable& flows, const Options& options)
     : env_(env),
       id_(options.id),
       ip_(env, options.neighbor, options.routes),
+      addrconf_(env, ip_, options.addrconf),
       icmp_(env, ip_, options.icmp),
       udp_(env, ip_, options.udp),
       tcp_(env, ip_, flows, options.id, options.tcp),
@@ -20,6 +21,8 @@ Stack::Stack(Env& env, steer::FlowTable& flows, const Options& options)
   ip_.set_raw(&raw_);
   ip_.set_default_hop_limit(options.default_hop_limit);
   ip_.configure_path_mtu(options.path_mtu);
+  ip_.configure_redirects(options.redirects);
+  ip_.groups().configure(options.group);
   ip_.configure_reassembly(options.fragments_v4, options.fragments_v6);
   ip_.add_protocol(wire::ip_proto::udp, udp_);
   ip_.add_protocol(wire::ip_proto::tcp, tcp_);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <millrace/env/env.hpp>
+#include <millrace/stack/addrconf/addrconf.hpp>
 #include <millrace/stack/icmp/icmp.hpp>
 #include <millrace/stack/ip/stack.hpp>
 #include <millrace/stack/raw/raw.hpp>
@@ -25,7 +26,10 @@ class Stack {
     ip::PathMtus::Options path_mtu;
     ip::Reassembly::Options fragments_v4;
     ip::Reassembly::Options fragments_v6{.timeout = std::chrono::seconds(60)};
+    ip::RedirectPolicy redirects;
     neighbor::Options neighbor;
+    group::Options group;
+    addrconf::Options addrconf;
     icmp::RateLimit::Options icmp;
     udp::Options udp;
     tcp::Config tcp;
@@ -38,6 +42,7 @@ class Stack {
   [[nodiscard]] Result<neighbor::Interface*> add_interface(neighbor::Interface interface);
   [[nodiscard]] std::uint16_t id() const { return id_; }
   [[nodiscard]] ip::Stack& ip() { return ip_; }
+  [[nodiscard]] addrconf::Addrconf& addrconf() { return addrconf_; }
   [[nodiscard]] udp::Udp& udp() { return udp_; }
   [[nodiscard]] tcp::Tcp& tcp() { return tcp_; }
   [[nodiscard]] raw::Raw& raw() { return raw_; }
@@ -55,6 +60,7 @@ class Stack {
   const std::uint16_t id_;
   std::list<neighbor::Interface> interfaces_;  // a list: others hold references
   ip::Stack ip_;
+  addrconf::Addrconf addrconf_;
   icmp::Icmp icmp_;
   udp::Udp udp_;
   tcp::Tcp tcp_;

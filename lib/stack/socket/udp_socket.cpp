@@ -159,7 +159,70 @@ int UdpSocket::set_option(Option option, std::int64_t value) {
     case Option::sndbufforce: return set_buffer(option, value);
     case Option::busy_poll: busy_poll_.us = static_cast<std::uint32_t>(value); return 0;
     case Option::busy_poll_budget: busy_poll_.budget = static_cast<std::uint16_t>(value); return 0;
-    default: return InfoOption::is_one(option) ? set_info(option, value) : -ENOPROTOOPT;
+    default: return InfoOption::is_one(option) ? set_info(option, value) : set_multicast(option, value);
+  }
+}
+
+int UdpSocket::join_group(const IpAddress& group, std::uint16_t ifindex) {
+  const Sockets::Call call(sockets_);
+  return socket_ != nullptr ? udp_.join_group(*socket_, group, ifindex) : -EBADF;
+}
+
+int UdpSocket::leave_group(const IpAddress& group, std::uint16_t ifindex) {
+  const Sockets::Call call(sockets_);
+  return socket_ != nullptr ? udp_.leave_group(*socket_, group, ifindex) : -EBADF;
+}
+
+int UdpSocket::join_source_group(const IpAddress& group, const IpAddress& source, std::uint16_t ifindex) {
+  const Sockets::Call call(sockets_);
+  return socket_ != nullptr ? udp_.join_source(*socket_, group, source, ifindex) : -EBADF;
+}
+
+int UdpSocket::leave_source_group(const IpAddress& group, const IpAddress& source, std::uint16_t ifindex) {
+  const Sockets::Call call(sockets_);
+  return socket_ != nullptr ? udp_.leave_source(*socket_, group, source, ifindex) : -EBADF;
+}
+
+int UdpSocket::block_source(const IpAddress& group, const IpAddress& source, std::uint16_t ifindex) {
+  const Sockets::Call call(sockets_);
+  return socket_ != nullptr ? udp_.block(*socket_, group, source, ifindex, true) : -EBADF;
+}
+
+int UdpSocket::unblock_source(const IpAddress& group, const IpAddress& source, std::uint16_t ifindex) {
+  const Sockets::Call call(sockets_);
+  return socket_ != nullptr ? udp_.block(*socket_, group, source, ifindex, false) : -EBADF;
+}
+
+// -1 is the default, as in Linux.
+int UdpSocket::set_multicast(Option option, std::int64_t value) {
+  udp::MulticastOptions& v4 = socket_->multicast;
+  udp::MulticastOptions& v6 = socket_->multicast_v6;
+  switch (option) {
+    case Option::multicast_ttl: v4.hop_limit = value < 0 ? std::uint8_t{1} : static_cast<std::uint8_t>(value); return 0;
+    case Option::multicast_hops: v6.hop_limit = value < 0 ? std::uint8_t{1} : static_cast<std::uint8_t>(value); return 0;
+    case Option::multicast_loop: v4.loop = value != 0; return 0;
+    case Option::ipv6_multicast_loop: v6.loop = value != 0; return 0;
+    case Option::multicast_if: v4.ifindex = static_cast<std::uint16_t>(value); return 0;
+    case Option::ipv6_multicast_if: v6.ifindex = static_cast<std::uint16_t>(value); return 0;
+    case Option::multicast_all: v4.all = value != 0; return 0;
+    case Option::ipv6_multicast_all: v6.all = value != 0; return 0;
+    default: return -ENOPROTOOPT;
+  }
+}
+
+int UdpSocket::get_multicast(Option option, std::int64_t& value) const {
+  const udp::MulticastOptions& v4 = socket_->multicast;
+  const udp::MulticastOptions& v6 = socket_->multicast_v6;
+  switch (option) {
+    case Option::multicast_ttl: value = v4.hop_limit; return 0;
+    case Option::multicast_hops: value = v6.hop_limit; return 0;
+    case Option::multicast_loop: value = v4.loop; return 0;
+    case Option::ipv6_multicast_loop: value = v6.loop; return 0;
+    case Option::multicast_if: value = v4.ifindex; return 0;
+    case Option::ipv6_multicast_if: value = v6.ifindex; return 0;
+    case Option::multicast_all: value = v4.all; return 0;
+    case Option::ipv6_multicast_all: value = v6.all; return 0;
+    default: return -ENOPROTOOPT;
   }
 }
 
@@ -206,7 +269,10 @@ int UdpSocket::get_option(Option option, std::int64_t& value) const {
     case Option::timestamping: value = timestamp_.get(option); return 0;
     case Option::busy_poll: value = busy_poll_.us; return 0;
     case Option::busy_poll_budget: value = busy_poll_.budget; return 0;
-    default: value = info_.get(option); return 0;
+    default:
+      if (!InfoOption::is_one(option)) return get_multicast(option, value);
+      value = info_.get(option);
+      return 0;
   }
 }
 

@@ -76,6 +76,17 @@ class UdpSocket {
   /// setsockopt(2) and getsockopt(2): 0 or -ENOPROTOOPT, -EOPNOTSUPP, -EINVAL, -EPERM, -EBADF (doc/sockets.md).
   int set_option(Option option, std::int64_t value);
   int get_option(Option option, std::int64_t& value) const;
+  /// setsockopt(2)'s IP_ADD_MEMBERSHIP and IP_DROP_MEMBERSHIP, IPV6_JOIN_GROUP and IPV6_LEAVE_GROUP: hears, or not, what is sent
+  /// to the group and to this socket's port. `ifindex`: on which interface (Engine::ifindex()); 0: by which the group is
+  /// reached. 0, or -EINVAL: no group; -ENODEV; -EADDRINUSE: it is in already; -EADDRNOTAVAIL: it is not; -ENOBUFS: 20 groups.
+  int join_group(const IpAddress& group, std::uint16_t ifindex = 0);
+  int leave_group(const IpAddress& group, std::uint16_t ifindex = 0);
+  /// MCAST_JOIN_SOURCE_GROUP and MCAST_LEAVE_SOURCE_GROUP: from that source only, beside others joined so.
+  int join_source_group(const IpAddress& group, const IpAddress& source, std::uint16_t ifindex = 0);
+  int leave_source_group(const IpAddress& group, const IpAddress& source, std::uint16_t ifindex = 0);
+  /// MCAST_BLOCK_SOURCE and MCAST_UNBLOCK_SOURCE, of a group that was joined as a whole.
+  int block_source(const IpAddress& group, const IpAddress& source, std::uint16_t ifindex = 0);
+  int unblock_source(const IpAddress& group, const IpAddress& source, std::uint16_t ifindex = 0);
   void close();
   [[nodiscard]] Endpoint local() const;
   [[nodiscard]] Sockets& sockets() const { return sockets_; }
@@ -93,6 +104,8 @@ class UdpSocket {
   void busy_loop();
   int set_buffer(Option option, std::int64_t value);
   int set_info(Option option, std::int64_t value);
+  int set_multicast(Option option, std::int64_t value);
+  int get_multicast(Option option, std::int64_t& value) const;
   void record_flow();
   void forget();
 

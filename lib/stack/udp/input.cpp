@@ -26,6 +26,7 @@ struct Udp::Arrival {
   std::uint8_t traffic_class = 0;
   std::uint8_t hop_limit = 0;
   bool has_header = true;  ///< the UDP header lies in front of the payload: it was not cut out of a merged packet
+  std::uint16_t ifindex = 0;
 };
 
 namespace {
@@ -81,7 +82,8 @@ void Udp::receive(pkt::Packet datagram, const ip::Delivery& delivery) {
                         .remote = {delivery.source, udp.source_port()},
                         .traffic_class = delivery.traffic_class,
                         .hop_limit = delivery.hop_limit,
-                        .has_header = datagram.meta().gso_size == 0 && (datagram.data().size() > wire::udp_header_bytes || datagram.segments() == 1)};
+                        .has_header = datagram.meta().gso_size == 0 && (datagram.data().size() > wire::udp_header_bytes || datagram.segments() == 1),
+                        .ifindex = delivery.interface != nullptr ? delivery.interface->ifindex : std::uint16_t{0}};
   if (delivery.destination.is_multicast() || ip_.is_broadcast(delivery.destination)) {
     datagram.trim_front(wire::udp_header_bytes);
     for_each_segment(std::move(datagram), [&](pkt::Packet one) { deliver_to_all(std::move(one), arrival); });
@@ -145,6 +147,7 @@ void Udp::deliver_to_all(pkt::Packet datagram, const Arrival& arrival) {
   PortChain& sockets = chain(arrival.local.port);
   for (Socket* s = sockets.front(); s != nullptr; s = sockets.next(*s)) {
     if (match(*s, arrival.local, arrival.remote) == 0) continue;
+    if (arrival.local.address.is_multicast() && !hears_group(*s, arrival.local.address, arrival.remote.address, arrival.ifindex)) continue;
     if (first == nullptr) {
       first = s;
       continue;

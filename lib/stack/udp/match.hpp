@@ -12,4 +12,7 @@ namespace millrace::udp {
 /// Whether the socket's binding lets it send to this address at all: the family must fit.
 [[nodiscard]] bool may_talk_to(const Socket& socket, const IpAddress& address);
 
+/// ip_mc_sf_allow(): whether the socket hears what that source sent to the group by that interface.
+[[nodiscard]] bool hears_group(const Socket& socket, const IpAddress& group, const IpAddress& source, std::uint16_t ifindex);
+
 }  // namespace millrace::udp

@@ -109,14 +109,18 @@ std::int64_t Udp::transmit(Socket& socket, pkt::Packet payload, const Endpoint& 
   const bool is_source = !own.is_unspecified() && !own.is_multicast() && !ip_.is_broadcast(own);
   const bool is_v4 = destination.address.is_v4();
   const MtuDiscover discover = is_v4 ? socket.mtu_discover : socket.mtu_discover_v6;
+  const bool to_group = destination.address.is_multicast();
+  const MulticastOptions& group = is_v4 ? socket.multicast : socket.multicast_v6;
   const auto verdict = ip_.send(std::move(payload),
                                 {.source = is_source ? own : IpAddress{},
                                  .destination = destination.address,
                                  .proto = wire::ip_proto::udp,
-                                 .hop_limit = control.hop_limit.value_or(destination.address.is_multicast() ? std::uint8_t{1} : is_v4 ? socket.hop_limit : socket.hop_limit_v6),
+                                 .hop_limit = control.hop_limit.value_or(to_group ? group.hop_limit : is_v4 ? socket.hop_limit : socket.hop_limit_v6),
                                  .traffic_class = control.traffic_class.value_or(is_v4 ? socket.traffic_class : socket.traffic_class_v6),
                                  .dont_fragment = has_df(discover),
                                  .may_fragment = socket.segment_size == 0 && may_cut(discover),
+                                 .ifindex = to_group ? group.ifindex : std::uint16_t{0},
+                                 .loops = to_group && group.loop,
                                  .link_mtu_only = discover > MtuDiscover::require});
   if (verdict == ip::SendVerdict::sent) {
     counters(destination.address).add(Counter::OutDatagrams);

@@ -4,6 +4,7 @@
 #include <millrace/base/list.hpp>
 #include <millrace/bpf/filter.hpp>
 #include <millrace/pkt/packet.hpp>
+#include <millrace/stack/group/filter.hpp>
 #include <millrace/stack/udp/queued_error.hpp>
 #include <millrace/wire/address.hpp>
 
@@ -11,6 +12,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <vector>
 
 namespace millrace::udp {
 
@@ -53,6 +55,21 @@ enum class MtuDiscover : std::uint8_t {
   omit = 5,          ///< no DF; cut when longer than the link's MTU
 };
 
+/// What a socket has to do with groups: the options IP_MULTICAST_* and IPV6_MULTICAST_*, of one family.
+struct MulticastOptions {
+  std::uint8_t hop_limit = 1;
+  bool loop = true;           ///< what it sends is heard on this host, too
+  bool all = true;            ///< it hears what comes to its port for groups that others joined
+  std::uint16_t ifindex = 0;  ///< what it sends goes by that; 0: by which the group is reached
+};
+
+/// A group that a socket is in.
+struct GroupMembership {
+  IpAddress group;
+  std::uint16_t ifindex = 0;
+  group::Filter filter;
+};
+
 /// One UDP socket: a slot in Udp's table. Its state is changed by Udp alone, on one lcore.
 class Socket {
  public:
@@ -69,6 +86,7 @@ class Socket {
   [[nodiscard]] std::uint64_t drops() const { return drops_; }
   [[nodiscard]] bool gro() const { return gro_; }
   [[nodiscard]] Events* events() const { return events_; }
+  [[nodiscard]] const std::vector<GroupMembership>& groups() const { return groups_; }
   /// SO_INCOMING_NAPI_ID: where the last datagram was received; 0: none yet.
   [[nodiscard]] std::uint32_t napi_id() const { return napi_id_; }
   /// sk_rxhash: what steering called the flow of the last datagram; 0: not known.
@@ -90,6 +108,8 @@ class Socket {
   std::uint16_t segment_size = 0;         ///< UDP_SEGMENT: what is longer goes as datagrams of this size; 0: off
   MtuDiscover mtu_discover = MtuDiscover::want;     ///< IP_MTU_DISCOVER
   MtuDiscover mtu_discover_v6 = MtuDiscover::want;  ///< IPV6_MTU_DISCOVER
+  MulticastOptions multicast;             ///< of IPv4
+  MulticastOptions multicast_v6;
   std::uint8_t hop_limit = 0;             ///< IP_TTL; 0: the stack's default
   std::uint8_t traffic_class = 0;         ///< IP_TOS
   std::uint8_t hop_limit_v6 = 0;          ///< IPV6_UNICAST_HOPS
@@ -110,6 +130,7 @@ class Socket {
   std::uint32_t flow_hash_ = 0;
   int incoming_cpu_ = -1;
   Events* events_ = nullptr;
+  std::vector<GroupMembership> groups_;
   pkt::PacketList queue_;
   std::deque<QueuedError> errors_;  ///< at most most_errors
   ListHook by_port_;      ///< the port's chain, or the list of free slots

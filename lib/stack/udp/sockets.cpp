@@ -63,6 +63,7 @@ Socket* Udp::open(Events* events) {
   socket->hop_limit = socket->hop_limit_v6 = socket->traffic_class_v6 = 0;
   socket->mtu_discover = socket->mtu_discover_v6 = MtuDiscover::want;
   socket->traffic_class = 0;
+  socket->multicast = socket->multicast_v6 = MulticastOptions{};
   socket->open_ = true;
   socket->id_ = opened_++ * options_.port_stride + options_.port_phase + 1;
   socket->error_ = 0;
@@ -78,6 +79,7 @@ Socket* Udp::open(Events* events) {
 
 void Udp::close(Socket& socket) {
   MR_ASSERT(socket.open_ && !in_encap_);
+  leave_all(socket);
   socket.open_ = false;
   announce(socket, false);
   socket.events_ = nullptr;

@@ -64,6 +64,19 @@ class Udp final : public ip::Transport {
   /// EINVAL (port 0).
   int connect(Socket& socket, const Endpoint& remote);
 
+  // Groups (groups.cpp). `ifindex`: the interface; 0: by which the group is reached. 0, or EINVAL: no group; ENODEV;
+  // ENOBUFS: 20 groups or, of one, 10 sources.
+  /// IP_ADD_MEMBERSHIP, IPV6_JOIN_GROUP: all sources. EADDRINUSE: it is in.
+  int join_group(Socket& socket, const IpAddress& group, std::uint16_t ifindex);
+  /// IP_DROP_MEMBERSHIP, IPV6_LEAVE_GROUP. EADDRNOTAVAIL: it is not in.
+  int leave_group(Socket& socket, const IpAddress& group, std::uint16_t ifindex);
+  /// MCAST_JOIN_SOURCE_GROUP: that source, beside those named before. EINVAL: all sources were joined; EADDRNOTAVAIL: it is named.
+  int join_source(Socket& socket, const IpAddress& group, const IpAddress& source, std::uint16_t ifindex);
+  /// MCAST_LEAVE_SOURCE_GROUP: no longer that one; with the last the group is left.
+  int leave_source(Socket& socket, const IpAddress& group, const IpAddress& source, std::uint16_t ifindex);
+  /// MCAST_BLOCK_SOURCE, MCAST_UNBLOCK_SOURCE of a group that was joined with all sources.
+  int block(Socket& socket, const IpAddress& group, const IpAddress& source, std::uint16_t ifindex, bool on);
+
   /// UDP_GRO: a train of datagrams of equal size, of which the last may be shorter, is read at once.
   void set_gro(Socket& socket, bool on);
 
@@ -123,6 +136,11 @@ class Udp final : public ip::Transport {
   void announce(const Socket& socket, bool comes);
   [[nodiscard]] Socket* lookup(const Endpoint& local, const Endpoint& remote);
   [[nodiscard]] Socket& choose_of_group(Socket& first, int score, const Endpoint& local, const Endpoint& remote);
+
+  // groups.cpp
+  [[nodiscard]] neighbor::Interface* find_membership(Socket& socket, const IpAddress& group, std::uint16_t ifindex, GroupMembership*& found);
+  int change(Socket& socket, neighbor::Interface& interface, GroupMembership& membership);
+  void leave_all(Socket& socket);
 
   // input.cpp
   [[nodiscard]] pkt::Packet check(pkt::Packet datagram, const ip::Delivery& delivery);

@@ -140,7 +140,8 @@ TEST_CASE("neighbour discovery messages written are read back the same") {
   INFO("MILLRACE_SEED=" << seed);
   Rng rng(seed);
   for (int i = 0; i < 500; ++i) {
-    const NeighborSolicitation ns{test::random_v6(rng), maybe_mac(rng)};
+    const Nonce drawn{test::random8(rng), 2, 3, test::random8(rng)};
+    const NeighborSolicitation ns{test::random_v6(rng), maybe_mac(rng), rng.chance(0.5) ? std::optional(drawn) : std::nullopt};
     REQUIRE(NeighborSolicitation::parse(emitted(ns)) == ns);
     const NeighborAdvertisement na{test::random_v6(rng), maybe_mac(rng), rng.chance(0.5), rng.chance(0.5),
                                    rng.chance(0.5)};
@@ -154,11 +155,44 @@ TEST_CASE("neighbour discovery messages written are read back the same") {
                         rng.chance(0.5),
                         test::random32(rng),
                         test::random32(rng)};
+    ra.dns_count = static_cast<std::uint8_t>(rng.below(nd_max_name_servers + 1));
+    for (std::size_t d = 0; d < ra.dns_count; ++d) ra.dns[d] = {test::random_v6(rng), test::random32(rng)};
+    ra.preference = static_cast<int>(rng.below(3)) - 1;
     REQUIRE(RouterAdvertisement::parse(emitted(ra)) == ra);
     REQUIRE(emitted(ra).size() <= nd_max_bytes);
+    IpAddress target = test::random_v6(rng);
+    target.bytes[0] = 0xfe;
+    target.bytes[1] = 0x80;
+    const Redirect redirect{target, test::random_v6(rng), maybe_mac(rng)};
+    REQUIRE(Redirect::parse(emitted(redirect)) == redirect);
   }
 }
 
 TEST_CASE("RFC 4291 section 2.7.1: the example of a solicited-node group") {
   CHECK(solicited_node(*IpAddress::parse("4037::01:800:200e:8c6c")).to_string() == "ff02::1:ff0e:8c6c");
+}
+
+TEST_CASE("RFC 8106 5.1: one option of name servers may hold several; one that is cut short spoils the message") {
+  RouterAdvertisement ra;
+  ra.dns_count = 1;
+  ra.dns[0] = {*IpAddress::parse("fd00::53"), 60};
+  test::Bytes bytes = emitted(ra);
+  bytes[16 + 1] = 5;
+  const IpAddress second = *IpAddress::parse("fd00::54");
+  bytes.insert(bytes.end(), second.bytes.begin(), second.bytes.end());
+  const auto read = RouterAdvertisement::parse(bytes);
+  REQUIRE(read);
+  CHECK(read->dns_count == 2);
+  CHECK(read->dns[1] == DnsServer{second, 60});
+  bytes[16 + 1] = 4;
+  bytes.resize(bytes.size() - 8);
+  CHECK_FALSE(RouterAdvertisement::parse(bytes));
+}
+
+TEST_CASE("RFC 4861 8.1: a redirect leads to a router's link-local address or to the destination itself, and is about no group") {
+  const IpAddress far_away = *IpAddress::parse("2001:db8::1"), other = *IpAddress::parse("2001:db8::2");
+  CHECK(Redirect::parse(emitted(Redirect{*IpAddress::parse("fe80::1"), far_away, {}})));
+  CHECK(Redirect::parse(emitted(Redirect{far_away, far_away, {}})));
+  CHECK_FALSE(Redirect::parse(emitted(Redirect{other, far_away, {}})));
+  CHECK_FALSE(Redirect::parse(emitted(Redirect{*IpAddress::parse("fe80::1"), *IpAddress::parse("ff02::1"), {}})));
 }
