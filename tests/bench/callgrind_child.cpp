@@ -25,11 +25,13 @@ extern "C" {
 [[gnu::noinline]] std::uint64_t mr_count_no_rps(millrace::bench::SteerLoad& load, std::uint64_t packets);
 [[gnu::noinline]] std::uint64_t mr_count_lookup(millrace::bench::peer::OwnerLookup& lookup, std::span<millrace::pkt::Mbuf* const> burst, std::uint64_t packets);
 [[gnu::noinline]] void mr_count_udp_take(millrace::bench::UdpOurs& ours, std::span<millrace::pkt::Mbuf* const> packets);
+[[gnu::noinline]] void mr_count_udp_gro(millrace::bench::UdpOurs& ours, std::span<millrace::pkt::Mbuf* const> packets);
 [[gnu::noinline]] void mr_count_udp_echo(millrace::bench::UdpOurs& ours, std::span<millrace::pkt::Mbuf* const> packets);
 [[gnu::noinline]] void mr_count_lwip_take(millrace::bench::peer::Lwip& lwip, std::span<rte_mbuf* const> packets);
 [[gnu::noinline]] void mr_count_lwip_echo(millrace::bench::peer::Lwip& lwip, std::span<rte_mbuf* const> packets);
 
 void mr_count_udp_take(millrace::bench::UdpOurs& ours, std::span<millrace::pkt::Mbuf* const> packets) { ours.receive(packets); }
+void mr_count_udp_gro(millrace::bench::UdpOurs& ours, std::span<millrace::pkt::Mbuf* const> packets) { ours.receive(packets); }
 void mr_count_udp_echo(millrace::bench::UdpOurs& ours, std::span<millrace::pkt::Mbuf* const> packets) { ours.receive(packets); }
 void mr_count_lwip_take(millrace::bench::peer::Lwip& lwip, std::span<rte_mbuf* const> packets) { lwip.receive(packets); }
 void mr_count_lwip_echo(millrace::bench::peer::Lwip& lwip, std::span<rte_mbuf* const> packets) { lwip.receive(packets); }
@@ -93,11 +95,12 @@ void count_datagrams(const char* loop, UdpLoad& load, Side& side, std::uint64_t 
 void count_udp(std::uint64_t packets) {
   constexpr std::size_t payload = 64;
   UdpLoad load(datagrams(64, payload));
-  const auto ours = [&](const char* loop, UdpWork work, auto count) {
-    const auto side = std::make_unique<UdpOurs>(load.pool(), UdpOurs::Wanted{.work = work});
+  const auto ours = [&](const char* loop, UdpWork work, auto count, bool merges = false) {
+    const auto side = std::make_unique<UdpOurs>(load.pool(), UdpOurs::Wanted{.work = work, .merges = merges});
     count_datagrams(loop, load, *side, packets, count);
   };
   ours("mr_count_udp_take", UdpWork::take, mr_count_udp_take);
+  ours("mr_count_udp_gro", UdpWork::take, mr_count_udp_gro, true);
   ours("mr_count_udp_echo", UdpWork::echo, mr_count_udp_echo);
   const auto lwip = [&](const char* loop, UdpWork work, auto count) {
     peer::Lwip side(work);

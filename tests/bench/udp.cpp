@@ -97,6 +97,7 @@ void run_udp(Bench& bench) {
     for (const UdpWork work : {UdpWork::take, UdpWork::copy}) beside_lwip(bench, {work, payload, From::poll, true});
   }
   run_udp_sending(bench);
+  run_udp_thread(bench);
   run_udp_vhost(bench);
 }
 

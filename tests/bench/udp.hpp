@@ -17,5 +17,7 @@ inline constexpr const char* lwip_missing = "lwIP is not installed (Debian: libl
 void introduce(UdpOurs& ours, peer::Lwip& lwip);
 /// Sending, fragments and reassembly. Called by run_udp.
 void run_udp_sending(Bench& bench);
+/// To a thread on another CPU. Called by run_udp.
+void run_udp_thread(Bench& bench);
 
 }  // namespace millrace::bench
