@@ -4,10 +4,12 @@
 // Clauses: receive_path E2-E14, X18, X19; where they are silent, Linux 6.18's net/core/gro.c.
 #include <millrace/gro/gro.hpp>
 
+#include <millrace/base/byte_order.hpp>
 #include <millrace/gro/header_mask.hpp>
 #include <millrace/gro/rules.hpp>
 #include <millrace/wire/ethernet.hpp>
 #include <millrace/wire/ipv6.hpp>
+#include <millrace/wire/protocol.hpp>
 #include <millrace/wire/tcp.hpp>
 
 #include <algorithm>
@@ -57,6 +59,7 @@ Verdict Gro::receive(Env& env, pkt::Packet packet, pkt::PacketList& up) {
   count(Counter::packets);
   clear_merge_marks(packet.meta());
   if (!config_.enabled) return pass_alone(std::move(packet), up);
+  if (is_unwanted_datagram(packet)) return pass_alone(std::move(packet), up);
 
   Segment segment;
   const Kind kind = read(packet, segment);
@@ -80,6 +83,13 @@ Verdict Gro::receive(Env& env, pkt::Packet packet, pkt::PacketList& up) {
   }
   if (!is_candidate || !may_begin(segment)) return pass_alone(std::move(packet), up);
   return begin(env, std::move(packet), segment, hash, up);
+}
+
+// Most datagrams: their port's sockets want none merged, and none is held that they could overtake.
+bool Gro::is_unwanted_datagram(const pkt::Packet& packet) const {
+  const pkt::Meta& meta = packet.meta();
+  if (meta.l4_proto != wire::ip_proto::udp || meta.l4_offset == 0 || udp_held_ != 0) return false;
+  return config_.udp_ports == nullptr || !config_.udp_ports->wants(load_be16(&packet.data()[meta.l4_offset + 2u]));
 }
 
 // E16: UDP is merged only for those who asked.

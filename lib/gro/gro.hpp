@@ -102,6 +102,7 @@ class Gro {
   void tally(stats::Gro which, std::uint32_t n) { tally_[static_cast<std::size_t>(which)] += n; }
   void receive_slowly(Env& env, pkt::Packet packet, const Arrival& arrival, pkt::PacketList& up);
   void pass_up(pkt::Packet packet, std::uint32_t segments, pkt::PacketList& up);
+  [[nodiscard]] bool is_unwanted_datagram(const pkt::Packet& packet) const;
   [[nodiscard]] bool wants(const Segment& segment) const;
   void close_unread(Segment segment, pkt::PacketList& up);
   Verdict pass_alone(pkt::Packet packet, pkt::PacketList& up);

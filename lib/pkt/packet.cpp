@@ -29,7 +29,8 @@ std::uint64_t freed_without_reason() { return lost_packets.load(std::memory_orde
 
 void consume(Packet packet) { rte_pktmbuf_free(rte(packet.release())); }
 
-void Packet::trim_front(std::uint32_t n, Home* home) {
+// Whole buffers go.
+void Packet::trim_buffers(std::uint32_t n, Home* home) {
   MR_ASSERT(n <= mbuf_->pkt_len);
   while (n >= mbuf_->data_len && mbuf_->next != nullptr) {
     // The head carries the packet's totals and Meta, so the next buffer takes them over.
@@ -63,7 +64,7 @@ bool Packet::is_shared() const {
   return !RTE_MBUF_DIRECT(m) || rte_mbuf_refcnt_read(m) > 1;
 }
 
-void Packet::truncate(std::uint32_t n) {
+void Packet::cut_off(std::uint32_t n) {
   MR_ASSERT(n <= mbuf_->pkt_len);
   mbuf_->pkt_len = n;
   std::uint16_t segments = 1;

@@ -79,9 +79,16 @@ class Packet {
   }
   /// Cuts n bytes off the front; n <= length(). Buffers that become empty are freed, all but the last: by way of `home`
   /// if there is one.
-  void trim_front(std::uint32_t n, Home* home = nullptr);
+  void trim_front(std::uint32_t n, Home* home = nullptr) {
+    if (n >= mbuf_->data_len) return trim_buffers(n, home);
+    mbuf_->data_off = static_cast<std::uint16_t>(mbuf_->data_off + n);
+    mbuf_->data_len = static_cast<std::uint16_t>(mbuf_->data_len - n);
+    mbuf_->pkt_len -= n;
+  }
   /// Cuts the packet to its first n bytes; n <= length().
-  void truncate(std::uint32_t n);
+  void truncate(std::uint32_t n) {
+    if (n != mbuf_->pkt_len) cut_off(n);
+  }
   /// Appends the buffers of `tail` without copying.
   void chain(Packet tail);
   /// The same for a caller that remembers the last buffer of this packet: O(1), without a walk along the chain.
@@ -104,6 +111,8 @@ class Packet {
 
  private:
   static void free_without_reason(Mbuf* mbuf);
+  void trim_buffers(std::uint32_t n, Home* home);
+  void cut_off(std::uint32_t n);
   Mbuf* mbuf_ = nullptr;
 };
 static_assert(sizeof(Packet) == 8);
