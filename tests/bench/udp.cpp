@@ -3,6 +3,10 @@
 #include "tests/bench/udp.hpp"
 #include "tests/bench/udp_vhost.hpp"
 
+#include <millrace/wire/checksum.hpp>
+#include <millrace/wire/ipv4.hpp>
+#include <millrace/wire/protocol.hpp>
+
 namespace millrace::bench {
 namespace {
 
@@ -87,11 +91,42 @@ void beside_lwip(Bench& bench, const Case& c) {
   bench.report.comparison(std::move(figure), result);
 }
 
+/// What no stack can do without: both checksums are verified, and the buffer is freed.
+void take_at_least(std::span<pkt::Mbuf* const> packets, std::uint64_t& right) {
+  constexpr std::size_t ip_at = 14, udp_at = 34;
+  for (pkt::Mbuf* m : packets) {
+    pkt::Packet packet = pkt::Packet::adopt(m);
+    const std::span<const std::uint8_t> frame = packet.data();
+    const auto ip = wire::Ipv4View::parse(frame.subspan(ip_at));
+    wire::Sum sum = wire::pseudo_header(ip->source(), ip->destination(), wire::ip_proto::udp, static_cast<std::uint32_t>(frame.size() - udp_at));
+    sum.add(frame.subspan(udp_at));
+    right += ip->checksum_valid() && sum.is_valid() ? 1u : 0u;
+    pkt::consume(std::move(packet));
+  }
+}
+
+void floor_beside_lwip(Bench& bench, std::size_t payload) {
+  Figure figure{.id = "UDP", .name = "floor:sums_and_free,bytes:" + std::to_string(payload), .peer_name = lwip_name, .goal = Goal::ratio_at_least(3)};
+  if (!peer::Lwip::is_there()) return;
+  UdpLoad load(datagrams(udp_section, payload));
+  peer::Lwip lwip(UdpWork::take);
+  std::uint64_t right = 0;
+  load.prepare();
+  take_at_least(load.packets(), right);
+  if (right != udp_section) return bench.report.failure("UDP", figure.name, "a checksum is wrong");
+  bench.load.look();
+  bench.report.note("what is left of lwIP's cost when nothing but the checksums and the buffers' end is done: no stack is faster");
+  bench.report.comparison(std::move(figure), compare(bench.control, {.sections = sections, .units = static_cast<double>(udp_section)},
+                                                     {.prepare = [&] { load.prepare(); }, .run = [&] { take_at_least(load.packets(), right); }},
+                                                     {.prepare = [&] { load.prepare(); }, .run = [&] { lwip.receive(rte(load.packets())); }}));
+}
+
 }  // namespace
 
 void run_udp(Bench& bench) {
   using From = UdpOurs::From;
   for (const std::size_t payload : {64u, 1472u}) {
+    floor_beside_lwip(bench, payload);
     for (const UdpWork work : {UdpWork::take, UdpWork::copy, UdpWork::echo}) beside_lwip(bench, {work, payload, From::poll});
     beside_lwip(bench, {UdpWork::take, payload, From::stack});
     for (const UdpWork work : {UdpWork::take, UdpWork::copy}) beside_lwip(bench, {work, payload, From::poll, true});

@@ -21,6 +21,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdexcept>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
@@ -44,6 +45,7 @@ class Child {
     if (::pipe(pipe.data()) != 0) throw std::runtime_error("pipe");
     pid_ = fork();
     if (pid_ == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);  // also of a parent that was killed
       cpu_set_t only;
       CPU_ZERO(&only);
       CPU_SET(cpu, &only);
