@@ -35,6 +35,24 @@ std::string to_string(const LcoreMask& mask) {
   return text;
 }
 
+std::optional<Rule::Ports> Rule::Ports::parse(std::string_view text) {
+  const auto number = [](std::string_view digits) -> std::optional<std::uint16_t> {
+    std::uint16_t value = 0;
+    const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    if (digits.empty() || error != std::errc() || stop != digits.data() + digits.size()) return std::nullopt;
+    return value;
+  };
+  const std::size_t dash = text.find('-');
+  const auto first = number(text.substr(0, dash));
+  const auto last = dash == std::string_view::npos ? first : number(text.substr(dash + 1));
+  if (!first || !last || *first > *last) return std::nullopt;
+  return Ports{*first, *last};
+}
+
+std::string Rule::Ports::to_string() const {
+  return first == last ? std::to_string(first) : std::to_string(first) + "-" + std::to_string(last);
+}
+
 std::string Problem::to_string() const {
   std::string text = file;
   if (line > 0) text += (text.empty() ? "line " : ":") + std::to_string(line);

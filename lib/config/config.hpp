@@ -3,6 +3,7 @@
 
 #include <millrace/config/lcore_mask.hpp>
 #include <millrace/config/sysctl.hpp>
+#include <millrace/stack/ip/hook.hpp>
 #include <millrace/wire/address.hpp>
 #include <millrace/wire/rss.hpp>
 
@@ -128,11 +129,38 @@ struct Route {
   bool operator==(const Route&) const = default;
 };
 
-/// One IP host: its interfaces and routes.
+using ip::Hook;
+using ip::HookVerdict;
+
+/// What is done with packets at one of IP's hooks, as a line of iptables; what is not said matches all. The first rule of a
+/// hook that fits decides; what none fits goes on.
+struct Rule {
+  struct Ports {
+    std::uint16_t first = 0;
+    std::uint16_t last = 65535;
+    bool operator==(const Ports&) const = default;
+    /// "53" or "1000-2000"; null when the text is neither.
+    [[nodiscard]] static std::optional<Ports> parse(std::string_view text);
+    [[nodiscard]] std::string to_string() const;
+  };
+  Hook hook = Hook::local_in;
+  HookVerdict verdict = HookVerdict::drop;   ///< not stolen
+  std::optional<IpPrefix> source{};
+  std::optional<IpPrefix> destination{};
+  std::uint8_t proto = 0;                    ///< 0: any
+  std::optional<Ports> source_ports{};       ///< proto 6 or 17
+  std::optional<Ports> destination_ports{};
+  std::string in{};                          ///< interface; not in local_out
+  std::string out{};                         ///< not in pre_routing and local_in
+  bool operator==(const Rule&) const = default;
+};
+
+/// One IP host: its interfaces, routes and rules.
 struct Stack {
   std::string name{};
   std::vector<StackInterface> interfaces{};
   std::vector<Route> routes{};
+  std::vector<Rule> rules{};
   bool operator==(const Stack&) const = default;
 };
 

@@ -48,6 +48,8 @@ inline constexpr std::uint16_t sim_rx_queues = 16;        // most_queues of driv
 
 /// The words of each enumeration, in the order of its enumerators.
 inline constexpr std::array<std::string_view, 5> driver_words{"sim", "tap", "vdev", "ethdev", "vlan"};
+inline constexpr std::array<std::string_view, 5> hook_words{"pre_routing", "local_in", "forward", "local_out", "post_routing"};
+inline constexpr std::array<std::string_view, 3> verdict_words{"drop", "accept", "queue"};
 inline constexpr std::array<std::string_view, 5> route_type_words{"unicast", "local", "blackhole", "unreachable", "prohibit"};
 inline constexpr std::array<std::string_view, 3> rx_mode_words{"poll", "interrupt", "adaptive"};
 inline constexpr std::array<std::string_view, 2> rss_field_words{"sd", "sdfn"};  // as ethtool -N writes them

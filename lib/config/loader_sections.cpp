@@ -173,6 +173,42 @@ void read_route(const Value& value, Route& route) {
   if (to_default && route.via && route.via->is_v4()) route.to = {IpAddress::v4(0, 0, 0, 0), 0};
 }
 
+std::optional<std::uint8_t> parse_proto(std::string_view text) {
+  if (text == "tcp") return std::uint8_t{6};
+  if (text == "udp") return std::uint8_t{17};
+  if (text == "icmp") return std::uint8_t{1};
+  if (text == "icmp6") return std::uint8_t{58};
+  const auto number = Rule::Ports::parse(text);
+  if (!number || number->first != number->last || number->first > 255) return std::nullopt;
+  return static_cast<std::uint8_t>(number->first);
+}
+
+void read_rule(const Value& value, Rule& rule) {
+  constexpr std::string_view a_prefix = "a prefix, such as 10.77.0.0/24 or fd00:77::/64";
+  constexpr std::string_view some_ports = "a port or a range, such as 53 or 1000-2000";
+  bool has_hook = false, has_verdict = false;
+  value.map({
+      {"hook",
+       [&](const Value& v) {
+         has_hook = true;
+         v.word(rule.hook, hook_words);
+       }},
+      {"verdict",
+       [&](const Value& v) {
+         has_verdict = true;
+         v.word(rule.verdict, verdict_words);
+       }},
+      {"source", [&](const Value& v) { v.parsed(rule.source, IpPrefix::parse, a_prefix); }},
+      {"destination", [&](const Value& v) { v.parsed(rule.destination, IpPrefix::parse, a_prefix); }},
+      {"proto", [&](const Value& v) { v.parsed(rule.proto, parse_proto, "tcp, udp, icmp, icmp6 or 0..255"); }},
+      {"source_ports", [&](const Value& v) { v.parsed(rule.source_ports, Rule::Ports::parse, some_ports); }},
+      {"destination_ports", [&](const Value& v) { v.parsed(rule.destination_ports, Rule::Ports::parse, some_ports); }},
+      {"in", [&](const Value& v) { v.text(rule.in); }},
+      {"out", [&](const Value& v) { v.text(rule.out); }},
+  });
+  if (value.is(Tree::Kind::map) && !(has_hook && has_verdict)) value.problem("must have hook and verdict");
+}
+
 void read_stack(const Value& value, Stack& stack) {
   value.map({
       {"name", [&](const Value& v) { v.text(stack.name); }},
@@ -183,6 +219,10 @@ void read_stack(const Value& value, Stack& stack) {
       {"routes",
        [&](const Value& v) {
          v.list("routes", [&](const Value& item) { read_route(item, stack.routes.emplace_back()); });
+       }},
+      {"rules",
+       [&](const Value& v) {
+         v.list("rules", [&](const Value& item) { read_rule(item, stack.rules.emplace_back()); });
        }},
   });
 }

@@ -69,6 +69,14 @@ void validate_lcores(const Config& config, Findings& findings) {
   }
 }
 
+// dev_disable_lro(): what a device has merged cannot be sent on as it came (receive_path E17).
+void validate_lro(const Config& config, Findings& findings) {
+  if (config.sysctl.ip_forward == 0 && config.sysctl.ip6_forwarding == 0) return;
+  for (std::size_t i = 0; i < config.ports.size(); ++i)
+    if (config.ports[i].lro)
+      findings.add(indexed("ports", i) + ".lro", "true", "must be off where packets are forwarded (net.ipv4.ip_forward, net.ipv6.conf.all.forwarding); gro merges, too");
+}
+
 void validate_sysctl(const Config& config, Findings& findings) {
   Sysctl sysctl = config.sysctl;
   for (const SysctlKey& key : sysctl_keys()) {
@@ -121,6 +129,7 @@ std::vector<Problem> validate(const Config& config) {
   validate_lcores(config, findings);
   validate_ports(config, findings);
   validate_stacks(config, findings);
+  validate_lro(config, findings);
   validate_sysctl(config, findings);
   validate_capture(config, findings);
   return std::move(findings.problems);

@@ -135,6 +135,27 @@ void check_route(const Stack& stack, const Route& route, const std::string& at, 
   if (route.type == RouteType::unicast && route.via && (route.dev.empty() || dev_exists)) check_gateway(stack, route, at + ".via", findings);
 }
 
+void check_rule_interface(const Stack& stack, const std::string& name, bool is_known_there, Hook hook, const std::string& key, Findings& findings) {
+  if (name.empty()) return;
+  if (!is_known_there)
+    findings.add(key, name, "is not known at hook " + std::string(hook_words[static_cast<std::size_t>(hook)]) + "; leave it out");
+  else if (name != "lo" && find_interface(stack, name) == nullptr)
+    findings.add(key, name, "is not an interface of stack " + stack.name);
+}
+
+void check_rule(const Stack& stack, const Rule& rule, const std::string& at, Findings& findings) {
+  const auto hook = static_cast<std::size_t>(rule.hook), verdict = static_cast<std::size_t>(rule.verdict);
+  if (hook >= hook_words.size()) return findings.add(at + ".hook", std::to_string(hook), "must be " + one_of(hook_words));
+  if (verdict >= verdict_words.size()) findings.add(at + ".verdict", std::to_string(verdict), "must be " + one_of(verdict_words));
+  if (rule.source && rule.destination && rule.source->address.is_v4() != rule.destination->address.is_v4())
+    findings.add(at + ".destination", rule.destination->to_string(), "must be of the same IP version as source, " + rule.source->to_string());
+  const bool has_ports = rule.proto == 6 || rule.proto == 17;
+  if (!has_ports && (rule.source_ports || rule.destination_ports))
+    findings.add(at + ".proto", std::to_string(rule.proto), "has no ports; with source_ports or destination_ports it must be tcp or udp");
+  check_rule_interface(stack, rule.in, rule.hook != Hook::local_out, rule.hook, at + ".in", findings);
+  check_rule_interface(stack, rule.out, rule.hook != Hook::pre_routing && rule.hook != Hook::local_in, rule.hook, at + ".out", findings);
+}
+
 void check_stack(const Config& config, const Stack& stack, const std::string& at, Findings& findings) {
   Unique names(findings, "this name");
   Unique addresses(findings, "this address");
@@ -153,6 +174,7 @@ void check_stack(const Config& config, const Stack& stack, const std::string& at
     routes.add(key + ".to", route.to.to_string() + (route.metric ? " metric " + std::to_string(*route.metric) : ""));
     check_route(stack, stack.routes[r], key, findings);
   }
+  for (std::size_t r = 0; r < stack.rules.size(); ++r) check_rule(stack, stack.rules[r], indexed(at + ".rules", r), findings);
 }
 
 }  // namespace

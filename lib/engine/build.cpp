@@ -50,6 +50,8 @@ Result<void> Engine::Impl::build(const std::map<std::string, LinkEnd>& links) {
   }
   if (config.capture.enabled)
     if (const Result<std::uint32_t> begun = begin_capture(config.capture); !begun) return tl::unexpected(begun.error());
+  for (std::size_t stack = 0; stack < config.stacks.size(); ++stack)
+    if (!config.stacks[stack].rules.empty()) apply_rules(stack);
   return apply_sysctl(config.sysctl);
 }
 

@@ -5,6 +5,7 @@
 #include <millrace/base/time.hpp>
 #include <millrace/config/config.hpp>
 #include <millrace/engine/host_config.hpp>
+#include <millrace/engine/hooks.hpp>
 #include <millrace/engine/link.hpp>
 #include <millrace/engine/neigh.hpp>
 #include <millrace/engine/packet_handler.hpp>
@@ -129,6 +130,20 @@ class Engine {
   [[nodiscard]] Result<void> set_sysctl(std::string_view name, std::string_view value);
   /// sysctl -n: its value now.
   [[nodiscard]] Result<std::string> sysctl(std::string_view name) const;
+  /// nf_register_net_hook(): has `function` judge packets at one of IP's hooks from now on, on every lcore. The result is for
+  /// remove_hook(). EINVAL: the message says what would be valid.
+  [[nodiscard]] Result<std::uint32_t> add_hook(HookFunction function, std::size_t stack = 0);
+  /// It is not called any more when this returns.
+  void remove_hook(std::uint32_t id);
+  /// Who hears of packets with verdict `queue`; empty: nobody, and they are dropped.
+  void set_hook_queue(const HookQueue& queue, std::size_t stack = 0);
+  /// What is to happen to one that waits: accept or drop. False: none of that number waits there.
+  bool reinject(std::uint16_t lcore, std::uint32_t number, HookVerdict verdict, std::size_t stack = 0);
+  /// iptables-restore: these rules in place of those that were there, on every lcore. EINVAL: the message says what would be
+  /// valid, and nothing has changed.
+  [[nodiscard]] Result<void> set_rules(std::vector<config::Rule> rules, std::size_t stack = 0);
+  /// What each of them has fitted since, in their order (iptables -v).
+  [[nodiscard]] std::vector<RuleCount> rule_counts(std::size_t stack = 0) const;
   /// `ip route add` and `ip route del` while packets are sent (stack: its place in the configuration): on every lcore when
   /// it returns. What is not said of a route to be removed does not matter: the first of its prefix goes. EEXIST, ESRCH,
   /// EINVAL, ENODEV, ENOSPC, ENETUNREACH: the message says what would be valid.

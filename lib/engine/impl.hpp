@@ -13,6 +13,7 @@
 #include <millrace/runtime/mcs_lock.hpp>
 #include <millrace/runtime/per_lcore.hpp>
 #include <millrace/runtime/rcu.hpp>
+#include <millrace/stack/ip/rule_table.hpp>
 #include <millrace/stats/dev_stats.hpp>
 #include <millrace/stats/ledger.hpp>
 #include <millrace/stats/proc_net.hpp>
@@ -22,6 +23,7 @@
 
 #include "drivers/sim/link.hpp"
 
+#include <array>
 #include <atomic>
 #include <future>
 #include <map>
@@ -95,6 +97,8 @@ struct Engine::Impl {
   std::vector<std::thread> threads;
   ThreadTunables thread_tunables;
   runtime::McsLock control_lock;                                  ///< of who moves queues, and who changes flow rules
+  std::uint32_t next_hook = 0;
+  std::vector<std::vector<std::array<std::shared_ptr<ip::RuleTable>, ip::hook_count>>> rule_tables;  ///< by stack, lcore, hook
   std::uint32_t next_packet_handler = runtime::PacketTypes::protocols;
   std::atomic<bool> rules_asked{false};
   std::atomic<bool> stops_serving{false};
@@ -145,6 +149,10 @@ struct Engine::Impl {
   [[nodiscard]] std::vector<const stats::LcoreStats*> all_stats() const;
   [[nodiscard]] std::vector<stats::UdpRow> udp_rows(std::size_t stack);
   void on_each_stack(std::size_t stack, const std::function<void(socket::Stack&)>& f);
+
+  // hooks.cpp
+  void on_each_ip(std::size_t stack, const std::function<void(std::uint16_t, ip::Stack&)>& f);
+  void apply_rules(std::size_t stack);
 
   // routing.cpp
   Result<void> change_address(std::size_t stack, std::string_view name, const std::function<Result<void>(ip::Stack&, neighbor::Interface&)>& change);

@@ -100,6 +100,17 @@ socket::BufferLimits buffer_limits(const config::Sysctl& sysctl) {
           .may_force = sysctl.cap_net_admin != 0};
 }
 
+ip::Forwarding forwarding(const config::Sysctl& sysctl) {
+  return {.v4 = sysctl.ip_forward != 0,
+          .v6 = sysctl.ip6_forwarding != 0,
+          .send_redirects = sysctl.send_redirects != 0,
+          .rp_filter = static_cast<std::uint8_t>(sysctl.rp_filter)};
+}
+
+ip::EarlyDemux early_demux(const config::Sysctl& sysctl) {
+  return {.tcp = sysctl.ip_early_demux != 0 && sysctl.tcp_early_demux != 0, .udp = sysctl.ip_early_demux != 0 && sysctl.udp_early_demux != 0};
+}
+
 udp::Memory udp_memory(const config::Sysctl& sysctl) {
   udp::Memory memory{.rmem_default = static_cast<std::uint32_t>(sysctl.rmem_default),
                      .wmem_default = static_cast<std::uint32_t>(sysctl.wmem_default),
@@ -165,6 +176,8 @@ socket::Stack::Options stack_options(const config::Sysctl& sysctl) {
                           .low_thresh = static_cast<std::uint64_t>(sysctl.ip6frag_low_thresh),
                           .timeout = seconds(sysctl.ip6frag_time)};
   set_link_options(options, sysctl);
+  options.forwarding = forwarding(sysctl);
+  options.early_demux = early_demux(sysctl);
   options.udp.memory = udp_memory(sysctl);
   options.udp.port_first = static_cast<std::uint16_t>(sysctl.ip_local_port_range[0]);
   options.udp.port_last = static_cast<std::uint16_t>(sysctl.ip_local_port_range[1]);

@@ -33,6 +33,8 @@ namespace millrace {
 [[nodiscard]] poll::NapiTunables napi_tunables(const config::Port& port);
 [[nodiscard]] socket::BufferLimits buffer_limits(const config::Sysctl& sysctl);
 [[nodiscard]] udp::Memory udp_memory(const config::Sysctl& sysctl);
+[[nodiscard]] ip::Forwarding forwarding(const config::Sysctl& sysctl);
+[[nodiscard]] ip::EarlyDemux early_demux(const config::Sysctl& sysctl);
 [[nodiscard]] socket::Stack::Options stack_options(const config::Sysctl& sysctl);
 [[nodiscard]] vlan::Options vlan_options(const config::Port& port, std::size_t lcores);
 [[nodiscard]] sim::EndOptions sim_options(const config::Port& port, std::uint16_t ifindex, std::uint64_t seed);

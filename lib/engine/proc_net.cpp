@@ -51,7 +51,7 @@ std::vector<stats::UdpRow> Engine::Impl::udp_rows(std::size_t stack) {
 }
 
 std::string Engine::proc_net_snmp() const {
-  stats::SnmpValues values{.default_ttl = static_cast<std::uint64_t>(impl_->config.sysctl.ip_default_ttl)};
+  stats::SnmpValues values{.is_forwarding = impl_->config.sysctl.ip_forward != 0, .default_ttl = static_cast<std::uint64_t>(impl_->config.sysctl.ip_default_ttl)};
   for (std::size_t stack = 0; stack < impl_->config.stacks.size(); ++stack)
     impl_->on_each_stack(stack, [&](socket::Stack& one) { values.established += one.tcp().established(); });
   return stats::to_proc_net_snmp(impl_->all_stats(), values);

@@ -31,6 +31,13 @@ constexpr std::array live_keys = std::to_array<std::string_view>({
     "net.core.wmem_default",
     "net.core.wmem_max",
     "socket.cap_net_admin",
+    "net.ipv4.ip_forward",
+    "net.ipv6.conf.all.forwarding",
+    "net.ipv4.ip_early_demux",
+    "net.ipv4.tcp_early_demux",
+    "net.ipv4.udp_early_demux",
+    "net.ipv4.conf.all.send_redirects",
+    "net.ipv4.conf.all.rp_filter",
     "net.ipv4.udp_mem",
     "net.ipv4.udp_rmem_min",
     "net.ipv4.udp_wmem_min",
@@ -106,6 +113,8 @@ void Engine::Impl::apply_sysctl_on(std::uint16_t id, const config::Sysctl& befor
     stack->sockets().set_busy_poller(lcore, static_cast<std::uint32_t>(wanted.busy_read));
     stack->sockets().set_buffer_limits(buffer_limits(wanted));
     stack->udp().set_memory(udp_memory(wanted));
+    stack->ip().configure_forwarding(forwarding(wanted));
+    stack->ip().configure_early_demux(early_demux(wanted));
   }
   for (auto& poller : parts.pollers) {
     const std::size_t index = poller->id() / (1u << 16) - 1;

@@ -90,6 +90,7 @@ void ScriptedHost::receives(const Bytes& frame, const Arrival& arrival) {
   meta.ifindex = interface.ifindex;
   meta.is_copy = arrival.is_copy;
   meta.gso_segs = arrival.gso_segs;
+  meta.gso_size = arrival.gso_size;
   if (arrival.rx_stamp) pkt::set_rx_stamp(packet.mbuf(), *arrival.rx_stamp);
   if (meta.ethertype == wire::ethertype::arp) return ip.neighbors().receive_arp(interface, std::move(packet));
   ip.input(std::move(packet));

@@ -53,6 +53,7 @@ struct Arrival {
   pkt::ChecksumVerdict checksum = pkt::ChecksumVerdict::unknown;
   std::size_t first_buffer = 0;  ///< bytes in the first buffer, the rest in further ones; 0: one buffer
   std::uint16_t gso_segs = 1;    ///< as if merged of so many
+  std::uint16_t gso_size = 0;    ///< ... with so many bytes of payload each
   std::optional<std::uint64_t> rx_stamp{};  ///< the device's time
 };
 

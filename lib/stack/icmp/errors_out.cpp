@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// ICMP errors of our own: whether one may be sent, what it says, what it quotes. Called by ip::Stack (ErrorSender);
-// calls ip::Output::send. RFC 1122 section 3.2.2, RFC 1812 section 4.3.2, RFC 4443 section 2.4; icmp_send.
+// ICMP errors and redirects of our own: whether one may be sent, what it says, what it quotes. Called by ip::Stack
+// (ErrorSender); calls ip::Output::send. RFC 1122 section 3.2.2, RFC 1812 sections 4.3.2 and 5.2.7.2, RFC 4443 section 2.4,
+// RFC 4861 section 8.2; icmp_send, ip_rt_send_redirect, ndisc_send_redirect.
 #include <millrace/stack/icmp/icmp.hpp>
 
 #include <millrace/base/siphash.hpp>
@@ -49,7 +50,7 @@ Shape shape_v6(const ip::Problem& problem) {
   namespace type = wire::icmp6_type;
   namespace code = wire::icmp6_unreachable;
   switch (problem.kind) {
-    case ErrorKind::net_unreachable: return {type::unreachable, code::no_route, 0};
+    case ErrorKind::net_unreachable: return {type::unreachable, problem.code != 0 ? problem.code : code::no_route, 0};
     case ErrorKind::host_unreachable: return {type::unreachable, code::address, 0};
     case ErrorKind::protocol_unreachable:
       return {type::parameter_problem, wire::icmp6_parameter_problem::next_header, problem.info};
@@ -67,6 +68,7 @@ void count_v4(Env& env, std::uint8_t type) {
   env.stats->icmp.add(C::OutMsgs);
   env.stats->icmp.add(type == wire::icmp4_type::unreachable     ? C::OutDestUnreachs
                       : type == wire::icmp4_type::time_exceeded ? C::OutTimeExcds
+                      : type == wire::icmp4_type::redirect      ? C::OutRedirects
                                                                 : C::OutParmProbs);
 }
 
@@ -76,6 +78,7 @@ void count_v6(Env& env, std::uint8_t type) {
   env.stats->icmp6.add(type == wire::icmp6_type::unreachable      ? C::OutDestUnreachs
                        : type == wire::icmp6_type::packet_too_big ? C::OutPktTooBigs
                        : type == wire::icmp6_type::time_exceeded  ? C::OutTimeExcds
+                       : type == wire::icmp6_type::redirect       ? C::OutRedirects
                                                                   : C::OutParmProblems);
 }
 
@@ -152,22 +155,28 @@ void Icmp::send_error_v4(const pkt::Packet& packet, std::uint16_t header_bytes, 
   const IpAddress to = about->source();
   auto& count = env_.stats->icmp;
   if (!is_within_limits(to, problem.kind)) return count.add(stats::Icmp::OutRateLimitHost);
+  const Shape shape = shape_v4(problem);
+  send_about_v4(packet, header_bytes, *about, {shape.type, shape.code, shape.rest});
+}
+
+void Icmp::send_about_v4(const pkt::Packet& packet, std::uint16_t header_bytes, const wire::Ipv4View& about, const wire::Icmp4Header& header) {
+  const IpAddress to = about.source();
+  auto& count = env_.stats->icmp;
   const std::size_t room =
       std::min<std::size_t>(most_bytes_v4, ip_.mtu_for(to)) - wire::ipv4_header_bytes - wire::icmp4_header_bytes;
   pkt::Packet message = make_message(env_, packet, header_bytes, wire::icmp4_header_bytes, room);
   if (!message) return count.add(stats::Icmp::OutErrors);
-  const Shape shape = shape_v4(problem);
-  wire::emit(wire::Icmp4Header{shape.type, shape.code, shape.rest}, message.data().data());
+  wire::emit(header, message.data().data());
   wire::seal_icmp4(message.data());
-  const IpAddress own = about->destination();
-  const std::uint8_t tos = 0xc0 | (about->tos() & 0x1c);  // RFC 1812 section 4.3.2.5: precedence 6, same service
+  const IpAddress own = about.destination();
+  const std::uint8_t tos = 0xc0 | (about.tos() & 0x1c);  // RFC 1812 section 4.3.2.5: precedence 6, same service
   const auto verdict = ip_.send(std::move(message), {.source = ip_.is_local(own) ? own : IpAddress{},
                                                      .destination = to,
                                                      .proto = wire::ip_proto::icmp,
                                                      .traffic_class = tos,
                                                      .dont_fragment = false});
   if (verdict != ip::SendVerdict::sent) return count.add(stats::Icmp::OutErrors);
-  count_v4(env_, shape.type);
+  count_v4(env_, header.type);
 }
 
 void Icmp::send_error_v6(const pkt::Packet& packet, std::uint16_t header_bytes, std::span<const std::uint8_t> bytes,
@@ -190,6 +199,57 @@ void Icmp::send_error_v6(const pkt::Packet& packet, std::uint16_t header_bytes, 
       ip_.send(std::move(message), {.source = *source, .destination = to, .proto = wire::ip_proto::icmp6});
   if (verdict != ip::SendVerdict::sent) return count.add(stats::Icmp6::OutErrors);
   count_v6(env_, shape.type);
+}
+
+void Icmp::send_redirect(const pkt::Packet& packet, neighbor::Interface& in, const IpAddress& next_hop) {
+  const std::span<const std::uint8_t> bytes = packet.data();
+  if (bytes[0] >> 4 != 4) return send_redirect_v6(packet, in, next_hop);
+  const auto about = wire::Ipv4View::parse(bytes);
+  if (!about || !may_answer_v4(ip_, packet.meta(), *about, bytes)) return;
+  if (!redirect_limit_.allow(siphash(env_.secret, about->source().bytes), env_.now)) return;
+  constexpr std::uint8_t for_host = 1;
+  send_about_v4(packet, 0, *about, {wire::icmp4_type::redirect, for_host, next_hop.v4_number()});
+}
+
+// RFC 4861 sections 4.5, 8.2: target, destination, the target's link address where it is known, as much of the packet as
+// fits.
+void Icmp::send_redirect_v6(const pkt::Packet& packet, neighbor::Interface& in, const IpAddress& next_hop) {
+  const std::span<const std::uint8_t> bytes = packet.data();
+  const auto about = wire::Ipv6View::parse(bytes);
+  if (!about || !may_answer_v6(packet.meta(), *about, bytes, {wire::icmp6_type::redirect, 0, 0})) return;
+  const IpAddress to = about->source();
+  const IpAddress destination = about->destination();
+  if (next_hop != destination && !next_hop.is_link_local()) return;  // hosts know routers by those
+  const auto own = std::find_if(in.addresses.begin(), in.addresses.end(), [](const IpPrefix& p) { return p.address.is_link_local(); });
+  if (own == in.addresses.end() || !limit_.allow(siphash(env_.secret, to.bytes), env_.now)) return;
+  constexpr std::size_t fixed = wire::icmp6_header_bytes + 16 + 16, link_option = 8, header_option = 8;
+  const auto neighbor = ip_.neighbors().find(in, next_hop);
+  const bool knows_link = neighbor && is_valid(neighbor->state);
+  const std::size_t before = fixed + (knows_link ? link_option : 0) + header_option;
+  const std::size_t quoted = std::min<std::size_t>(most_bytes_v6 - wire::ipv6_header_bytes - before, packet.length()) & ~std::size_t{7};
+  pkt::Packet message = make_message(env_, packet, 0, before, quoted);
+  if (!message) return env_.stats->icmp6.add(stats::Icmp6::OutErrors);
+  std::uint8_t* at = message.data().data();
+  std::fill_n(at, before, std::uint8_t{0});
+  wire::emit(wire::Icmp6Header{wire::icmp6_type::redirect, 0, 0}, at);
+  std::copy_n(next_hop.bytes.begin(), 16, at + 8);
+  std::copy_n(destination.bytes.begin(), 16, at + 24);
+  at += fixed;
+  if (knows_link) {
+    constexpr std::uint8_t target_link_address = 2;
+    at[0] = target_link_address;
+    at[1] = 1;
+    std::copy_n(neighbor->mac.bytes.begin(), 6, at + 2);
+    at += link_option;
+  }
+  constexpr std::uint8_t redirected_header = 4;
+  at[0] = redirected_header;
+  at[1] = static_cast<std::uint8_t>((message.length() - before + header_option) / 8);
+  wire::seal_icmp6(message.data(), own->address, to);
+  constexpr std::uint8_t nd_hop_limit = 255;
+  const auto verdict = ip_.send(std::move(message), {.source = own->address, .destination = to, .proto = wire::ip_proto::icmp6, .hop_limit = nd_hop_limit});
+  if (verdict != ip::SendVerdict::sent) return env_.stats->icmp6.add(stats::Icmp6::OutErrors);
+  count_v6(env_, wire::icmp6_type::redirect);
 }
 
 }  // namespace millrace::icmp

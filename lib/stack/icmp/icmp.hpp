@@ -3,7 +3,10 @@
 
 #include <millrace/env/env.hpp>
 #include <millrace/stack/icmp/rate_limit.hpp>
+#include <millrace/stack/icmp/redirect_limit.hpp>
 #include <millrace/stack/ip/stack.hpp>
+#include <millrace/wire/icmp4.hpp>
+#include <millrace/wire/ipv4.hpp>
 
 #include <cstdint>
 #include <span>
@@ -24,6 +27,7 @@ class Icmp final : public ip::Transport, public ip::ErrorSender {
 
   // ip::ErrorSender
   void send_error(const pkt::Packet& packet, std::uint16_t header_bytes, const ip::Problem& problem) override;
+  void send_redirect(const pkt::Packet& packet, neighbor::Interface& in, const IpAddress& next_hop) override;
 
  private:
   // input.cpp
@@ -43,12 +47,15 @@ class Icmp final : public ip::Transport, public ip::ErrorSender {
   [[nodiscard]] bool is_within_limits(const IpAddress& to, ip::ErrorKind kind);
   void send_error_v4(const pkt::Packet& packet, std::uint16_t header_bytes, std::span<const std::uint8_t> bytes,
                      const ip::Problem& problem);
+  void send_about_v4(const pkt::Packet& packet, std::uint16_t header_bytes, const wire::Ipv4View& about, const wire::Icmp4Header& header);
   void send_error_v6(const pkt::Packet& packet, std::uint16_t header_bytes, std::span<const std::uint8_t> bytes,
                      const ip::Problem& problem);
+  void send_redirect_v6(const pkt::Packet& packet, neighbor::Interface& in, const IpAddress& next_hop);
 
   Env& env_;
   ip::Stack& ip_;
   RateLimit limit_;
+  RedirectLimit redirect_limit_;
 };
 
 }  // namespace millrace::icmp

@@ -99,6 +99,7 @@ std::string Stack::describe(const Route& route) const {
 
 void Stack::addresses_changed() {
   local_.rebuild(interfaces_);
+  ++address_generation_;
   for (neighbor::Interface* interface : interfaces_) groups_.follow_addresses(*interface);
 }
 
@@ -119,6 +120,7 @@ bool Stack::accept_redirect(neighbor::Interface& interface, const IpAddress& rep
   }
   if (!redirects_.add(destination, interface.ifindex, target == destination ? IpAddress{} : target)) return false;
   env_.stats->neighbor.add(stats::Neighbor::redirects);
+  ++address_generation_;  // sockets ask anew for their way
   return true;
 }
 

@@ -22,6 +22,9 @@ class ErrorSender {
   /// Tells the sender of `packet` of the problem, unless the rules or the rate limit forbid it. The packet's IP header
   /// begins `header_bytes` before its data(); the packet stays with the caller.
   virtual void send_error(const pkt::Packet& packet, std::uint16_t header_bytes, const Problem& problem) = 0;
+  /// Tells the sender of `packet`, data() at its IP header, that `next_hop` is on the link that it came in by: the destination
+  /// itself, or a better router. Unless the rules forbid it, or the sender has not listened.
+  virtual void send_redirect(const pkt::Packet& packet, neighbor::Interface& in, const IpAddress& next_hop) = 0;
 };
 
 }  // namespace millrace::ip

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Cuts what is too long for the path. Called by Stack::send; calls the pool. RFC 791 section 3.2, RFC 8200 section 4.5;
+// Cuts what is too long for the path. Called by Stack::send and forward.cpp; calls the pool. RFC 791 section 3.2, RFC 8200 section 4.5;
 // ip_do_fragment, ip6_fragment (receive_path H7).
 #include <millrace/stack/ip/fragmentation.hpp>
 
@@ -7,6 +7,8 @@
 #include <millrace/wire/ethernet.hpp>
 
 #include <algorithm>
+#include <array>
+#include <span>
 
 namespace millrace::ip {
 
@@ -54,6 +56,17 @@ pkt::Packet make_fragment(Env& env, const pkt::Packet& datagram, std::uint32_t b
       begin == 0 ? static_cast<std::uint16_t>(wire::ethernet_header_bytes + header_bytes) : std::uint16_t{0};
   meta.l4_proto = proto;
   return fragment;
+}
+
+// ip_options_fragment(): later fragments carry only options that say so (RFC 791 section 3.1), the others' places are void.
+void hide_options(std::span<std::uint8_t> options) {
+  constexpr std::uint8_t end = 0, no_operation = 1, copied = 0x80;
+  for (std::size_t at = 0; at < options.size() && options[at] != end;) {
+    const bool is_single = options[at] == no_operation || at + 1 >= options.size() || options[at + 1] < 2;
+    const std::size_t length = is_single ? 1 : std::min<std::size_t>(options[at + 1], options.size() - at);
+    if ((options[at] & copied) == 0) std::fill_n(options.begin() + static_cast<std::ptrdiff_t>(at), length, no_operation);
+    at += length;
+  }
 }
 
 // Calls emit(header, begin, end, more) for each.
@@ -111,6 +124,30 @@ bool cut_into_fragments(Env& env, pkt::Packet& datagram, const wire::Ipv6Header&
                 .id = id, .offset = static_cast<std::uint16_t>(begin), .next_header = header.next_header, .more = more},
             at + wire::ipv6_header_bytes);
       });
+}
+
+bool cut_forwarded(Env& env, pkt::Packet& packet, std::uint32_t mtu, pkt::PacketList& out) {
+  const wire::Ipv4View ip = *wire::Ipv4View::parse(packet.data());
+  const auto header_bytes = static_cast<std::uint16_t>(ip.header_length());
+  std::array<std::uint8_t, wire::ipv4_header_max_bytes> header;
+  std::copy_n(packet.data().begin(), header_bytes, header.begin());
+  const std::uint16_t first = ip.fragment_offset();
+  const bool goes_on = ip.more_fragments();
+  const std::uint8_t proto = ip.proto();
+  packet.trim_front(header_bytes);
+  pkt::PacketList pieces;
+  const bool is_cut = cut(env, packet, header_bytes, proto, mtu, pieces, [&](std::uint8_t* at, std::uint32_t begin, std::uint32_t end, bool more) {
+    std::copy_n(header.begin(), header_bytes, at);
+    if (begin != 0) hide_options({at + wire::ipv4_header_bytes, at + header_bytes});
+    store_be16(at + 2, static_cast<std::uint16_t>(header_bytes + end - begin));
+    store_be16(at + 6, static_cast<std::uint16_t>((more || goes_on ? 0x2000u : 0u) | (first + begin) >> 3));
+    store_be16(at + 10, 0);
+    store_be16(at + 10, wire::checksum({at, header_bytes}));
+  });
+  if (!is_cut) return false;
+  if (first != 0) pieces.front()->meta.l4_offset = 0;
+  out.splice_back(pieces);
+  return true;
 }
 
 }  // namespace millrace::ip

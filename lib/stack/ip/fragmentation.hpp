@@ -19,4 +19,9 @@ namespace millrace::ip {
 [[nodiscard]] bool cut_into_fragments(Env& env, pkt::Packet& datagram, const wire::Ipv6Header& header, std::uint32_t id,
                                       std::uint32_t mtu, pkt::PacketList& out);
 
+/// ip_do_fragment(): the same of an IPv4 packet that came from elsewhere, data() at its IP header, whose checksums are right:
+/// perhaps a fragment itself. Each keeps what the header says; of its options the later ones have those with the copied bit.
+/// False: buffers ran out, nothing was added, and the packet is at its transport header.
+[[nodiscard]] bool cut_forwarded(Env& env, pkt::Packet& packet, std::uint32_t mtu, pkt::PacketList& out);
+
 }  // namespace millrace::ip

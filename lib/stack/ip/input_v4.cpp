@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// IPv4 input: the checks in ip_rcv's order, then local delivery. Called by Stack::input; calls the transports.
-// RFC 791, RFC 1122 section 3.2.1; net/ipv4/ip_input.c (receive_path H1, H7, H8).
+// IPv4 input: the checks in ip_rcv's order, then local delivery or forwarding. Called by Stack::input; calls the transports
+// and forward.cpp. RFC 791, RFC 1122 section 3.2.1; net/ipv4/ip_input.c (receive_path H1, H4, H7, H8).
 #include <millrace/stack/ip/mib.hpp>
 #include <millrace/stack/ip/stack.hpp>
 
@@ -36,8 +36,8 @@ Options judge_options(std::span<const std::uint8_t> options) {
 
 // RFC 1122 section 3.2.1.3; ip_route_input_slow()'s martians. Source 0.0.0.0 is right for a host that has no
 // address yet and shouts.
-bool is_possible_source(const neighbor::Interface& interface, const IpAddress& source, const IpAddress& destination) {
-  if (source.is_multicast() || source.is_loopback() || neighbor::is_broadcast(interface, source)) return false;
+bool is_possible_source(const IpAddress& source, const IpAddress& destination) {
+  if (source.is_multicast() || source.is_loopback()) return false;
   return (source.v4_number() >> 24) != 0 || (source.is_unspecified() && destination.v4_number() == 0xffffffff);
 }
 
@@ -76,20 +76,55 @@ void Stack::input_v4(neighbor::Interface& interface, pkt::Packet packet) {
     if (verdict == Options::malformed) return refuse(Counter::InHdrErrors, DropReason::ip_bad_header);
     if (verdict == Options::source_route) return drop(env_, std::move(packet), DropReason::ip_source_route);
   }
-  const IpAddress source = ip->source();
-  const IpAddress destination = ip->destination();
+  // What was put together here has passed in its fragments.
+  if (hooks_ != nullptr && is_new && hooks_->run({.hook = Hook::pre_routing, .in = &interface}, packet) != HookVerdict::accept) return;
+  route_v4(interface, std::move(packet));
+}
+
+// ip_rcv_finish_core(), ip_route_input_slow(): for this host, or for another?
+void Stack::route_v4(neighbor::Interface& interface, pkt::Packet packet) {
+  const wire::Ipv4View ip = *wire::Ipv4View::parse(packet.data());
+  const IpAddress source = ip.source();
+  const IpAddress destination = ip.destination();
+  const std::span<const std::uint8_t> bytes = packet.data();
+  const Demuxed demuxed = ip.is_fragment() ? Demuxed{} : demux(bytes.subspan(ip.header_length()), ip.proto(), destination, source);
+  if (is_current(demuxed, interface)) return deliver_local_v4(interface, std::move(packet), demuxed);
+  env_.stats->ip.add(Counter::FibLookups);
   // What came by lo has been routed here by ourselves, and so has what we sent to a group.
-  const bool is_ours = interface.is_loopback || packet.meta().type == pkt::PacketType::loopback;
-  if (!is_ours && (!is_possible_source(interface, source, destination) || is_local(source)))
-    return drop(env_, std::move(packet), DropReason::ip_invalid_source);
-  if (destination.is_multicast() && destination != all_hosts && !is_wanted(interface, destination, source, ip->proto()))
+  if (!interface.is_loopback && packet.meta().type != pkt::PacketType::loopback) {
+    if (!is_possible_source(source, destination) || is_broadcast(source) || is_local(source))
+      return drop(env_, std::move(packet), DropReason::ip_invalid_source);
+    if (!is_expected(interface, source)) {
+      env_.stats->tcp_ext.add(stats::TcpExt::IPReversePathFilter);
+      return drop(env_, std::move(packet), DropReason::rp_filter);
+    }
+  }
+  const LocalTable::Kind kind = local_.find(destination);
+  if (destination.is_multicast() && destination != all_hosts && !is_wanted(interface, destination, source, ip.proto()))
     return drop(env_, std::move(packet), DropReason::group_unwanted);  // ip_check_mc_rcu()
-  if ((!is_local(destination) || (destination.is_loopback() && !interface.is_loopback)) && !destination.is_multicast() &&
-      !neighbor::is_broadcast(interface, destination))
-    return refuse(Counter::InAddrErrors, DropReason::not_local);
-  if (is_new) count_group(count, interface, destination, packet);
-  if (ip->is_fragment()) packet = reassemble_v4(std::move(packet));
-  if (packet) deliver_v4(interface, std::move(packet));
+  if (kind == LocalTable::Kind::broadcast || destination.is_multicast()) return deliver_local_v4(interface, std::move(packet));
+  const bool is_martian = (destination.is_loopback() && !interface.is_loopback) || (destination.v4_number() >> 24) == 0;
+  if (is_martian) {
+    env_.stats->ip.add(Counter::InAddrErrors);
+    return drop(env_, std::move(packet), DropReason::not_local);
+  }
+  const NextHop* const hop = kind == LocalTable::Kind::local ? nullptr : routes_.lookup(destination);
+  if (kind == LocalTable::Kind::local || (hop != nullptr && hop->type == RouteType::local)) {
+    remember(demuxed, interface);
+    return deliver_local_v4(interface, std::move(packet), demuxed);
+  }
+  forward_v4(interface, std::move(packet), hop);
+}
+
+// ip_local_deliver()
+void Stack::deliver_local_v4(neighbor::Interface& interface, pkt::Packet packet, const Demuxed& demuxed) {
+  const wire::Ipv4View ip = *wire::Ipv4View::parse(packet.data());
+  if (!packet.meta().is_reassembled) count_group(env_.stats->ip, interface, ip.destination(), packet);
+  if (ip.is_fragment()) packet = reassemble_v4(std::move(packet));
+  if (!packet) return;
+  if (hooks_ != nullptr && hooks_->run({.hook = Hook::local_in, .in = &interface}, packet) != HookVerdict::accept) return;
+  // What a hook's function may have done to sockets and packet, nobody knows.
+  deliver_v4(interface, std::move(packet), hooks_ == nullptr ? demuxed.socket : nullptr);
 }
 
 // ip_defrag(). Null: fragments are missing, or the whole is another lcore's.
@@ -116,7 +151,7 @@ pkt::Packet Stack::reassemble_v4(pkt::Packet packet) {
 }
 
 // ip_protocol_deliver_rcu().
-void Stack::deliver_v4(neighbor::Interface& interface, pkt::Packet packet) {
+void Stack::deliver_v4(neighbor::Interface& interface, pkt::Packet packet, void* socket) {
   const wire::Ipv4View ip = *wire::Ipv4View::parse(packet.data());
   Transport* transport = protocols_[ip.proto()];
   Delivery delivery{.source = ip.source(),
@@ -136,6 +171,7 @@ void Stack::deliver_v4(neighbor::Interface& interface, pkt::Packet packet) {
     return drop(env_, std::move(packet), DropReason::ip_unknown_proto);
   }
   env_.stats->ip.add(Counter::InDelivers);
+  if (!is_seen) delivery.socket = socket;  // who saw it may have closed sockets
   hand_over(*transport, std::move(packet), header_bytes, delivery);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// IPv6 input: the checks in ipv6_rcv's order, then local delivery. Called by Stack::input; calls the transports.
+// IPv6 input: the checks in ipv6_rcv's order, then local delivery or forwarding. Called by Stack::input; calls the transports
+// and forward.cpp.
 // RFC 8200, RFC 4291; net/ipv6/ip6_input.c (receive_path H7, H12).
 #include <millrace/stack/ip/stack.hpp>
 
@@ -22,6 +23,7 @@ using Verdict = ExtHeaders::Verdict;
 namespace {
 
 constexpr IpAddress all_nodes{{0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
+constexpr IpAddress all_routers{{0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2}};
 
 // ip6_rcv_core(): loopback (RFC 4291 section 2.5.3) and IPv4-mapped addresses, multicast sources and the scopes that
 // end within a node (section 2.7) are never on a link. A mapped address would pass for IPv4 in all that follows.
@@ -84,15 +86,44 @@ void Stack::input_v6(neighbor::Interface& interface, pkt::Packet packet) {
   if (length > packet.length()) return refuse(Counter::InTruncatedPkts, DropReason::ip_truncated);
   packet.truncate(length);
 
-  const bool is_for_us = destination.is_multicast() ? is_joined(interface, destination) || is_wanted(interface, destination, source, ip->next_header()) : is_local(destination);
-  if (!is_for_us)
-    return refuse(Counter::InAddrErrors, DropReason::not_local);
-  if (is_new && destination.is_multicast()) count_bytes(count, Counter::InMcastPkts, Counter::InMcastOctets, packet);
-  follow_headers(interface, std::move(packet));
+  if (hooks_ != nullptr && is_new && hooks_->run({.hook = Hook::pre_routing, .in = &interface}, packet) != HookVerdict::accept) return;
+  route_v6(interface, std::move(packet));
+}
+
+// ip6_input(): fragments pass the hook as they come.
+void Stack::deliver_local_v6(neighbor::Interface& interface, pkt::Packet packet, const Demuxed& demuxed) {
+  if (hooks_ != nullptr && !packet.meta().is_reassembled && hooks_->run({.hook = Hook::local_in, .in = &interface}, packet) != HookVerdict::accept) return;
+  follow_headers(interface, std::move(packet), hooks_ == nullptr ? demuxed.socket : nullptr);
+}
+
+// ip6_rcv_finish(), ip6_route_input(): for this host, or for another?
+void Stack::route_v6(neighbor::Interface& interface, pkt::Packet packet) {
+  const IpAddress destination = wire::Ipv6View::parse(packet.data())->destination();
+  if (destination.is_multicast()) {
+    const wire::Ipv6View ip = *wire::Ipv6View::parse(packet.data());
+    const bool is_routers = destination == all_routers && forwarding_.v6;
+    if (!is_routers && !is_joined(interface, destination) && !is_wanted(interface, destination, ip.source(), ip.next_header())) {
+      env_.stats->ip6.add(Counter::InAddrErrors);
+      return drop(env_, std::move(packet), DropReason::not_local);
+    }
+    if (!packet.meta().is_reassembled) count_bytes(env_.stats->ip6, Counter::InMcastPkts, Counter::InMcastOctets, packet);
+    return deliver_local_v6(interface, std::move(packet));
+  }
+  const wire::Ipv6View ip = *wire::Ipv6View::parse(packet.data());
+  const Demuxed demuxed = demux(packet.data().subspan(wire::ipv6_header_bytes), ip.next_header(), destination, ip.source());
+  if (is_current(demuxed, interface)) return deliver_local_v6(interface, std::move(packet), demuxed);
+  env_.stats->ip.add(stats::Ip::FibLookups);
+  const bool is_own = local_.find(destination) == LocalTable::Kind::local;
+  const NextHop* const hop = is_own ? nullptr : routes_.lookup(destination);
+  if (is_own || (hop != nullptr && hop->type == RouteType::local)) {
+    remember(demuxed, interface);
+    return deliver_local_v6(interface, std::move(packet), demuxed);
+  }
+  forward_v6(interface, std::move(packet), hop);
 }
 
 // ip6_protocol_deliver_rcu(), down to the upper layer.
-void Stack::follow_headers(neighbor::Interface& interface, pkt::Packet packet) {
+void Stack::follow_headers(neighbor::Interface& interface, pkt::Packet packet, void* socket) {
   auto& count = env_.stats->ip6;
   const auto refuse = [&](Counter counter, DropReason reason) {
     count.add(counter);
@@ -104,7 +135,7 @@ void Stack::follow_headers(neighbor::Interface& interface, pkt::Packet packet) {
     count.add(Counter::ReasmOKs);
   }
   switch (ext.verdict) {
-    case Verdict::deliver: return deliver_v6(interface, std::move(packet), ext);
+    case Verdict::deliver: return deliver_v6(interface, std::move(packet), ext, socket);
     case Verdict::fragment:
       // ipv6_frag_rcv(): what was in fragments is not itself one, or a packet could be wrapped without end.
       if (packet.meta().is_reassembled) return refuse(Counter::InHdrErrors, DropReason::ip_bad_header);
@@ -150,7 +181,7 @@ pkt::Packet Stack::reassemble_v6(pkt::Packet packet, const ExtHeaders& ext) {
 }
 
 // ip6_protocol_deliver_rcu().
-void Stack::deliver_v6(neighbor::Interface& interface, pkt::Packet packet, const ExtHeaders& ext) {
+void Stack::deliver_v6(neighbor::Interface& interface, pkt::Packet packet, const ExtHeaders& ext, void* socket) {
   Transport* transport = protocols_[ext.proto];
   const wire::Ipv6View ip = *wire::Ipv6View::parse(packet.data());
   Delivery delivery{.source = ip.source(),
@@ -169,6 +200,7 @@ void Stack::deliver_v6(neighbor::Interface& interface, pkt::Packet packet, const
     return drop(env_, std::move(packet), DropReason::ip_unknown_proto);
   }
   env_.stats->ip6.add(Counter::InDelivers);
+  if (!is_seen) delivery.socket = socket;  // who saw it may have closed sockets
   hand_over(*transport, std::move(packet), ext.offset, delivery);
 }
 

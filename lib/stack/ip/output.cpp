@@ -18,12 +18,6 @@ namespace millrace::ip {
 
 using stats::DropReason;
 
-struct Stack::Hop {
-  neighbor::Interface* interface;
-  IpAddress next_hop;
-  IpAddress source{};  // the route's
-};
-
 namespace {
 
 constexpr IpAddress loopback_v4 = IpAddress::v4(127, 0, 0, 1);
@@ -51,7 +45,15 @@ std::uint32_t largest_segment(const pkt::Packet& datagram) {
   return std::min<std::uint32_t>(datagram.length(), std::uint32_t{meta.payload_offset} + meta.gso_size);
 }
 
-// ip_finish_output2(): a packet that has its header goes to the link.
+// Of the frame that is to be.
+void describe_frame(pkt::Meta& meta, std::uint8_t proto, std::uint16_t header_bytes) {
+  meta.l3_offset = wire::ethernet_header_bytes;
+  meta.l4_offset = static_cast<std::uint16_t>(wire::ethernet_header_bytes + header_bytes);
+  if (meta.gso_size != 0) meta.payload_offset = static_cast<std::uint16_t>(meta.payload_offset + meta.l4_offset);
+  meta.l4_proto = proto;
+}
+
+// A packet that has its header goes to the link.
 void count_transmit(Env& env, const neighbor::Interface& interface, const IpAddress& destination,
                     const pkt::Packet& packet) {
   using stats::Ip;
@@ -74,6 +76,7 @@ void count_transmit(Env& env, const neighbor::Interface& interface, const IpAddr
 // ip_route_output_key(), ip6_route_output(): the local table, then the routes.
 std::optional<Stack::Hop> Stack::route_to(const IpAddress& destination, const IpAddress& source) const {
   if (destination.is_unspecified()) return std::nullopt;
+  env_.stats->ip.add(stats::Ip::FibLookups);
   if (local_.find(destination) == LocalTable::Kind::local) return loopback_ != nullptr ? std::optional(Hop{loopback_, destination}) : std::nullopt;
   if (destination.is_loopback()) return std::nullopt;  // of another family than lo has addresses of
   const NextHop* const hop = routes_.lookup(destination);
@@ -150,7 +153,7 @@ void Stack::confirm_reachable(const IpAddress& destination) {
 SendVerdict Stack::send(pkt::Packet datagram, const SendHeader& header) {
   const bool v4 = header.destination.is_v4();
   count(env_, v4, stats::Ip::OutRequests, stats::Ip6::OutRequests);
-  const auto hop = hop_for(header);
+  const auto hop = header.route != nullptr ? cached_route(*header.route, header.destination, header.source) : hop_for(header);
   datagram.meta().frame_offset = 0;  // its buffer may be that of a frame which it answers
   const auto source = header.source.is_unspecified() ? source_for(header.destination, hop) : std::optional(header.source);
   if (!hop || !source) return refuse(std::move(datagram), header.destination);
@@ -165,20 +168,25 @@ SendVerdict Stack::send(pkt::Packet datagram, const SendHeader& header) {
     drop(env_, std::move(datagram), DropReason::too_big);
     return SendVerdict::too_big;
   }
-  pkt::Meta& meta = datagram.meta();
-  meta.l3_offset = wire::ethernet_header_bytes;
-  meta.l4_offset = static_cast<std::uint16_t>(wire::ethernet_header_bytes + header_bytes);
-  if (meta.gso_size != 0) meta.payload_offset = static_cast<std::uint16_t>(meta.payload_offset + meta.l4_offset);
-  meta.l4_proto = header.proto;
+  describe_frame(datagram.meta(), header.proto, static_cast<std::uint16_t>(header_bytes));
   if (v4) {
     write_v4(datagram, *source, header);
   } else {
     write_v6(datagram, *source, header, hop_limit_of(header, *hop->interface));
   }
+  if (hooks_ != nullptr) {
+    const HookVerdict verdict = pass_output(*hop, header.destination, datagram);
+    if (verdict != HookVerdict::accept) return verdict == HookVerdict::drop ? SendVerdict::denied : SendVerdict::sent;
+  }
   if (header.loops && is_wanted(*hop->interface, header.destination, *source, header.proto)) loop_back(*hop->interface, datagram);
-  count_transmit(env_, *hop->interface, header.destination, datagram);
-  neighbors_.send(*hop->interface, hop->next_hop, std::move(datagram));
+  finish_output(*hop->interface, hop->next_hop, header.destination, std::move(datagram));
   return SendVerdict::sent;
+}
+
+// ip_finish_output2(), ip6_finish_output2()
+void Stack::finish_output(neighbor::Interface& out, const IpAddress& next_hop, const IpAddress& destination, pkt::Packet packet) {
+  count_transmit(env_, out, destination, packet);
+  neighbors_.send(out, next_hop, std::move(packet));
 }
 
 // There is no way, or a route that says so (fib_props[].error).
@@ -197,6 +205,10 @@ SendVerdict Stack::refuse(pkt::Packet datagram, const IpAddress& destination) {
 SendVerdict Stack::send_fragments(const Hop& hop, const IpAddress& source, pkt::Packet datagram, const SendHeader& header,
                                   std::uint32_t mtu) {
   const bool v4 = header.destination.is_v4();
+  if (hooks_ != nullptr) {
+    const HookVerdict verdict = pass_whole(hop, source, datagram, header);
+    if (verdict != HookVerdict::accept) return verdict == HookVerdict::drop ? SendVerdict::denied : SendVerdict::sent;
+  }
   pkt::PacketList fragments;
   bool is_cut = false;
   if (v4) {
@@ -228,10 +240,26 @@ SendVerdict Stack::send_fragments(const Hop& hop, const IpAddress& source, pkt::
   consume(env_, std::move(datagram), stats::Ledger::used);
   while (pkt::Packet fragment = fragments.pop_front()) {
     count(env_, v4, stats::Ip::FragCreates, stats::Ip6::FragCreates);
-    count_transmit(env_, *hop.interface, header.destination, fragment);
-    neighbors_.send(*hop.interface, hop.next_hop, std::move(fragment));
+    finish_output(*hop.interface, hop.next_hop, header.destination, std::move(fragment));
   }
   return SendVerdict::sent;
+}
+
+// The hooks see a datagram before it is cut.
+HookVerdict Stack::pass_whole(const Hop& hop, const IpAddress& source, pkt::Packet& datagram, const SendHeader& header) {
+  SendHeader without_df = header;
+  without_df.dont_fragment = false;
+  const bool v4 = header.destination.is_v4();
+  const std::uint16_t bytes = v4 ? wire::ipv4_header_bytes : wire::ipv6_header_bytes;
+  describe_frame(datagram.meta(), header.proto, bytes);
+  if (v4) {
+    write_v4(datagram, source, without_df);
+  } else {
+    write_v6(datagram, source, without_df, hop_limit_of(header, *hop.interface));
+  }
+  const HookVerdict verdict = pass_output(hop, header.destination, datagram);
+  if (verdict == HookVerdict::accept) datagram.trim_front(bytes);
+  return verdict;
 }
 
 void Stack::write_v4(pkt::Packet& datagram, const IpAddress& source, const SendHeader& header) {
@@ -306,8 +334,11 @@ SendVerdict Stack::send_whole(pkt::Packet packet, const IpAddress& destination) 
   store_be16(header + 10, wire::checksum({header, header_bytes}));
   packet.meta().l3_offset = wire::ethernet_header_bytes;
   packet.meta().l4_offset = 0;
-  count_transmit(env_, *hop->interface, destination, packet);
-  neighbors_.send(*hop->interface, hop->next_hop, std::move(packet));
+  if (hooks_ != nullptr) {
+    const HookVerdict verdict = pass_output(*hop, destination, packet);
+    if (verdict != HookVerdict::accept) return verdict == HookVerdict::drop ? SendVerdict::denied : SendVerdict::sent;
+  }
+  finish_output(*hop->interface, hop->next_hop, destination, std::move(packet));
   return SendVerdict::sent;
 }
 

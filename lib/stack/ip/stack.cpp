@@ -75,14 +75,16 @@ void Stack::send_port_unreachable(const pkt::Packet& datagram, const Delivery& d
   error_sender_->send_error(datagram, delivery.header_bytes, {.kind = ErrorKind::port_unreachable});
 }
 
-// Only what this stack sent waits for a neighbour, so its own transport is told, in place of an ICMP message to
-// ourselves (RFC 1122 section 2.4; arp_error_report).
+// Of what this stack sent its own transport is told, in place of an ICMP message to ourselves (RFC 1122 section 2.4;
+// arp_error_report); of what was forwarded its sender is (ipv4_link_failure, ip6_link_failure).
 void Stack::unreachable(neighbor::Interface&, pkt::Packet ip_packet) {
   const std::uint8_t* header = ip_packet.data().data();
   const bool v4 = header[0] >> 4 == 4;
   const pkt::Meta& meta = ip_packet.meta();
   const std::size_t l4 = std::size_t{meta.l4_offset} - wire::ethernet_header_bytes;
-  if (Transport* transport = protocols_[meta.l4_proto]; transport != nullptr && l4 < ip_packet.data().size()) {
+  if (!is_local(v4 ? IpAddress::v4_from(header + 12) : IpAddress::v6_from(header + 8))) {
+    report(ip_packet, {.kind = ErrorKind::host_unreachable});
+  } else if (Transport* transport = protocols_[meta.l4_proto]; transport != nullptr && l4 < ip_packet.data().size()) {
     const IpAddress source = v4 ? IpAddress::v4_from(header + 12) : IpAddress::v6_from(header + 8);
     const IpAddress destination = v4 ? IpAddress::v4_from(header + 16) : IpAddress::v6_from(header + 24);
     transport->error({.kind = ErrorKind::host_unreachable,

@@ -4,6 +4,7 @@
 #include <millrace/base/result.hpp>
 #include <millrace/stack/group/groups.hpp>
 #include <millrace/stack/ip/error_sender.hpp>
+#include <millrace/stack/ip/hooks.hpp>
 #include <millrace/stack/ip/igmp.hpp>
 #include <millrace/stack/ip/ip.hpp>
 #include <millrace/stack/ip/local_table.hpp>
@@ -32,9 +33,17 @@ struct RedirectPolicy {
   bool shared_media = true;   ///< the new router need not have an address of the old one's prefix
 };
 
+/// Who forwards, and by which rules.
+struct Forwarding {
+  bool v4 = false;              ///< net.ipv4.ip_forward
+  bool v6 = false;              ///< net.ipv6.conf.all.forwarding
+  bool send_redirects = true;   ///< net.ipv4.conf.all.send_redirects
+  std::uint8_t rp_filter = 0;   ///< net.ipv4.conf.all.rp_filter: 1 strict, 2 loose
+};
+
 /// IPv4 (RFC 791, 1122) and IPv6 (RFC 8200) of one lcore's stack: checks what arrives and delivers it to the
-/// transports, gives what they send a header, a route and a next hop. A host: it does not forward; such packets
-/// are dropped with a reason of their own. What is sent to an own address goes by the loopback interface, if there is
+/// transports, gives what they send a header, a route and a next hop. What is for others is forwarded where that is
+/// switched on (receive_path H6), else dropped. What is sent to an own address goes by the loopback interface, if there is
 /// one (receive_path H5). One thread.
 class Stack final : public Output, private neighbor::Unreachable, private Reassembly::Timeouts {
  public:
@@ -67,10 +76,23 @@ class Stack final : public Output, private neighbor::Unreachable, private Reasse
   /// Who knows the other lcores' sockets; null, as when never called: there are none.
   void set_resteer(Resteer* resteer) { resteer_ = resteer; }
   void configure_reassembly(const Reassembly::Options& v4, const Reassembly::Options& v6);
+  void configure_early_demux(const EarlyDemux& early_demux) { early_demux_ = early_demux; }
+  void configure_forwarding(const Forwarding& forwarding) {
+    forwarding_ = forwarding;
+    ++address_generation_;  // what sockets know was judged by other rules
+    neighbors_.set_router(forwarding.v6);
+  }
   void configure_path_mtu(const PathMtus::Options& options) { path_mtus_.configure(options); }
   void configure_redirects(const RedirectPolicy& policy) { redirect_policy_ = policy; }
   /// net.ipv4.ip_default_ttl, for both versions; 64 when never called.
   void set_default_hop_limit(std::uint8_t hop_limit) { default_hop_limit_ = hop_limit; }
+
+  /// The hooks, between two packets; made when first asked for. forget_idle_hooks() afterwards, where functions went: where
+  /// there are none a packet costs one test of a pointer.
+  [[nodiscard]] Hooks& hooks();
+  void forget_idle_hooks();
+  /// nf_reinject(): what is to happen to a packet that waits at a hook. False: none of that number waits.
+  bool reinject(std::uint32_t id, HookVerdict verdict);
 
   /// A received frame with an IPv4 or IPv6 packet at Meta::l3_offset; Meta::ifindex says where it came in.
   void input(pkt::Packet frame);
@@ -109,16 +131,49 @@ class Stack final : public Output, private neighbor::Unreachable, private Reasse
   [[nodiscard]] const Reassembly& fragments(bool v4) const { return v4 ? fragments_v4_ : fragments_v6_; }
 
  private:
-  struct Hop;
+  struct Hop {
+    neighbor::Interface* interface;
+    IpAddress next_hop;
+    IpAddress source{};  ///< the route's
+  };
 
   // input_v4.cpp, input_v6.cpp
   void input_v4(neighbor::Interface& interface, pkt::Packet packet);
+  void route_v4(neighbor::Interface& interface, pkt::Packet packet);
+  void deliver_local_v4(neighbor::Interface& interface, pkt::Packet packet, const Demuxed& demuxed = {});
   [[nodiscard]] pkt::Packet reassemble_v4(pkt::Packet packet);
-  void deliver_v4(neighbor::Interface& interface, pkt::Packet packet);
+  void deliver_v4(neighbor::Interface& interface, pkt::Packet packet, void* socket = nullptr);
   void input_v6(neighbor::Interface& interface, pkt::Packet packet);
-  void follow_headers(neighbor::Interface& interface, pkt::Packet packet);
+  void route_v6(neighbor::Interface& interface, pkt::Packet packet);
+  void deliver_local_v6(neighbor::Interface& interface, pkt::Packet packet, const Demuxed& demuxed = {});
+  void follow_headers(neighbor::Interface& interface, pkt::Packet packet, void* socket = nullptr);
   [[nodiscard]] pkt::Packet reassemble_v6(pkt::Packet packet, const ExtHeaders& ext);
-  void deliver_v6(neighbor::Interface& interface, pkt::Packet packet, const ExtHeaders& ext);
+  void deliver_v6(neighbor::Interface& interface, pkt::Packet packet, const ExtHeaders& ext, void* socket);
+
+  // early_demux.cpp
+  [[nodiscard]] std::uint64_t generation() const { return std::uint64_t{address_generation_} << 32 | routes_.generation(); }
+  [[nodiscard]] Demuxed demux(std::span<const std::uint8_t> transport, std::uint8_t proto, const IpAddress& local, const IpAddress& remote);
+  [[nodiscard]] bool is_current(const Demuxed& demuxed, const neighbor::Interface& interface) const;
+  void remember(const Demuxed& demuxed, const neighbor::Interface& interface);
+  [[nodiscard]] std::optional<Hop> cached_route(RouteCache& cache, const IpAddress& destination, const IpAddress& source);
+
+  // forward.cpp
+  [[nodiscard]] const NextHop* look_up(const IpAddress& destination) const {
+    env_.stats->ip.add(stats::Ip::FibLookups);
+    return routes_.lookup(destination);
+  }
+  [[nodiscard]] bool is_expected(const neighbor::Interface& in, const IpAddress& source);
+  [[nodiscard]] bool is_on_link(const neighbor::Interface& in, const IpAddress& source);
+  void forward_v4(neighbor::Interface& in, pkt::Packet packet, const NextHop* hop);
+  void forward_v6(neighbor::Interface& in, pkt::Packet packet, const NextHop* hop);
+  void cannot_forward(pkt::Packet packet, const NextHop* hop);
+  void finish_forward(neighbor::Interface& in, neighbor::Interface& out, const IpAddress& next_hop, pkt::Packet packet);
+  void send_cut(neighbor::Interface& out, const IpAddress& next_hop, const IpAddress& destination, pkt::Packet packet);
+  void send_pieces(neighbor::Interface& out, const IpAddress& next_hop, pkt::Packet packet);
+
+  // hook_points.cpp
+  void go_on(const HookState& state, pkt::Packet packet);
+  [[nodiscard]] HookVerdict pass_output(const Hop& hop, const IpAddress& destination, pkt::Packet& packet);
 
   // stack.cpp
   void hand_over(Transport& transport, pkt::Packet packet, std::uint16_t header_bytes, Delivery& delivery);
@@ -143,7 +198,9 @@ class Stack final : public Output, private neighbor::Unreachable, private Reasse
   [[nodiscard]] std::optional<IpAddress> source_for(const IpAddress& destination, const std::optional<Hop>& hop) const;
   [[nodiscard]] std::optional<Hop> on_link(const IpAddress& destination, const IpAddress& source) const;
   SendVerdict refuse(pkt::Packet datagram, const IpAddress& destination);
+  void finish_output(neighbor::Interface& out, const IpAddress& next_hop, const IpAddress& destination, pkt::Packet packet);
   SendVerdict send_fragments(const Hop& hop, const IpAddress& source, pkt::Packet datagram, const SendHeader& header, std::uint32_t mtu);
+  [[nodiscard]] HookVerdict pass_whole(const Hop& hop, const IpAddress& source, pkt::Packet& datagram, const SendHeader& header);
   void write_v4(pkt::Packet& datagram, const IpAddress& source, const SendHeader& header);
   void write_v6(pkt::Packet& datagram, const IpAddress& source, const SendHeader& header, std::uint8_t hop_limit);
   [[nodiscard]] std::uint16_t next_id(const IpAddress& source, const SendHeader& header, std::uint16_t segments);
@@ -159,6 +216,8 @@ class Stack final : public Output, private neighbor::Unreachable, private Reasse
 
   Env& env_;
   std::uint8_t default_hop_limit_ = 64;
+  Forwarding forwarding_;
+  EarlyDemux early_demux_;
   neighbor::Neighbors neighbors_;
   std::unique_ptr<Routes> own_routes_;
   Routes& routes_;
@@ -167,6 +226,7 @@ class Stack final : public Output, private neighbor::Unreachable, private Reasse
   Igmp igmp_{groups_};
   Redirects redirects_{env_, routes_};
   RedirectPolicy redirect_policy_;
+  std::uint32_t address_generation_ = 1;
   std::vector<neighbor::Interface*> interfaces_;
   std::vector<neighbor::Interface*> by_ifindex_;
   neighbor::Interface* loopback_ = nullptr;
@@ -175,6 +235,7 @@ class Stack final : public Output, private neighbor::Unreachable, private Reasse
   RawReceiver* raw_ = nullptr;
   Resteer* resteer_ = nullptr;
   PathMtus path_mtus_{env_};
+  std::unique_ptr<Hooks> hooks_;  ///< null: there are none
   Reassembly fragments_v4_{env_, *this, true};
   Reassembly fragments_v6_{env_, *this, false};  ///< 30 s until configured
   std::array<std::uint16_t, 256> ids_{};         ///< IPv4 identification counters, by keyed hash of the flow

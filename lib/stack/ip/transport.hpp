@@ -2,6 +2,7 @@
 #pragma once
 
 #include <millrace/pkt/packet.hpp>
+#include <millrace/stack/ip/route_cache.hpp>
 #include <millrace/stack/neighbor/interface.hpp>
 #include <millrace/wire/address.hpp>
 
@@ -18,6 +19,7 @@ struct Delivery {
   std::uint8_t traffic_class = 0;  ///< TOS or traffic class, ECN bits included
   neighbor::Interface* interface = nullptr;
   std::uint16_t header_bytes = 0;  ///< of IP, still lying in front of data(); 0: gone
+  void* socket = nullptr;          ///< what early_demux() found, a moment ago
 };
 
 enum class ErrorKind : std::uint8_t {
@@ -46,6 +48,8 @@ class Transport {
   /// start and must not be used. length() is exactly the IP payload. May be a merged packet (Meta::gso_size).
   virtual void receive(pkt::Packet datagram, const Delivery& delivery) = 0;
   virtual void error(const ErrorReport& report) = 0;
+  /// inet_protos[].early_demux: the socket that is connected to the flow's other end.
+  [[nodiscard]] virtual Demuxed early_demux(const EarlyFlow&) { return {}; }
 };
 
 /// How a transport wants a datagram sent.
@@ -59,6 +63,7 @@ struct SendHeader {
   bool may_fragment = false;  ///< what is longer than the MTU is cut here, without DF; else it is too_big
   std::uint16_t ifindex = 0;  ///< of a group: the interface to send it by; 0: by which it is reached
   bool loops = false;         ///< of a group: this host hears it, too, if it listens
+  RouteCache* route = nullptr;  ///< of a socket that sends from `source` to `destination` only
   bool link_mtu_only = false; ///< what is known of the path does not count: for probes, and for TCP, which learns by its own loss
 };
 
@@ -69,6 +74,7 @@ enum class SendVerdict : std::uint8_t {
   blackhole, host_unreachable, prohibited,  ///< a route says so, by its type
   too_big,
   no_buffer,
+  denied,  ///< by a hook
 };
 
 }  // namespace millrace::ip

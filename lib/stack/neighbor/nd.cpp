@@ -166,7 +166,7 @@ void Neighbors::send_advertisement(Interface& interface, const IpAddress& to, co
   pkt::Packet packet = make_packet(env_, target, to,
                                    wire::NeighborAdvertisement{.target = target,
                                                                .target_link = interface.mac,
-                                                               .router = false,
+                                                               .router = is_router_,
                                                                .solicited = solicited,
                                                                .override_existing = true});
   if (!packet) return;

@@ -81,6 +81,8 @@ class Neighbors {
   /// Sends an IP packet, data() at its IP header, to `next_hop` on the link; Meta offsets are already those of the
   /// finished frame. An address not yet known is asked for while the packet waits.
   void send(Interface& interface, const IpAddress& next_hop, pkt::Packet ip_packet);
+  /// Advertisements say so from now on (RFC 4861 section 4.4, R).
+  void set_router(bool is_router) { is_router_ = is_router; }
   /// An ARP frame, Ethernet header included.
   void receive_arp(Interface& interface, pkt::Packet frame);
   /// A neighbour solicitation or advertisement: data() at the ICMPv6 header, checksum already verified.
@@ -189,6 +191,7 @@ class Neighbors {
   Instant defended_{};
   Entry* last_ = nullptr;  ///< of the previous send: bursts go to one next hop
   std::uint32_t size_ = 0;
+  bool is_router_ = false;
 };
 
 }  // namespace millrace::neighbor

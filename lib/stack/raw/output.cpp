@@ -23,6 +23,7 @@ int errno_of(ip::SendVerdict verdict) {
     case ip::SendVerdict::prohibited: return EACCES;
     case ip::SendVerdict::too_big: return EMSGSIZE;
     case ip::SendVerdict::no_buffer: return ENOBUFS;
+    case ip::SendVerdict::denied: return EPERM;
     case ip::SendVerdict::blackhole: break;
   }
   return EINVAL;

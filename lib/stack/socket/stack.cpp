@@ -20,6 +20,8 @@ Stack::Stack(Env& env, steer::FlowTable& flows, const Options& options)
       sockets_(env, tcp_, udp_, raw_, flows, options.id) {
   ip_.set_raw(&raw_);
   ip_.set_default_hop_limit(options.default_hop_limit);
+  ip_.configure_forwarding(options.forwarding);
+  ip_.configure_early_demux(options.early_demux);
   ip_.configure_path_mtu(options.path_mtu);
   ip_.configure_redirects(options.redirects);
   ip_.groups().configure(options.group);

@@ -23,6 +23,8 @@ class Stack {
     std::uint16_t id = 0;
     std::uint8_t default_hop_limit = 64;
     ip::Routes* routes = nullptr;  ///< of the host, shared by its lcores; null: of this one alone
+    ip::Forwarding forwarding;
+    ip::EarlyDemux early_demux;
     ip::PathMtus::Options path_mtu;
     ip::Reassembly::Options fragments_v4;
     ip::Reassembly::Options fragments_v6{.timeout = std::chrono::seconds(60)};

@@ -46,7 +46,7 @@ Tcp::Sent Tcp::emit(const Outgoing& o, pkt::Packet payload) {
     join(env_, datagram, std::move(payload));
   }
   datagram.meta().tx_checksum = pkt::ChecksumRequest::tcp;
-  const ip::SendHeader header{.source = o.flow.local, .destination = o.flow.remote, .proto = wire::ip_proto::tcp, .link_mtu_only = true};
+  const ip::SendHeader header{.source = o.flow.local, .destination = o.flow.remote, .proto = wire::ip_proto::tcp, .route = o.route, .link_mtu_only = true};
   switch (ip_.send(std::move(datagram), header)) {
     case ip::SendVerdict::no_buffer: count(stats::TcpExt::TCPNoBuffer); return Sent::no_buffer;
     case ip::SendVerdict::too_big: return Sent::too_big;
@@ -55,13 +55,14 @@ Tcp::Sent Tcp::emit(const Outgoing& o, pkt::Packet payload) {
     case ip::SendVerdict::blackhole:
     case ip::SendVerdict::host_unreachable:
     case ip::SendVerdict::prohibited:
+    case ip::SendVerdict::denied:
     case ip::SendVerdict::sent: break;
   }
   return Sent::yes;
 }
 
 Tcp::Outgoing Tcp::outgoing(const Connection& c, Seq seq) const {
-  Outgoing o{.flow = c.key, .seq = seq, .ack = c.rcv.nxt, .flags = wire::tcp_flag::ack, .wnd = window_field(c), .mss = c.mss};
+  Outgoing o{.flow = c.key, .seq = seq, .ack = c.rcv.nxt, .flags = wire::tcp_flag::ack, .wnd = window_field(c), .mss = c.mss, .route = &c.route};
   if (c.ts.enabled) {
     o.options.has_timestamps = true;
     o.options.ts_value = timestamp_clock(env_) + c.ts.offset;

@@ -14,6 +14,7 @@ struct Tcp::Outgoing {
   std::uint16_t wnd = 0;
   std::uint32_t mss = 0;  ///< payload beyond it goes in segments of this size, cut behind the tx queue
   wire::TcpOptions options{};
+  ip::RouteCache* route = nullptr;  ///< the connection's
 };
 
 }  // namespace millrace::tcp

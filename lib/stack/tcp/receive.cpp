@@ -32,8 +32,15 @@ void Tcp::receive(pkt::Packet datagram, const ip::Delivery& delivery) {
   env_.stats->tcp.add(stats::Tcp::InSegs, std::max<std::uint64_t>(1, datagram.meta().gso_segs));
   Segment s;
   if (!parse(datagram, delivery, s)) return;
-  dispatch(s);
+  dispatch(s, static_cast<Connection*>(delivery.socket));
   finish(s);
+}
+
+ip::Demuxed Tcp::early_demux(const ip::EarlyFlow& flow) {
+  auto* const found = static_cast<Flow*>(owners_.find({flow.local, flow.remote, flow.local_port, flow.remote_port, stack_, wire::ip_proto::tcp, 0}));
+  if (found == nullptr || found->kind != Flow::Kind::connection) return {};
+  auto& connection = static_cast<Connection&>(static_cast<Tcb&>(*found));
+  return {&connection, &connection.receive_route};
 }
 
 bool Tcp::parse(pkt::Packet& datagram, const ip::Delivery& delivery, Segment& s) {
@@ -73,8 +80,9 @@ bool Tcp::parse(pkt::Packet& datagram, const ip::Delivery& delivery, Segment& s)
   return true;
 }
 
-void Tcp::dispatch(Segment& s) {
-  if (auto* flow = static_cast<Flow*>(owners_.find(s.flow))) {
+void Tcp::dispatch(Segment& s, Connection* known) {
+  Flow* const flow = known != nullptr ? static_cast<Flow*>(known) : static_cast<Flow*>(owners_.find(s.flow));
+  if (flow != nullptr) {
     tap(env_, s.packet, TapPoint::socket);
     if (flow->kind == Flow::Kind::connection) {
       auto& connection = static_cast<Connection&>(static_cast<Tcb&>(*flow));

@@ -158,6 +158,8 @@ struct Tcb : Flow {
   Deadlines deadlines;
   timer::Timer timer;
   std::uint32_t napi_id = 0;         ///< where the last segment was received
+  mutable ip::RouteCache route;      ///< where segments leave
+  ip::ReceiveRoute receive_route;
   Instant last_sent{};
   std::optional<Instant> last_refusal;  ///< last answer to an unacceptable segment
   Instant last_confirmed{};

@@ -33,6 +33,7 @@ class Tcp final : public ip::Transport {
 
   void receive(pkt::Packet datagram, const ip::Delivery& delivery) override;
   void error(const ip::ErrorReport& report) override;
+  [[nodiscard]] ip::Demuxed early_demux(const ip::EarlyFlow& flow) override;
 
   /// Passive open. An unspecified address (0.0.0.0 or ::) takes every address of its family; port 0 chooses a port.
   /// backlog is cut to somaxconn. Fails with EADDRINUSE, EADDRNOTAVAIL.
@@ -64,7 +65,7 @@ class Tcp final : public ip::Transport {
 
   // receive.cpp: from a datagram to a segment, and to whom it concerns
   bool parse(pkt::Packet& datagram, const ip::Delivery& delivery, Segment& s);
-  void dispatch(Segment& s);
+  void dispatch(Segment& s, Connection* known);
   void finish(Segment& s);
   Listener* find_listener(const IpAddress& address, std::uint16_t port);
 

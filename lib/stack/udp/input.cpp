@@ -89,7 +89,7 @@ void Udp::receive(pkt::Packet datagram, const ip::Delivery& delivery) {
     for_each_segment(std::move(datagram), [&](pkt::Packet one) { deliver_to_all(std::move(one), arrival); });
     return tell_ready();
   }
-  Socket* socket = lookup(arrival.local, arrival.remote);
+  Socket* const socket = delivery.socket != nullptr ? static_cast<Socket*>(delivery.socket) : lookup(arrival.local, arrival.remote);
   if (socket == nullptr) {
     counters(delivery.source).add(Counter::NoPorts);
     ip_.send_port_unreachable(datagram, delivery);

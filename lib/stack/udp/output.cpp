@@ -52,6 +52,7 @@ int errno_of(ip::SendVerdict verdict) {
     case ip::SendVerdict::prohibited: return EACCES;
     case ip::SendVerdict::too_big: return EMSGSIZE;
     case ip::SendVerdict::no_buffer: return ENOBUFS;
+    case ip::SendVerdict::denied: return EPERM;
   }
   return EINVAL;
 }
@@ -121,6 +122,7 @@ std::int64_t Udp::transmit(Socket& socket, pkt::Packet payload, const Endpoint& 
                                  .may_fragment = socket.segment_size == 0 && may_cut(discover),
                                  .ifindex = to_group ? group.ifindex : std::uint16_t{0},
                                  .loops = to_group && group.loop,
+                                 .route = is_source && control.source.is_unspecified() && socket.is_connected() && &destination == &socket.remote_ ? &socket.route_ : nullptr,
                                  .link_mtu_only = discover > MtuDiscover::require});
   if (verdict == ip::SendVerdict::sent) {
     counters(destination.address).add(Counter::OutDatagrams);

@@ -5,6 +5,7 @@
 #include <millrace/bpf/filter.hpp>
 #include <millrace/pkt/packet.hpp>
 #include <millrace/stack/group/filter.hpp>
+#include <millrace/stack/ip/route_cache.hpp>
 #include <millrace/stack/udp/queued_error.hpp>
 #include <millrace/wire/address.hpp>
 
@@ -127,6 +128,8 @@ class Socket {
   std::uint32_t rmem_ = 0;
   std::uint64_t drops_ = 0;
   std::uint32_t napi_id_ = 0;
+  ip::RouteCache route_;  ///< to remote_
+  ip::ReceiveRoute receive_route_;
   std::uint32_t flow_hash_ = 0;
   int incoming_cpu_ = -1;
   Events* events_ = nullptr;

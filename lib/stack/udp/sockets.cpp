@@ -70,6 +70,8 @@ Socket* Udp::open(Events* events) {
   socket->local_ = socket->remote_ = Endpoint{};
   socket->drops_ = 0;
   socket->napi_id_ = 0;
+  socket->route_ = {};
+  socket->receive_route_ = {};
   socket->flow_hash_ = 0;
   socket->incoming_cpu_ = -1;
   socket->events_ = events;
@@ -162,6 +164,8 @@ int Udp::connect(Socket& socket, const Endpoint& remote) {
   }
   socket.local_.address = source;
   socket.remote_ = remote;
+  socket.route_ = {};
+  socket.receive_route_ = {};
   socket.flow_hash_ = 0;
   return 0;
 }
@@ -218,6 +222,13 @@ std::optional<QueuedError> Udp::take_queued_error(Socket& socket) {
   QueuedError oldest = std::move(socket.errors_.front());
   socket.errors_.pop_front();
   return oldest;
+}
+
+// Only a socket that is connected is one flow's, and no other socket can be a better match.
+ip::Demuxed Udp::early_demux(const ip::EarlyFlow& flow) {
+  Socket* const socket = lookup({flow.local, flow.local_port}, {flow.remote, flow.remote_port});
+  if (socket == nullptr || !socket->is_connected() || socket->local().address != flow.local) return {};
+  return {socket, &socket->receive_route_};
 }
 
 int Udp::take_error(Socket& socket) { return std::exchange(socket.error_, 0); }

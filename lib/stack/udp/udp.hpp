@@ -116,6 +116,7 @@ class Udp final : public ip::Transport {
   // ip::Transport
   void receive(pkt::Packet datagram, const ip::Delivery& delivery) override;
   void error(const ip::ErrorReport& report) override;
+  [[nodiscard]] ip::Demuxed early_demux(const ip::EarlyFlow& flow) override;
 
  private:
   static constexpr std::uint32_t port_buckets = 256;

@@ -111,6 +111,24 @@ TEST_CASE("G10: the keys of a VLAN reach their fields") {
   CHECK(c.ports[1].vlan_id == 7);
 }
 
+TEST_CASE("H2: the keys of rules reach their fields; ports are one or a range") {
+  const Config c = config_of(R"(
+ports: [{name: p0}]
+stacks:
+  - name: h
+    interfaces: [{port: p0, addresses: [10.77.0.2/24]}]
+    rules:
+      - {hook: forward, verdict: queue, source: 10.0.0.0/8, destination: 10.1.0.0/16, proto: udp, source_ports: 53, destination_ports: 1000-2000, in: p0, out: lo}
+      - {hook: pre_routing, verdict: accept, proto: 89}
+)");
+  REQUIRE(c.stacks.size() == 1);
+  CHECK(c.stacks[0].rules == std::vector<Rule>{{Hook::forward, HookVerdict::queue, IpPrefix::parse("10.0.0.0/8"), IpPrefix::parse("10.1.0.0/16"), 17, Rule::Ports{53, 53}, Rule::Ports{1000, 2000}, "p0", "lo"},
+                                               {.hook = Hook::pre_routing, .verdict = HookVerdict::accept, .proto = 89}});
+  for (const char* bad : {"", "-", "1-", "-1", "2-1", "65536", "1-65536", "a", "1-2-3"}) CHECK_FALSE(Rule::Ports::parse(bad));
+  CHECK(Rule::Ports::parse("0-65535")->to_string() == "0-65535");
+  CHECK(Rule::Ports::parse("53")->to_string() == "53");
+}
+
 TEST_CASE("F1, F2, F3, F9, F10, F23: the keys of RSS, ntuple and tx queues reach their fields") {
   const Config c = config_of(R"(
 lcores: 2

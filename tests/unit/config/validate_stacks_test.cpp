@@ -58,6 +58,22 @@ TEST_CASE("stacks: each impossible route is the one problem") {
   for (const Broken& broken : cases) check(broken);
 }
 
+TEST_CASE("H2: each impossible rule is the one problem") {
+  const auto rule = [](Rule r) { return [=](Config& c) { c.stacks[0].rules.assign(1, r); }; };
+  const Broken cases[] = {
+      {"in", rule({.in = "eth9"}), "stacks[0].rules[0].in", "not an interface of stack host"},
+      {"out there", rule({.hook = Hook::local_in, .out = "eth0"}), "stacks[0].rules[0].out", "not known at hook local_in"},
+      {"in there", rule({.hook = Hook::local_out, .in = "eth0"}), "stacks[0].rules[0].in", "not known at hook local_out"},
+      {"ports", rule({.proto = 1, .source_ports = Rule::Ports{1, 2}}), "stacks[0].rules[0].proto", "must be tcp or udp"},
+      {"stolen", rule({.verdict = HookVerdict::stolen}), "stacks[0].rules[0].verdict", "drop, accept or queue"},
+      {"versions", rule({.source = IpPrefix::parse("::/0"), .destination = IpPrefix::parse("10.0.0.0/8")}), "stacks[0].rules[0].destination", "same IP version"},
+  };
+  for (const Broken& broken : cases) check(broken);
+  Config c = good();
+  c.stacks[0].rules = {{.hook = Hook::forward, .in = "lo", .out = "eth1"}};
+  CHECK(validate(c).empty());
+}
+
 TEST_CASE("H4: two routes of a prefix need different metrics; one that refuses needs no way") {
   Config c = good();
   c.stacks[0].routes.push_back(c.stacks[0].routes[0]);

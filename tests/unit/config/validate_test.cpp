@@ -50,6 +50,19 @@ TEST_CASE("eal, lcores, sysctl and capture: each impossible value is the one pro
   for (const Broken& broken : cases) check(broken);
 }
 
+TEST_CASE("H6, E17: where packets are forwarded no port may have LRO") {
+  for (const bool v4 : {true, false}) {
+    Config c = good();
+    c.ports[1].lro = true;
+    CHECK(validate(c).empty());
+    (v4 ? c.sysctl.ip_forward : c.sysctl.ip6_forwarding) = 1;
+    REQUIRE(validate(c).size() == 1);
+    CHECK(validate(c)[0].key == "ports[1].lro");
+    c.ports[1].lro = false;
+    CHECK(validate(c).empty());
+  }
+}
+
 TEST_CASE("lcores must be there") {
   Config c;
   c.lcores.clear();

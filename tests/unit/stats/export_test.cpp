@@ -62,6 +62,10 @@ std::vector<Declared> declared() {
 #include <millrace/stats/tcp_ext.def>
   group = "socket";
 #include <millrace/stats/socket.def>
+  group = "tap";
+#include <millrace/stats/tap.def>
+  group = "xdp";
+#include <millrace/stats/xdp.def>
   group = "port";
 #include <millrace/stats/port.def>
   group = "pool";

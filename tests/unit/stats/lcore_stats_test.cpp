@@ -21,7 +21,7 @@ TEST_CASE("names are unique within a group, and every counter says what it count
     CHECK(std::string(s.info.help).find_first_of("\\\"\n") == std::string::npos);
     CHECK(s.value == 0);
   });
-  CHECK(groups.size() == 22);
+  CHECK(groups.size() == 24);
 }
 
 TEST_CASE("a counter is summed over lcores and read under its own name") {
