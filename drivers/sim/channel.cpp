@@ -214,4 +214,16 @@ void Channel::corrupt(Frame& frame) {
   ++stats_.corrupted;
 }
 
+std::uint64_t Channel::in_flight(Instant now) const {
+  const std::lock_guard lock(mutex_);
+  if (impairments_.rate_bits_per_s == 0 || line_free_ <= now) return 0;
+  return static_cast<std::uint64_t>((line_free_ - now).count()) * impairments_.rate_bits_per_s / 8 / 1'000'000'000;
+}
+
+Instant Channel::drained_to(std::uint64_t left, Instant now) const {
+  const std::lock_guard lock(mutex_);
+  if (impairments_.rate_bits_per_s == 0) return now;
+  return std::max(now, line_free_ - Duration(left * 8 * 1'000'000'000 / impairments_.rate_bits_per_s));
+}
+
 }  // namespace millrace::sim

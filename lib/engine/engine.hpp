@@ -9,6 +9,7 @@
 #include <millrace/engine/link.hpp>
 #include <millrace/engine/neigh.hpp>
 #include <millrace/engine/packet_handler.hpp>
+#include <millrace/engine/packet_socket.hpp>
 #include <millrace/engine/stats.hpp>
 #include <millrace/engine/thread_queue.hpp>
 #include <millrace/engine/top.hpp>
@@ -102,6 +103,9 @@ class Engine {
   [[nodiscard]] Result<std::uint32_t> add_packet_handler(PacketHandler handler);
   /// dev_remove_pack(): it is not called any more when this returns.
   void remove_packet_handler(std::uint32_t id);
+  /// socket(AF_PACKET, SOCK_RAW): sees frames of all lcores from now on, for a thread outside them. EINVAL, ENODEV: the message
+  /// says what would be valid.
+  [[nodiscard]] Result<std::unique_ptr<PacketSocket>> open_packet_socket(const PacketSocket::Options& options);
   /// /proc/net/ptype: who takes frames of which EtherType of which device.
   [[nodiscard]] std::string proc_net_ptype() const;
   /// if_nametoindex(3): the number of a port, or of a stack's "lo". ENODEV.
@@ -209,6 +213,7 @@ class Engine {
 
  private:
   friend class PortControl;
+  friend class PacketSocket;
   struct Impl;
   explicit Engine(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;

@@ -186,6 +186,7 @@ socket::Stack::Options stack_options(const config::Sysctl& sysctl) {
   tcp.syn_retries = static_cast<std::uint8_t>(sysctl.tcp_syn_retries);
   tcp.synack_retries = static_cast<std::uint8_t>(sysctl.tcp_synack_retries);
   tcp.retries2 = static_cast<std::uint8_t>(sysctl.tcp_retries2);
+  tcp.limit_output_bytes = static_cast<std::uint32_t>(sysctl.tcp_limit_output_bytes);
   tcp.rmem = buffer_sizes(sysctl.tcp_rmem);
   tcp.wmem = buffer_sizes(sysctl.tcp_wmem);
   tcp.timestamps = sysctl.tcp_timestamps != 0;

@@ -12,14 +12,23 @@
 namespace millrace {
 namespace {
 
-std::string_view name_of(runtime::TracePoint point) {
+std::string_view name_of(TracePoint point) {
   switch (point) {
-    case runtime::TracePoint::softirq_raise: return "softirq_raise";
-    case runtime::TracePoint::softirq_entry: return "softirq_entry";
-    case runtime::TracePoint::softirq_exit: return "softirq_exit";
+    case TracePoint::softirq_raise: return "softirq_raise";
+    case TracePoint::softirq_entry: return "softirq_entry";
+    case TracePoint::softirq_exit: return "softirq_exit";
+    case TracePoint::tcp_sendmsg: return "tcp_sendmsg";
+    case TracePoint::tcp_write_xmit: return "tcp_write_xmit";
+    case TracePoint::tcp_transmit_skb: return "tcp_transmit_skb";
+    case TracePoint::ip_queue_xmit: return "ip_queue_xmit";
+    case TracePoint::ip_finish_output2: return "ip_finish_output2";
+    case TracePoint::dev_queue_xmit: return "dev_queue_xmit";
+    case TracePoint::dev_hard_start_xmit: return "dev_hard_start_xmit";
   }
   return "?";
 }
+
+bool is_softirq(TracePoint point) { return point <= TracePoint::softirq_exit; }
 
 }  // namespace
 
@@ -33,7 +42,7 @@ Trace Engine::trace() const {
     all.written += copy.written();
     for (const runtime::TraceRecord& record : copy.newest()) {
       const auto vector = static_cast<runtime::Vector>(record.vec);
-      all.events.push_back({record.when, id, name_of(record.point), record.vec, runtime::name_of(vector)});
+      all.events.push_back({record.when, id, name_of(record.point), record.vec, is_softirq(record.point) ? runtime::name_of(vector) : std::string_view()});
     }
   }
   std::stable_sort(all.events.begin(), all.events.end(), [](const Trace::Event& a, const Trace::Event& b) { return a.when < b.when; });
@@ -45,6 +54,11 @@ std::string Trace::to_text() const {
   for (const Event& event : events) {
     const std::int64_t us = event.when.time_since_epoch() / 1us;
     std::array<char, 128> line{};
+    if (event.action.empty()) {
+      std::snprintf(line.data(), line.size(), "[%03u] %5" PRId64 ".%06" PRId64 ": %s\n", unsigned{event.lcore}, us / 1'000'000, us % 1'000'000, event.name.data());
+      text += line.data();
+      continue;
+    }
     std::snprintf(line.data(), line.size(), "[%03u] %5" PRId64 ".%06" PRId64 ": %s: vec=%u [action=%s]\n", unsigned{event.lcore}, us / 1'000'000, us % 1'000'000,
                   event.name.data(), unsigned{event.vec}, event.action.data());
     text += line.data();

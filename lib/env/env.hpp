@@ -4,6 +4,7 @@
 #include <millrace/base/rng.hpp>
 #include <millrace/base/time.hpp>
 #include <millrace/env/packet_tap.hpp>
+#include <millrace/env/trace.hpp>
 #include <millrace/pkt/home.hpp>
 #include <millrace/pkt/packet.hpp>
 #include <millrace/pkt/pool.hpp>
@@ -28,6 +29,8 @@ struct Env {
   timer::Wheel* wheel = nullptr;
   stats::LcoreStats* stats = nullptr;
   PacketTap* tap = nullptr;               ///< null: nobody watches
+  Tracer* tracer = nullptr;               ///< null: nothing is traced
+  std::uint32_t tx_behind = 0;            ///< tx queues of this lcore whose devices are behind: frames wait by flow
   std::uint16_t lcore = 0;
   std::array<std::uint64_t, 2> secret{};  ///< key of siphash(): ISNs and table seeds
 };
@@ -70,6 +73,10 @@ inline void consume(Env& env, pkt::Packet packet, stats::Ledger end) {
 /// Shows a packet to whoever watches that point of the path.
 inline void tap(Env& env, pkt::Packet& packet, TapPoint point, stats::DropReason reason = {}) {
   if (env.tap != nullptr && env.tap->wants(point)) [[unlikely]] env.tap->see(packet, point, reason);
+}
+/// Records that the lcore has come to that point, if it is traced.
+inline void trace(Env& env, TracePoint point) {
+  if (env.tracer != nullptr) [[unlikely]] env.tracer->trace(point);
 }
 /// Ends a packet with a reason, which is counted.
 inline void drop(Env& env, pkt::Packet packet, stats::DropReason reason) {

@@ -182,6 +182,7 @@ void Lcore::set_limits(const SoftnetLimits& limits) {
 
 std::unique_ptr<TraceRing> Lcore::set_trace(std::unique_ptr<TraceRing> ring) {
   softirq_.trace = ring.get();
+  env_.tracer = ring != nullptr ? &way_out_ : nullptr;
   return ring != nullptr ? std::exchange(trace_, std::move(ring)) : nullptr;
 }
 
@@ -226,12 +227,12 @@ Instant Lcore::next_deadline() {
   for (auto& poller : parts.pollers)
     if (poller->wants_poll()) next = std::min(next, poller->next_flush());
   for (auto& path : parts.tx_paths)
-    if (path) next = std::min(next, path->next_reclaim());
+    if (path) next = std::min({next, path->next_reclaim(), path->next_flush()});
   return next;
 }
 
 bool Lcore::has_queued_frames() const {
-  return std::any_of(parts.tx_paths.begin(), parts.tx_paths.end(), [](const auto& p) { return p && p->has_queued(); });
+  return std::any_of(parts.tx_paths.begin(), parts.tx_paths.end(), [](const auto& p) { return p && p->wants_flush(); });
 }
 
 bool Lcore::has_work() const {

@@ -141,6 +141,16 @@ class Lcore final : public socket::BusyPoller, public socket::CallContext {
   Inbox control_;
   RcuReader rcu_;
   std::unique_ptr<TraceRing> trace_;
+  /// Records the way out in the lcore's ring, softirqs and all.
+  class WayOut final : public Tracer {
+   public:
+    explicit WayOut(Lcore& lcore) : lcore_(lcore) {}
+    void trace(TracePoint point) override { lcore_.softirq_.trace->record({lcore_.clock_.now(), point}); }
+
+   private:
+    Lcore& lcore_;
+  };
+  WayOut way_out_{*this};
   Instant accounted_to_{};
   bool worked_ = false;
   bool is_delivering_ = false;  ///< outside a softirq action, inside what could call the application

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <millrace/base/time.hpp>
+#include <millrace/env/trace.hpp>
 
 #include <algorithm>
 #include <bit>
@@ -10,13 +11,10 @@
 
 namespace millrace::runtime {
 
-/// What of an lcore's work is traced; Linux's tracepoints of those names.
-enum class TracePoint : std::uint8_t { softirq_raise, softirq_entry, softirq_exit };
-
 struct TraceRecord {
   Instant when{};
   TracePoint point{};
-  std::uint8_t vec = 0;  ///< the softirq's vector
+  std::uint8_t vec = 0;  ///< the softirq's vector, where the point is one of softirqs
 };
 
 /// The newest records of one lcore; an older one makes room (receive_path C12). Written by its lcore; read there, or when

@@ -17,6 +17,7 @@ TxPath::~TxPath() {
   burst_.take_all([&](pkt::Packet frame) { drop(env_, std::move(frame), stats::DropReason::shutdown); });
   queue_.splice_back(segments_);
   while (pkt::Packet frame = queue_.pop_front()) drop(env_, std::move(frame), stats::DropReason::shutdown);
+  if (!fair_.empty()) --env_.tx_behind;
 }
 
 void TxPath::set_up(bool up) {
@@ -24,16 +25,19 @@ void TxPath::set_up(bool up) {
   if (up) return;
   burst_.take_all([&](pkt::Packet frame) { refuse(std::move(frame), stats::DropReason::port_down); });
   queue_.splice_back(segments_);
-  while (pkt::Packet frame = queue_.pop_front()) refuse(std::move(frame), stats::DropReason::port_down);
+  while (pkt::Packet frame = next_queued()) refuse(std::move(frame), stats::DropReason::port_down);
 }
 
 void TxPath::transmit(pkt::Packet frame) {
+  trace(env_, TracePoint::dev_queue_xmit);
   if (!up_) return refuse(std::move(frame), stats::DropReason::port_down);
   frame.meta().ifindex = wiring_.ifindex;
   if (owns_queue()) {
     if (room() == 0) flush();
-    if (room() == 0) return refuse(std::move(frame), stats::DropReason::tx_ring_full);
-    return queue_.push_back(std::move(frame));
+    if (room() != 0) return enqueue(std::move(frame));
+    if (fair_.empty()) return refuse(std::move(frame), stats::DropReason::tx_ring_full);
+    enqueue(std::move(frame));
+    return refuse(fair_.pop_of_largest(), stats::DropReason::tx_ring_full);  // fq_codel_drop(): who has the most here loses
   }
   frame = wiring_.rings.enqueue(env_.lcore, wiring_.owner, std::move(frame));
   if (frame) return refuse(std::move(frame), stats::DropReason::tx_ring_full);
@@ -41,10 +45,31 @@ void TxPath::transmit(pkt::Packet frame) {
   handed_over_ = true;
 }
 
+void TxPath::enqueue(pkt::Packet frame) {
+  if (fair_.empty()) return queue_.push_back(std::move(frame));
+  fair_.push(std::move(frame));
+}
+
+// The device is behind: from now on flows take turns.
+void TxPath::fall_behind() {
+  if (queue_.empty()) return;
+  env_.stats->port.add(stats::Port::tx_behind);
+  if (fair_.empty()) ++env_.tx_behind;
+  while (pkt::Packet frame = queue_.pop_front()) fair_.push(std::move(frame));
+}
+
+pkt::Packet TxPath::next_queued() {
+  if (fair_.empty()) return queue_.pop_front();
+  pkt::Packet frame = fair_.pop();
+  if (fair_.empty()) --env_.tx_behind;
+  return frame;
+}
+
 // dequeue_skb(), validate_xmit_skb(): null when nothing waits.
 pkt::Packet TxPath::next_frame() {
-  while (segments_.empty() && !queue_.empty()) {
-    pkt::Packet frame = queue_.pop_front();
+  while (segments_.empty()) {
+    pkt::Packet frame = next_queued();
+    if (!frame) return frame;
     if (frame.meta().gso_size == 0) return frame;
     gso::validate_xmit(env_, std::move(frame), wiring_.offloads, segments_, wiring_.protocols != nullptr ? wiring_.protocols->read() : nullptr);
   }
@@ -64,18 +89,34 @@ void TxPath::flush() {
     if (wiring_.owner_waker.wake_if_asleep()) env_.stats->steer.add(stats::Steer::wakes);
     return;
   }
+  held_until_ = env_.now;
   while (has_queued() || !burst_.empty()) {
-    while (!burst_.full()) {
-      pkt::Packet frame = next_frame();
-      if (!frame) break;
-      tap(env_, frame, TapPoint::out);
-      burst_.push(std::move(frame));
-    }
+    fill_burst();
+    if (burst_.empty()) break;  // at its byte limit
     if (wiring_.queue->transmit(env_, burst_) != 0 && wiring_.queue->can_reclaim()) {
       reclaim_pause_ = first_pause;
       next_reclaim_ = env_.now + first_pause;
     }
-    if (!burst_.empty()) return;  // the device is full: the rest goes with a later pass
+    if (!burst_.empty()) break;  // the device is full: the rest goes with a later pass
+  }
+  fall_behind();
+}
+
+// dql_avail(): as much as the device may have, a frame at least when it has nothing.
+void TxPath::fill_burst() {
+  std::uint64_t bytes = wiring_.queue->in_flight(env_.now);
+  for (std::uint16_t i = 0; i < burst_.size(); ++i) bytes += burst_[i].pkt_len;
+  while (!burst_.full() && has_queued()) {
+    if (bytes >= wiring_.bql_limit_max) {
+      held_until_ = wiring_.queue->drained_to(wiring_.bql_limit_max - 1, env_.now);
+      return env_.stats->port.add(stats::Port::tx_byte_limit);
+    }
+    pkt::Packet frame = next_frame();
+    if (!frame) return;
+    trace(env_, TracePoint::dev_hard_start_xmit);
+    tap(env_, frame, TapPoint::out);
+    bytes += frame.length();
+    burst_.push(std::move(frame));
   }
 }
 

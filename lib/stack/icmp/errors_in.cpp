@@ -73,13 +73,6 @@ std::optional<ErrorKind> kind_of_v6(const wire::Icmp6View& icmp) {
   }
 }
 
-void count_v4(Env& env, std::uint8_t type) {
-  using C = stats::Icmp;
-  env.stats->icmp.add(type == wire::icmp4_type::unreachable     ? C::InDestUnreachs
-                      : type == wire::icmp4_type::time_exceeded ? C::InTimeExcds
-                                                                : C::InParmProbs);
-}
-
 void count_v6(Env& env, std::uint8_t type) {
   using C = stats::Icmp6;
   if (type == wire::icmp6_type::unreachable) env.stats->icmp6.add(C::InDestUnreachs);
@@ -92,7 +85,6 @@ void count_v6(Env& env, std::uint8_t type) {
 
 void Icmp::receive_error_v4(pkt::Packet message, const ip::Delivery& delivery) {
   const wire::Icmp4View icmp = *wire::Icmp4View::parse(message.data());
-  count_v4(env_, icmp.type());
   QuoteBytes bytes;
   const std::span<const std::uint8_t> quote(bytes.data(), message.copy_out(wire::icmp4_header_bytes, bytes));
   const auto quoted = wire::Ipv4View::parse(quote);

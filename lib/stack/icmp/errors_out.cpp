@@ -104,13 +104,18 @@ bool begins_upper_layer(const wire::Ipv6Walk& walk, std::span<const std::uint8_t
   return walk.status == wire::Ipv6Walk::Status::fragment && wire::Ipv6FragmentHeader::parse(bytes.subspan(walk.fragment_at))->offset == 0;
 }
 
-// RFC 4443 section 2.4(e): the same for IPv6, where packet-too-big and an unknown option are worth an answer even
-// when they came to a group.
+// opt_unrec(): an option whose two highest bits are 10 is complained of whatever the packet was addressed to (RFC 8200 section
+// 4.2).
+bool is_option_for_all(const Shape& shape, std::span<const std::uint8_t> bytes) {
+  return shape.type == wire::icmp6_type::parameter_problem && shape.code == wire::icmp6_parameter_problem::option && shape.rest < bytes.size() &&
+         (bytes[shape.rest] & 0xc0) == 0x80;
+}
+
+// RFC 4443 section 2.4(e): the same for IPv6, where packet-too-big and such an option are worth an answer even when they came
+// to a group.
 bool may_answer_v6(const pkt::Meta& meta, const wire::Ipv6View& packet, std::span<const std::uint8_t> bytes,
                    const Shape& shape) {
-  const bool about_groups =
-      shape.type == wire::icmp6_type::packet_too_big ||
-      (shape.type == wire::icmp6_type::parameter_problem && shape.code == wire::icmp6_parameter_problem::option);
+  const bool about_groups = shape.type == wire::icmp6_type::packet_too_big || is_option_for_all(shape, bytes);
   if (!about_groups && (meta.type != pkt::PacketType::host || packet.destination().is_multicast())) return false;
   if (packet.source().is_unspecified() || packet.source().is_multicast()) return false;
   const wire::Ipv6Walk walk = wire::walk_ipv6(bytes);
@@ -169,7 +174,7 @@ void Icmp::send_about_v4(const pkt::Packet& packet, std::uint16_t header_bytes, 
   wire::emit(header, message.data().data());
   wire::seal_icmp4(message.data());
   const IpAddress own = about.destination();
-  const std::uint8_t tos = 0xc0 | (about.tos() & 0x1c);  // RFC 1812 section 4.3.2.5: precedence 6, same service
+  const std::uint8_t tos = 0xc0 | (about.tos() & 0x1e);  // RFC 1812 section 4.3.2.5: precedence 6, same service (RT_TOS)
   const auto verdict = ip_.send(std::move(message), {.source = ip_.is_local(own) ? own : IpAddress{},
                                                      .destination = to,
                                                      .proto = wire::ip_proto::icmp,

@@ -44,6 +44,25 @@ void count_link_message(stats::CounterBlock<stats::Icmp6>& count, std::uint8_t t
     if (of == type) count.add(counter);
 }
 
+// ICMPMSGIN_INC_STATS(): of every type that has a counter, before anybody looks further.
+void count_type_v4(stats::CounterBlock<stats::Icmp>& count, std::uint8_t type) {
+  using C = stats::Icmp;
+  switch (type) {
+    case type4::echo_reply: return count.add(C::InEchoReps);
+    case type4::unreachable: return count.add(C::InDestUnreachs);
+    case 4: return count.add(C::InSrcQuenchs);
+    case 5: return count.add(C::InRedirects);
+    case type4::echo_request: return count.add(C::InEchos);
+    case type4::time_exceeded: return count.add(C::InTimeExcds);
+    case type4::parameter_problem: return count.add(C::InParmProbs);
+    case 13: return count.add(C::InTimestamps);
+    case 14: return count.add(C::InTimestampReps);
+    case 17: return count.add(C::InAddrMasks);
+    case 18: return count.add(C::InAddrMaskReps);
+    default: return;
+  }
+}
+
 }  // namespace
 
 Icmp::Icmp(Env& env, ip::Stack& ip, const RateLimit::Options& limits) : env_(env), ip_(ip), limit_(limits) {
@@ -81,11 +100,11 @@ void Icmp::receive_v4(pkt::Packet message, const ip::Delivery& delivery) {
     count.add(stats::Icmp::InCsumErrors);
     return bad_v4(std::move(message), DropReason::icmp_bad_checksum);
   }
+  count_type_v4(count, icmp->type());
   const bool to_group = !ip_.is_local(delivery.destination);
   if (icmp->type() == type4::echo_request) {
-    count.add(stats::Icmp::InEchos);
     // RFC 1122 section 3.2.2.6 permits it, Linux does it: the answer would be an amplifier.
-    if (to_group) return drop(env_, std::move(message), DropReason::icmp_broadcast_echo);
+    if (to_group) return bad_v4(std::move(message), DropReason::icmp_broadcast_echo);
     return answer_echo_v4(std::move(message), delivery);
   }
   if (icmp->type() == type4::unreachable || icmp->type() == type4::time_exceeded ||
@@ -95,18 +114,18 @@ void Icmp::receive_v4(pkt::Packet message, const ip::Delivery& delivery) {
   }
   if (icmp->type() == type4::redirect) return receive_redirect_v4(std::move(message), delivery);
   if (icmp->type() == type4::echo_reply) {
-    count.add(stats::Icmp::InEchoReps);
     if (ip_.raw() != nullptr) ip_.raw()->receive_echo_reply(message, delivery);
     if (!message) return;
   }
+  // icmp_rcv(): a group is asked for address masks alone; replies of that kind are taken, too.
+  const bool is_mask = icmp->type() == 17 || icmp->type() == 18;
   constexpr std::uint8_t last_known_type = 18;  // NR_ICMP_TYPES
-  if (icmp->type() > last_known_type) return bad_v4(std::move(message), DropReason::icmp_unhandled);
+  if (icmp->type() > last_known_type || (to_group && !is_mask)) return bad_v4(std::move(message), DropReason::icmp_unhandled);
   drop(env_, std::move(message), DropReason::icmp_unhandled);
 }
 
 // icmp_redirect(): of the quoted datagram's destination, whatever the code says of nets (RFC 1812 section 5.2.7.2).
 void Icmp::receive_redirect_v4(pkt::Packet message, const ip::Delivery& delivery) {
-  env_.stats->icmp.add(stats::Icmp::InRedirects);
   const wire::Icmp4View icmp = *wire::Icmp4View::parse(message.data());
   const auto quoted = wire::Ipv4View::parse(icmp.body());
   constexpr std::uint8_t last_code = 3;

@@ -43,6 +43,8 @@ class Output {
   /// Where the packets of a flow will be received, as far as RSS is known (receive_path F22): by this lcore, or another.
   enum class Leads : std::uint8_t { unknown, here, elsewhere };
   [[nodiscard]] virtual Leads leads(const FlowKey&) const { return Leads::unknown; }
+  /// Bytes that a flow has in a tx queue whose device is behind (receive_path I5).
+  [[nodiscard]] virtual std::uint32_t queued_bytes(const FlowKey&) const { return 0; }
   /// True when `address` is one of this stack's own.
   [[nodiscard]] virtual bool is_local(const IpAddress& address) const = 0;
   /// True for the IPv4 broadcast addresses of this stack's links.

@@ -132,6 +132,11 @@ Output::Leads Stack::leads(const FlowKey& flow) const {
   return placement->lcore_of(flow) == env_.lcore ? Leads::here : Leads::elsewhere;
 }
 
+std::uint32_t Stack::queued_bytes(const FlowKey& flow) const {
+  const auto hop = route_to(flow.remote, flow.local);
+  return hop ? hop->interface->output->queued_bytes(flow) : 0;
+}
+
 std::uint32_t Stack::mtu_for(const IpAddress& destination) const { return path_mtus_.lookup(destination, link_mtu_for(destination)); }
 
 std::uint32_t Stack::link_mtu_for(const IpAddress& destination) const {
@@ -151,6 +156,7 @@ void Stack::confirm_reachable(const IpAddress& destination) {
 }
 
 SendVerdict Stack::send(pkt::Packet datagram, const SendHeader& header) {
+  trace(env_, TracePoint::ip_queue_xmit);
   const bool v4 = header.destination.is_v4();
   count(env_, v4, stats::Ip::OutRequests, stats::Ip6::OutRequests);
   const auto hop = header.route != nullptr ? cached_route(*header.route, header.destination, header.source) : hop_for(header);
@@ -185,6 +191,7 @@ SendVerdict Stack::send(pkt::Packet datagram, const SendHeader& header) {
 
 // ip_finish_output2(), ip6_finish_output2()
 void Stack::finish_output(neighbor::Interface& out, const IpAddress& next_hop, const IpAddress& destination, pkt::Packet packet) {
+  trace(env_, TracePoint::ip_finish_output2);
   count_transmit(env_, out, destination, packet);
   neighbors_.send(out, next_hop, std::move(packet));
 }

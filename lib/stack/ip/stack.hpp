@@ -106,6 +106,7 @@ class Stack final : public Output, private neighbor::Unreachable, private Reasse
   void learn_path_mtu(const IpAddress& destination, std::uint32_t mtu) override { path_mtus_.learn(destination, mtu); }
   [[nodiscard]] GsoLimits gso_limits_for(const IpAddress& destination) const override;
   [[nodiscard]] Leads leads(const FlowKey& flow) const override;
+  [[nodiscard]] std::uint32_t queued_bytes(const FlowKey& flow) const override;
   [[nodiscard]] bool is_local(const IpAddress& address) const override;
   [[nodiscard]] bool is_broadcast(const IpAddress& address) const override;
   void send_port_unreachable(const pkt::Packet& datagram, const Delivery& delivery) override;

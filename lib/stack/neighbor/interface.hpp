@@ -18,6 +18,8 @@ class LinkOutput {
   /// Takes a whole Ethernet frame whose Meta::{l3_offset, l4_offset, l4_proto, tx_checksum} are set. Never blocks; a
   /// frame that cannot go is dropped there with its reason.
   virtual void transmit(pkt::Packet frame) = 0;
+  /// Bytes of that flow that wait there since the device is behind.
+  [[nodiscard]] virtual std::uint32_t queued_bytes(const FlowKey&) const { return 0; }
 };
 
 /// One lcore's view of a network interface of a stack. Its addresses are the same on every lcore.

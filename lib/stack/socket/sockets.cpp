@@ -179,6 +179,16 @@ std::uint16_t Sockets::lcore() const { return env_.lcore; }
 
 void Sockets::count_delivered() { env_.stats->ledger.add(stats::Ledger::delivered); }
 
+void Sockets::count_uncopied(const pkt::Packet& packet) {
+  count_delivered();
+  env_.stats->socket.add(stats::Socket::uncopied_bytes, packet.length());
+}
+
+std::int64_t Sockets::count_copied(std::int64_t result, std::size_t room) {
+  if (result > 0) env_.stats->socket.add(stats::Socket::copied_bytes, std::min<std::uint64_t>(static_cast<std::uint64_t>(result), room));
+  return result;
+}
+
 void Sockets::count_data_ready(bool is_heard) {
   env_.stats->socket.add(stats::Socket::data_ready);
   if (!is_heard) env_.stats->socket.add(stats::Socket::data_ready_unheard);

@@ -25,6 +25,9 @@ namespace millrace::steer {
 class FlowTable;
 class SockFlows;
 }  // namespace millrace::steer
+namespace millrace::pkt {
+class Packet;
+}
 namespace millrace::tcp {
 class Tcp;
 }
@@ -125,6 +128,10 @@ class Sockets {
 
   /// A packet was given to the application, whose it is now.
   void count_delivered();
+  /// The same of one that a receive call gives away in its buffers (receive_path L12).
+  void count_uncopied(const pkt::Packet& packet);
+  /// A receive call copied so many bytes, of a datagram or stream: its result, of which no more than `room`.
+  std::int64_t count_copied(std::int64_t result, std::size_t room);
   void count_data_ready(bool is_heard);
   void record_flow(const udp::Socket& socket) const;
   void busy_poll(std::uint32_t napi_id, const BusyPoll& wanted, bool (*done)(void*), void* socket);

@@ -3,6 +3,7 @@
 #include <millrace/stack/socket/stream_events.hpp>
 
 #include <millrace/pkt/packet.hpp>
+#include <millrace/env/env.hpp>
 #include <millrace/stack/socket/sockets.hpp>
 
 #include <cerrno>
@@ -26,7 +27,7 @@ void Stream::on_readable(Function function) {
 
 std::int64_t Stream::read(std::span<std::uint8_t> into) {
   busy_loop();
-  return connection_ != nullptr ? connection_->read(into) : -EBADF;
+  return connection_ != nullptr ? sockets_.count_copied(connection_->read(into), into.size()) : -EBADF;
 }
 
 std::int64_t Stream::read(std::span<std::uint8_t> into, Control& control) {
@@ -34,19 +35,20 @@ std::int64_t Stream::read(std::span<std::uint8_t> into, Control& control) {
   busy_loop();
   if (connection_ == nullptr) return -EBADF;
   pkt::RxTimes received;
-  const std::int64_t n = connection_->read(into, &received);
+  const std::int64_t n = sockets_.count_copied(connection_->read(into, &received), into.size());
   if (n > 0) timestamp_.tell(received, control);
   return n;
 }
 
 std::int64_t Stream::write(std::span<const std::uint8_t> bytes) {
   const Sockets::Call call(sockets_);
+  trace(sockets_.env_, TracePoint::tcp_sendmsg);
   return connection_ != nullptr ? connection_->write(bytes) : -EBADF;
 }
 
 pkt::Packet Stream::read_packet() {
   pkt::Packet payload = take_packet();
-  if (payload) sockets_.count_delivered();
+  if (payload) sockets_.count_uncopied(payload);
   return payload;
 }
 

@@ -55,7 +55,7 @@ void UdpSocket::set_encap(Encap function) {
 std::int64_t UdpSocket::receive_from(std::span<std::uint8_t> into, Endpoint& from) {
   record_flow();
   busy_loop();
-  return socket_ != nullptr ? udp_.recv_from(*socket_, into, &from) : -EBADF;
+  return socket_ != nullptr ? sockets_.count_copied(udp_.recv_from(*socket_, into, &from), into.size()) : -EBADF;
 }
 
 std::int64_t UdpSocket::receive_from(std::span<std::uint8_t> into, Endpoint& from, Control& control) {
@@ -72,6 +72,7 @@ std::int64_t UdpSocket::receive_from(std::span<std::uint8_t> into, Endpoint& fro
   const std::int64_t length = (flags & MSG_PEEK) != 0 ? udp_.peek_from(*socket_, into, &from, &received)
                                                       : udp_.recv_from(*socket_, into, &from, &received);
   if (length < 0) return length;
+  sockets_.count_copied(length, into.size());
   control.truncated = static_cast<std::size_t>(length) > into.size();
   timestamp_.tell(received.times, control);
   info_.tell(received.info, received.ifindex, control);
@@ -113,7 +114,7 @@ int UdpSocket::detach_filter() {
 
 pkt::Packet UdpSocket::receive_packet(Endpoint& from) {
   pkt::Packet datagram = take_packet(from);
-  if (datagram) sockets_.count_delivered();
+  if (datagram) sockets_.count_uncopied(datagram);
   return datagram;
 }
 

@@ -15,7 +15,8 @@ Verdict Tcp::closed_arrives(Segment& s) {
     reply.ack = s.end();
     reply.flags |= wire::tcp_flag::ack;
   }
-  if (emit(reply, {}) == Sent::yes) count(stats::Tcp::OutRsts);
+  reply.traffic_class = s.traffic_class & 0xfc;  // tcp_v4_send_reset(): as the segment came, without ECN
+  send_reset(reply);
   return s.refuse(stats::DropReason::tcp_no_connection);
 }
 

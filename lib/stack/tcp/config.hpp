@@ -37,6 +37,8 @@ struct Config {
   Duration time_wait = 60s;
   Duration fin_timeout = 60s;             ///< an orphan's stay in FIN-WAIT-2
   Duration invalid_ratelimit = 500ms;     ///< between two answers to unacceptable segments of one connection
+  std::uint32_t limit_output_bytes = 4194304;  ///< of a connection that may wait in a tx queue whose device is behind
+  Duration small_queue_probe = 1ms;       ///< until another look at that queue
   Duration resource_probe = 10ms;         ///< until another try when no packet buffer was free
 
   BufferSizes rmem{4096, 131072, 6291456};

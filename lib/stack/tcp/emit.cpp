@@ -24,6 +24,7 @@ void mark_segments(pkt::Packet& datagram, std::uint32_t mss, std::uint32_t paylo
 }  // namespace
 
 Tcp::Sent Tcp::emit(const Outgoing& o, pkt::Packet payload) {
+  trace(env_, TracePoint::tcp_transmit_skb);
   pkt::Packet datagram = make_packet(env_);
   if (!datagram) {
     if (payload) consume(env_, std::move(payload), stats::Ledger::used);
@@ -46,7 +47,7 @@ Tcp::Sent Tcp::emit(const Outgoing& o, pkt::Packet payload) {
     join(env_, datagram, std::move(payload));
   }
   datagram.meta().tx_checksum = pkt::ChecksumRequest::tcp;
-  const ip::SendHeader header{.source = o.flow.local, .destination = o.flow.remote, .proto = wire::ip_proto::tcp, .route = o.route, .link_mtu_only = true};
+  const ip::SendHeader header{.source = o.flow.local, .destination = o.flow.remote, .proto = wire::ip_proto::tcp, .traffic_class = o.traffic_class, .route = o.route, .link_mtu_only = true};
   switch (ip_.send(std::move(datagram), header)) {
     case ip::SendVerdict::no_buffer: count(stats::TcpExt::TCPNoBuffer); return Sent::no_buffer;
     case ip::SendVerdict::too_big: return Sent::too_big;
@@ -163,7 +164,14 @@ void Tcp::send_rst(Connection& c) {
   // RFC 9293 section 3.10.5: <SEQ=SND.NXT><CTL=RST>; with ACK, as everyone does.
   Outgoing o{.flow = c.key, .seq = c.snd.nxt, .ack = c.rcv.nxt,
              .flags = static_cast<std::uint8_t>(wire::tcp_flag::rst | wire::tcp_flag::ack)};
-  if (emit(o, {}) == Sent::yes) count(stats::Tcp::OutRsts);
+  send_reset(o);
+}
+
+// A reset is a segment sent, too: tcp_v4_send_reset(), tcp_send_active_reset().
+void Tcp::send_reset(const Outgoing& reset) {
+  if (emit(reset, {}) != Sent::yes) return;
+  count(stats::Tcp::OutSegs);
+  count(stats::Tcp::OutRsts);
 }
 
 }  // namespace millrace::tcp

@@ -16,12 +16,15 @@ std::uint32_t segments_of(std::uint32_t bytes, std::uint32_t mss) { return std::
 }  // namespace
 
 void Tcp::output(Connection& c) {
+  trace(env_, TracePoint::tcp_write_xmit);
   c.output_due = false;
   if (!c.synchronized()) return output_handshake(c);
   if (config_.slow_start_after_idle && c.in_flight() == 0 && env_.now - c.last_sent > c.rtt.rto())
     c.congestion.on_idle();  // RFC 5681 section 4.1
   std::uint32_t turn = segments_per_turn;
   Sent sent = Sent::yes;
+  const bool is_throttled = env_.tx_behind != 0 && small_queue_is_full(c);
+  if (is_throttled) turn = 0;
   while (turn > 0) {
     const Seq before = c.snd.nxt;
     if ((sent = output_segment(c, turn)) != Sent::yes) break;
@@ -30,12 +33,21 @@ void Tcp::output(Connection& c) {
   if (c.ack.now && sent != Sent::no_buffer) sent = send_ack(c);
   if (sent == Sent::no_buffer) {
     c.deadlines[Deadline::again] = env_.now + config_.resource_probe;
+  } else if (is_throttled) {
+    c.deadlines[Deadline::again] = env_.now + config_.small_queue_probe;
   } else if (turn == 0) {
     c.deadlines[Deadline::again] = env_.now;
   } else {
     c.probe_due = false;
   }
   arm_transmit(c);
+}
+
+// tcp_small_queue_check(): what the connection has in the tx queue is enough; more would only wait there.
+bool Tcp::small_queue_is_full(const Connection& c) {
+  if (ip_.queued_bytes(c.key) < config_.limit_output_bytes) return false;
+  count(stats::TcpExt::TCPSmallQueueFull);
+  return true;
 }
 
 void Tcp::output_handshake(Connection& c) {

@@ -15,6 +15,7 @@ struct Tcp::Outgoing {
   std::uint32_t mss = 0;  ///< payload beyond it goes in segments of this size, cut behind the tx queue
   wire::TcpOptions options{};
   ip::RouteCache* route = nullptr;  ///< the connection's
+  std::uint8_t traffic_class = 0;
 };
 
 }  // namespace millrace::tcp

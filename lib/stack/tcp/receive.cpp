@@ -29,6 +29,7 @@ bool checksum_holds(const pkt::Packet& datagram, const ip::Delivery& delivery) {
 }  // namespace
 
 void Tcp::receive(pkt::Packet datagram, const ip::Delivery& delivery) {
+  if (datagram.meta().type != pkt::PacketType::host) return drop(env_, std::move(datagram), stats::DropReason::tcp_not_unicast);
   env_.stats->tcp.add(stats::Tcp::InSegs, std::max<std::uint64_t>(1, datagram.meta().gso_segs));
   Segment s;
   if (!parse(datagram, delivery, s)) return;
@@ -44,15 +45,10 @@ ip::Demuxed Tcp::early_demux(const ip::EarlyFlow& flow) {
 }
 
 bool Tcp::parse(pkt::Packet& datagram, const ip::Delivery& delivery, Segment& s) {
-  // RFC 9293 section 3.9.2.3, MUST-57 and MUST-64: never to or from a broadcast or multicast address.
-  if (delivery.destination.is_multicast() || delivery.source.is_multicast() ||
-      datagram.meta().type != pkt::PacketType::host) {
-    drop(env_, std::move(datagram), stats::DropReason::tcp_not_unicast);
-    return false;
-  }
   const auto header = wire::TcpView::parse(datagram.data());
   if (!header) {
-    count(stats::Tcp::InErrs);
+    // tcp_v4_rcv(): what is cut short is no error of TCP's, a data offset inside the fixed header is.
+    if (datagram.length() >= wire::tcp_header_bytes && datagram.data()[12] >> 4 < 5) count(stats::Tcp::InErrs);
     drop(env_, std::move(datagram), stats::DropReason::tcp_bad_header);
     return false;
   }
@@ -62,6 +58,12 @@ bool Tcp::parse(pkt::Packet& datagram, const ip::Delivery& delivery, Segment& s)
     drop(env_, std::move(datagram), stats::DropReason::tcp_bad_checksum);
     return false;
   }
+  // RFC 9293 section 3.9.2.3, MUST-57 and MUST-64: never to or from a broadcast or multicast address.
+  if (delivery.destination.is_multicast() || delivery.source.is_multicast() || ip_.is_broadcast(delivery.destination)) {
+    drop(env_, std::move(datagram), stats::DropReason::tcp_not_unicast);
+    return false;
+  }
+  s.traffic_class = delivery.traffic_class;
   s.flow = FlowKey{delivery.destination,      delivery.source, header->destination_port(), header->source_port(), stack_,
                    wire::ip_proto::tcp, 0};
   s.seq = Seq(header->seq());

@@ -26,6 +26,7 @@ struct Segment {
   std::uint32_t wnd = 0;        ///< as in the header, not scaled
   bool fin = false, syn = false, rst = false, psh = false, has_ack = false;
   wire::TcpOptions options;
+  std::uint8_t traffic_class = 0;
   std::uint16_t mss_seen = 0;   ///< payload of one segment on the wire
   /// How the packet ends when no step took it: delivered if it had nothing wrong, else dropped for this reason.
   bool refused = false;

@@ -144,6 +144,7 @@ class Tcp final : public ip::Transport {
   enum class Sent : std::uint8_t { yes, nothing, no_buffer, too_big };
   void output(Connection& c);
   void output_handshake(Connection& c);
+  [[nodiscard]] bool small_queue_is_full(const Connection& c);
   Sent output_segment(Connection& c, std::uint32_t most_segments);
   [[nodiscard]] std::uint32_t resend_length(const Connection& c, Seq from) const;
   [[nodiscard]] std::uint32_t new_data_length(const Connection& c, std::uint32_t most_segments) const;
@@ -159,6 +160,7 @@ class Tcp final : public ip::Transport {
   Sent send_probe(Connection& c);
   Sent send_syn(Connection& c);
   void send_rst(Connection& c);
+  void send_reset(const Outgoing& reset);
   void send_time_wait_ack(TimeWait& w);
 
   // timers.cpp

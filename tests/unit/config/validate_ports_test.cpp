@@ -54,6 +54,7 @@ TEST_CASE("ports: each impossible value is the one problem") {
       {"stray device", [](Config& c) { c.ports[0].device = "net_ring0"; }, "ports[0].device",
        "for drivers vdev and ethdev, not tap"},
       {"no device", [](Config& c) { c.ports[1].driver = PortDriver::vdev; }, "ports[1].device", "driver vdev needs"},
+      {"bql", [](Config& c) { c.ports[1].bql_limit_max = 1513; }, "ports[1].bql_limit_max", "1514..1073741824"},
       {"txqueuelen", [](Config& c) { c.ports[1].txqueuelen = 0; }, "ports[1].txqueuelen", "1..1048576"},
       {"multicast mac", [](Config& c) { c.ports[0].mac = MacAddress::parse("01:00:5e:00:00:01"); }, "ports[0].mac",
        "multicast"},

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <millrace/engine/trace.hpp>
 
+#include "tests/support/two_engines.hpp"
 #include "tests/unit/engine/steering_world.hpp"
 
 #include <thread>
@@ -91,4 +92,28 @@ TEST_CASE("C12: the text is that of Linux's trace file") {
         "# entries-in-buffer/entries-written: 2/9\n"
         "[003]     0.005000: softirq_raise: vec=3 [action=NET_RX]\n"
         "[003]     1.000007: softirq_entry: vec=3 [action=NET_RX]\n");
+}
+
+TEST_CASE("I2: a write goes through the stages of the way out, in Linux's order, of both versions") {
+  test::TwoEngines world;
+  std::vector<std::unique_ptr<test::Conversation>> accepted;
+  for (const char* server : {"10.77.0.2:80", "[fd00:77::2]:80"}) {
+    accept_into(*world.b, test::endpoint(server), accepted);
+    test::Conversation client;
+    client.join(**test::TwoEngines::sockets(*world.a).connect(test::endpoint(server)));
+    REQUIRE(world.run_until([&] { return client.connected; }));
+    world.run_for(1s);
+    REQUIRE(world.a->set_sysctl("trace.tracing_on", "1"));
+    CHECK(client.stream->write(test::bytes("text")) == 4);
+    world.a->run_once();
+    REQUIRE(world.a->set_sysctl("trace.tracing_on", "0"));
+    std::vector<std::string_view> way;
+    for (const Trace::Event& event : world.a->trace().events)
+      if (event.action.empty()) way.push_back(event.name);
+    CHECK(way == std::vector<std::string_view>{"tcp_sendmsg", "tcp_write_xmit", "tcp_transmit_skb", "ip_queue_xmit", "ip_finish_output2", "dev_queue_xmit", "dev_hard_start_xmit"});
+    const std::string text = world.a->trace().to_text();
+    CHECK(text.find(": dev_hard_start_xmit\n") != std::string::npos);
+    client.stream->close();
+    world.run_for(200s);
+  }
 }

@@ -3,6 +3,7 @@
 
 #include "tests/support/catch.hpp"
 #include "tests/support/lcore_env.hpp"
+#include "tests/support/raw_frame.hpp"
 #include "tests/unit/gro/frame.hpp"
 
 using namespace millrace;
@@ -153,6 +154,88 @@ TEST_CASE("F23: an lcore that does not own the queue hands over by ring and wake
     CHECK(m->meta.ifindex == 3);
     pkt::consume(pkt::Packet::adopt(m));
   }
+}
+
+namespace {
+
+// Sends a byte in a nanosecond, and can tell what it has not sent yet.
+class Line final : public port::TxQueue {
+ public:
+  std::uint16_t transmit(Env& env, pkt::Burst& burst) override {
+    const std::uint16_t n = burst.size();
+    burst.take_all([&](pkt::Packet packet) {
+      free_ = std::max(free_, env.now) + Duration(packet.length());
+      most = std::max(most, in_flight(env.now));
+      sent.push_back(packet.data()[35]);
+      pkt::consume(std::move(packet));
+    });
+    return n;
+  }
+  std::uint64_t in_flight(Instant now) const override { return free_ <= now ? 0 : static_cast<std::uint64_t>((free_ - now).count()); }
+  Instant drained_to(std::uint64_t left, Instant now) const override { return std::max(now, free_ - Duration(left)); }
+  std::vector<std::uint8_t> sent;
+  std::uint64_t most = 0;
+
+ private:
+  Instant free_{};
+};
+
+pkt::Packet of_flow(test::LcoreEnv& lcore, std::uint8_t flow, std::size_t payload) {
+  pkt::Packet packet = lcore.pool.packet(test::RawFrame{.payload = payload, .source_port = flow}.bytes());
+  packet.meta().l3_offset = 14;
+  packet.meta().l4_offset = 34;
+  return packet;
+}
+
+}  // namespace
+
+TEST_CASE("I5: a device gets no more than its byte limit at a time; a ping overtakes what waits of a bulk flow") {
+  test::LcoreEnv lcore;
+  runtime::WorkerRings rings(2, 8);
+  runtime::Waker waker;
+  Line device;
+  TxPath path(lcore.env, {.queue = &device, .owner = 0, .rings = rings, .owner_waker = waker, .ifindex = 1, .bql_limit_max = 10000});
+  for (int i = 0; i < 500; ++i) path.transmit(of_flow(lcore, 1, 1400));
+  path.flush();
+  const std::size_t at_once = device.sent.size();
+  CHECK(at_once == 7);  // of 1442 bytes
+  CHECK(lcore.env.tx_behind == 1);
+  CHECK(path.queued_bytes({IpAddress::v4(10, 77, 0, 1), IpAddress::v4(10, 77, 0, 2), 1, 2000, 0, 17, 0}) == 493 * 1442);
+  CHECK_FALSE(path.wants_flush());
+  CHECK(path.next_flush() > lcore.env.now);
+  path.transmit(of_flow(lcore, 9, 56));
+  int flushes = 0;
+  while (path.has_queued()) {
+    lcore.env.now = path.next_flush();
+    CHECK(path.wants_flush());
+    path.flush();
+    ++flushes;
+  }
+  CHECK(device.sent.size() == 501);
+  CHECK(device.most < 10000 + 1442);
+  CHECK(std::find(device.sent.begin(), device.sent.end(), 9) - device.sent.begin() <= static_cast<std::ptrdiff_t>(at_once) + 2);  // what is left of the bulk flow's turn
+  CHECK(flushes > 50);
+  CHECK(lcore.env.tx_behind == 0);
+  CHECK(lcore.stats.port[stats::Port::tx_behind] == 1);
+  CHECK(lcore.stats.port[stats::Port::tx_byte_limit] >= 490);
+}
+
+TEST_CASE("I5: when the queue is full the flow with the most bytes loses, not who comes") {
+  test::LcoreEnv lcore;
+  runtime::WorkerRings rings(2, 8);
+  runtime::Waker waker;
+  Line device;
+  TxPath path(lcore.env, {.queue = &device, .owner = 0, .rings = rings, .owner_waker = waker, .ifindex = 1, .txqueuelen = 100, .bql_limit_max = 2000});
+  for (int i = 0; i < 200; ++i) path.transmit(of_flow(lcore, 1, 1400));
+  path.flush();
+  const std::uint64_t lost = lcore.stats.drop[stats::DropReason::tx_ring_full];
+  for (std::uint8_t flow = 20; flow < 40; ++flow) path.transmit(of_flow(lcore, flow, 56));
+  CHECK(lcore.stats.drop[stats::DropReason::tx_ring_full] > lost);
+  while (path.has_queued()) {
+    lcore.env.now = path.next_flush();
+    path.flush();
+  }
+  for (std::uint8_t flow = 20; flow < 40; ++flow) CHECK(std::count(device.sent.begin(), device.sent.end(), flow) == 1);
 }
 
 namespace {

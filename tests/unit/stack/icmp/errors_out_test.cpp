@@ -133,7 +133,10 @@ TEST_CASE("H13, RFC 1122 3.2.2: never about an ICMP error, a group, a later frag
 
 TEST_CASE("RFC 4443 2.4(e): never about an ICMPv6 error, a group or no source, with the two exceptions") {
   RecordingHost host;
-  const Bytes to_group = ip_frame(test_proto, counting(64), peer6, addr("ff02::1"));
+  Bytes options = counting(64);
+  options[2] = 0x82;  // for whomever the packet is: a complaint
+  options[3] = 0xc2;  // only if it is for one host
+  const Bytes to_group = ip_frame(test_proto, options, peer6, addr("ff02::1"));
   complain(host, about6(), no_port, pkt::PacketType::multicast);
   complain(host, to_group, no_port);
   complain(host, ip_frame(test_proto, counting(64), addr("::"), host6), no_port);
@@ -142,6 +145,7 @@ TEST_CASE("RFC 4443 2.4(e): never about an ICMPv6 error, a group or no source, w
   CHECK(host.wire.take().empty());
   complain(host, to_group, {.kind = ErrorKind::packet_too_big, .info = 1400}, pkt::PacketType::multicast);
   complain(host, to_group, {.kind = ErrorKind::parameter_problem, .info = 42, .code = 2}, pkt::PacketType::multicast);
+  complain(host, to_group, {.kind = ErrorKind::parameter_problem, .info = 43, .code = 2}, pkt::PacketType::multicast);
   const auto frames = host.wire.take();
   REQUIRE(frames.size() == 2);
   for (const Bytes& frame : frames) {

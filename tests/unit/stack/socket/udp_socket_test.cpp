@@ -289,3 +289,45 @@ TEST_CASE("J2: set_encap: what the function takes never reaches the socket, what
   sends("tunnel 3");
   CHECK(server_side.received == std::vector<std::string>{"pass", "tunnel 3"});
 }
+
+TEST_CASE("L12: a packet read as it came is not copied on its way, however large; a copying read is counted as one") {
+  TwoEngines world;
+  UdpSocket& sender = **TwoEngines::sockets(*world.a).bind_udp(endpoint("10.77.0.1:8"));
+  UdpSocket& receiver = **TwoEngines::sockets(*world.b).bind_udp(endpoint("10.77.0.2:7"));
+  const std::vector<std::uint8_t> large(20000, 7);  // in fragments
+  const auto count = [&](const char* name) { return world.b->stats().total("socket", name); };
+  Endpoint from;
+  sender.send_to(bytes("first"), endpoint("10.77.0.2:7"));  // asks for the neighbour's address
+  world.run_for(10ms);
+  pkt::consume(receiver.receive_packet(from));
+  for (int i = 0; i < 3; ++i) sender.send_to(large, endpoint("10.77.0.2:7"));
+  world.run_for(10ms);
+  for (int i = 0; i < 2; ++i) {
+    pkt::Packet packet = receiver.receive_packet(from);
+    REQUIRE(packet);
+    CHECK(packet.segments() > 10);  // the very buffers of the fragments
+    pkt::consume(std::move(packet));
+  }
+  CHECK(count("uncopied_bytes") == 40005);
+  CHECK(count("copied_bytes") == 0);
+  std::array<std::uint8_t, 100> into;
+  CHECK(receiver.receive_from(into, from) == 20000);
+  CHECK(count("copied_bytes") == 100);
+
+  std::vector<std::unique_ptr<test::Conversation>> accepted;
+  test::accept_into(*world.b, endpoint("10.77.0.2:80"), accepted);
+  test::Conversation client;
+  client.join(**TwoEngines::sockets(*world.a).connect(endpoint("10.77.0.2:80")));
+  REQUIRE(world.run_until([&] { return client.connected && !accepted.empty(); }));
+  accepted[0]->stream->on_readable({});
+  client.stream->write(large);
+  world.run_for(1s);
+  std::size_t got = 0;
+  while (pkt::Packet packet = accepted[0]->stream->read_packet()) {
+    got += packet.length();
+    pkt::consume(std::move(packet));
+  }
+  CHECK(got == 20000);
+  CHECK(count("uncopied_bytes") == 60005);
+  CHECK(count("copied_bytes") == 100);
+}

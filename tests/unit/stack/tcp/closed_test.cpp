@@ -14,6 +14,7 @@ TEST_CASE("RFC 9293 3.10.7.1: a segment for no connection is answered by RST, wi
   const Captured rst = peer.expects(flags("R").seq(777));
   CHECK(rst.header.window == 0);
   CHECK(world.counter(Tcp::OutRsts) == 1);
+  CHECK(world.counter(Tcp::OutSegs) == 1);
   CHECK(world.dropped(DropReason::tcp_no_connection) == 1);
 }
 

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The tx queue of a whole engine in front of a slow line: NET_TX, fair turns, TCP's small queues.
+#include <millrace/engine/port_control.hpp>
+
+#include "tests/support/catch.hpp"
+#include "tests/support/two_engines.hpp"
+
+#include <array>
+
+using namespace millrace;
+using test::bytes;
+using test::Conversation;
+using test::endpoint;
+using test::TwoEngines;
+
+namespace {
+
+constexpr std::uint64_t line_bps = 10'000'000;
+
+TwoEngines::Options slow(std::uint32_t bql, std::uint32_t txqueuelen = 1000, std::int64_t limit_output = 4194304) {
+  return {.there = {.rate_bps = line_bps, .limit = 100000}, .adjust_a = [=](Config& config) {
+            config.ports[0].bql_limit_max = bql;
+            config.ports[0].txqueuelen = txqueuelen;
+            config.sysctl.tcp_limit_output_bytes = limit_output;
+          }};
+}
+
+}  // namespace
+
+TEST_CASE("I3: what a full device did not take goes out by NET_TX when there is room, with few runs") {
+  TwoEngines world(slow(3000));
+  UdpSocket& sender = **TwoEngines::sockets(*world.a).bind_udp(endpoint("10.77.0.1:8"));
+  UdpSocket& receiver = **TwoEngines::sockets(*world.b).bind_udp(endpoint("10.77.0.2:7"));
+  REQUIRE(receiver.set_option(socket::Option::rcvbuf, 4000000) == 0);
+  sender.send_to(bytes("first"), endpoint("10.77.0.2:7"));
+  world.run_for(100ms);
+  const std::vector<std::uint8_t> large(1400);
+  const auto count = [&](const char* group, const char* name) { return world.a->stats().total(group, name); };
+  const std::uint64_t before = count("softirq", "NET_TX");
+  for (int i = 0; i < 200; ++i) CHECK(sender.send_to(large, endpoint("10.77.0.2:7")) == 1400);
+  CHECK(count("port", "tx_packets") < 10);
+  world.run_for(400ms);
+  std::array<std::uint8_t, 2000> into;
+  Endpoint from;
+  int received = -1;
+  while (receiver.receive_from(into, from) >= 0) ++received;
+  CHECK(received == 200);
+  const std::uint64_t runs = count("softirq", "NET_TX") - before;
+  CHECK(runs > 10);
+  CHECK(runs <= 250);
+  CHECK(count("drop", "tx_ring_full") == 0);
+}
+
+TEST_CASE("I5: a bulk TCP flow over a slow line does not raise the latency of a ping") {
+  for (const bool is_fair : {true, false}) {
+    // Without a byte limit everything waits in the device, in order.
+    TwoEngines world(slow(is_fair ? 6000 : 1 << 30));
+    std::vector<std::unique_ptr<Conversation>> accepted;
+    accept_into(*world.b, endpoint("10.77.0.2:80"), accepted);
+    Conversation bulk;
+    bulk.join(**TwoEngines::sockets(*world.a).connect(endpoint("10.77.0.2:80")));
+    REQUIRE(world.run_until([&] { return bulk.connected && !accepted.empty(); }));
+    const std::string data = test::pattern(4 << 20);
+    std::size_t written = 0;
+    const auto write = [&] {
+      while (written < data.size()) {
+        const std::int64_t n = bulk.stream->write(bytes(data).subspan(written));
+        if (n <= 0) break;
+        written += static_cast<std::size_t>(n);
+      }
+    };
+    bulk.stream->on_writable([&](Stream&) { write(); });
+    write();
+    world.run_for(1s);
+    UdpSocket& asks = **TwoEngines::sockets(*world.a).bind_udp(endpoint("10.77.0.1:8"));
+    UdpSocket& answers = **TwoEngines::sockets(*world.b).bind_udp(endpoint("10.77.0.2:7"));
+    Instant heard{};
+    answers.on_readable([&](UdpSocket& socket) {
+      std::array<std::uint8_t, 64> into;
+      Endpoint from;
+      while (socket.receive_from(into, from) >= 0) heard = world.now();
+    });
+    Duration longest{0};
+    for (int i = 0; i < 20; ++i) {
+      const Instant sent = world.now();
+      heard = {};
+      asks.send_to(bytes("ping"), endpoint("10.77.0.2:7"));
+      REQUIRE(world.run_until([&] { return heard != Instant{}; }));
+      longest = std::max(longest, heard - sent);
+      world.run_for(20ms);
+    }
+    // 6000 bytes take 4.8 ms of this line, and a frame of the bulk flow may be on its way before.
+    if (is_fair) CHECK(longest < 8ms);
+    if (!is_fair) CHECK(longest > 20ms);
+  }
+}
+
+TEST_CASE("I5: a connection has no more than tcp_limit_output_bytes in the tx queue") {
+  TwoEngines world(slow(6000, 1000, 50000));
+  std::vector<std::unique_ptr<Conversation>> accepted;
+  accept_into(*world.b, endpoint("10.77.0.2:80"), accepted);
+  Conversation bulk;
+  bulk.join(**TwoEngines::sockets(*world.a).connect(endpoint("10.77.0.2:80")));
+  REQUIRE(world.run_until([&] { return bulk.connected && !accepted.empty(); }));
+  const std::string data = test::pattern(3 << 20);
+  std::size_t written = 0;
+  const auto write = [&] {
+    while (written < data.size()) {
+      const std::int64_t n = bulk.stream->write(bytes(data).subspan(written));
+      if (n <= 0) break;
+      written += static_cast<std::size_t>(n);
+    }
+  };
+  bulk.stream->on_writable([&](Stream&) { write(); });
+  write();
+  REQUIRE(world.run_until([&] { return accepted[0]->received.size() == data.size(); }));
+  CHECK(accepted[0]->received == data);
+  CHECK(world.a->stats().total("tcp_ext", "TCPSmallQueueFull") > 10);
+  CHECK(world.a->stats().total("tcp", "RetransSegs") == 0);
+}
