@@ -20,7 +20,9 @@ std::size_t address_bytes(bool v4) { return v4 ? 4 : 16; }
 
 void put_address(std::vector<std::uint8_t>& out, const IpAddress& address) {
   const std::uint8_t* const from = address.is_v4() ? address.v4_bytes() : address.bytes.data();
-  out.insert(out.end(), from, from + address_bytes(address.is_v4()));
+  const std::size_t at = out.size();
+  out.resize(at + address_bytes(address.is_v4()));  // g++ 12 takes insert() for a write past a new vector's end
+  std::memcpy(&out[at], from, out.size() - at);
 }
 
 // RFC 3376 sections 4.1.1 and 4.1.7: from 128 on a floating-point value.
