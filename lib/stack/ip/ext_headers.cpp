@@ -45,8 +45,10 @@ std::optional<ExtHeaders> judge_options(std::span<const std::uint8_t> packet, st
   return std::nullopt;
 }
 
-// Section 4.4, RFC 5095: no routing type is known here, so one with segments left goes back.
-std::optional<ExtHeaders> judge_routing(std::span<const std::uint8_t> packet, std::size_t at) {
+// Section 4.4, RFC 5095: no routing type is known here, so one with segments left goes back. None has business with a group
+// (ipv6_rthdr_rcv).
+std::optional<ExtHeaders> judge_routing(std::span<const std::uint8_t> packet, std::size_t at, bool to_group) {
+  if (to_group) return ExtHeaders{.verdict = Verdict::discard};
   if (packet[at + 3] == 0) return std::nullopt;
   return ExtHeaders{.verdict = Verdict::report,
                     .code = wire::icmp6_parameter_problem::header_field,
@@ -79,7 +81,7 @@ ExtHeaders judge_ext_headers(std::span<const std::uint8_t> packet, bool to_group
                              .proto = packet[at],
                              .offset = static_cast<std::uint16_t>(at + length)};
     } else if (proto == ip_proto::routing) {
-      verdict = judge_routing(packet, at);
+      verdict = judge_routing(packet, at, to_group);
     } else {
       verdict = judge_options(packet, at + 2, at + length, to_group);
     }
