@@ -86,7 +86,7 @@ Result<std::shared_ptr<const Filter>> Filter::load(std::span<const Instruction> 
 }
 
 std::uint32_t Filter::run(const pkt::Packet& packet) const {
-  // Interpreted: the machine code that DPDK 22.11 to 24.11 make of BPF_JSET jumps to wherever.
+  // Interpreted: the machine code that DPDK 22.11 makes of BPF_JSET jumps to wherever.
   return static_cast<std::uint32_t>(rte_bpf_exec(program_->bpf, const_cast<pkt::Mbuf*>(&packet.mbuf())));
 }
 
