@@ -160,7 +160,7 @@ void Stack::deliver_v4(neighbor::Interface& interface, pkt::Packet packet, void*
                     .traffic_class = ip.tos(),
                     .interface = &interface};
   const auto header_bytes = static_cast<std::uint16_t>(ip.header_length());
-  const bool is_seen = raw_ != nullptr && raw_->receive(packet, header_bytes, ip.proto(), delivery);
+  const bool is_seen = raw_ != nullptr && raw_->is_listening() && raw_->receive(packet, header_bytes, ip.proto(), delivery);
   if (transport == nullptr && is_seen) {
     env_.stats->ip.add(Counter::InDelivers);
     return consume(env_, std::move(packet), stats::Ledger::used);

@@ -189,7 +189,7 @@ void Stack::deliver_v6(neighbor::Interface& interface, pkt::Packet packet, const
                     .hop_limit = ip.hop_limit(),
                     .traffic_class = ip.traffic_class(),
                     .interface = &interface};
-  const bool is_seen = raw_ != nullptr && raw_->receive(packet, ext.offset, ext.proto, delivery);
+  const bool is_seen = raw_ != nullptr && raw_->is_listening() && raw_->receive(packet, ext.offset, ext.proto, delivery);
   if (transport == nullptr && is_seen) {
     env_.stats->ip6.add(Counter::InDelivers);
     return consume(env_, std::move(packet), stats::Ledger::used);

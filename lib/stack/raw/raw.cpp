@@ -62,7 +62,12 @@ Socket* Raw::open(bool v6, std::uint8_t proto, Events* events) {
   socket.local_ = socket.remote_ = v6 ? IpAddress{} : IpAddress::v4(0, 0, 0, 0);
   socket.header_included = !v6 && proto == wire::ip_proto::raw;  // raw(7): IPPROTO_RAW implies it
   socket.events_ = events;
+  look_for_listeners();
   return &socket;
+}
+
+void Raw::look_for_listeners() {
+  is_listening_ = std::any_of(sockets_.begin(), sockets_.end(), [](const auto& s) { return !s->ping_; });
 }
 
 Socket* Raw::open_ping(bool v6, Events* events) {
@@ -74,12 +79,14 @@ Socket* Raw::open_ping(bool v6, Events* events) {
   if (socket == nullptr) return nullptr;
   socket->ping_ = true;
   socket->ident_ = ident;
+  look_for_listeners();
   return socket;
 }
 
 void Raw::close(Socket& socket) {
   while (pkt::Packet unread = socket.queue_.pop_front()) drop(env_, std::move(unread), stats::DropReason::socket_closed);
   std::erase_if(sockets_, [&](const auto& s) { return s.get() == &socket; });
+  look_for_listeners();
 }
 
 int Raw::bind(Socket& socket, const IpAddress& local) {

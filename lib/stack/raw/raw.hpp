@@ -62,6 +62,7 @@ class Raw final : public ip::RawReceiver {
   void error(const ip::ErrorReport& report) override;
 
  private:
+  void look_for_listeners();
   [[nodiscard]] Socket* find_ping(bool v6, std::uint16_t ident);
   void enqueue(Socket& socket, pkt::Packet packet, const ip::Delivery& delivery);
   std::int64_t send_whole(Socket& socket, std::span<const std::uint8_t> bytes, const IpAddress& to);

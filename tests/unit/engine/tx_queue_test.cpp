@@ -25,6 +25,30 @@ TwoEngines::Options slow(std::uint32_t bql, std::uint32_t txqueuelen = 1000, std
           }};
 }
 
+/// A connection from a to b, by which as much is written as it takes, until all of `size` bytes is.
+struct Bulk {
+  Bulk(TwoEngines& world, std::size_t size) : data(test::pattern(size)) {
+    accept_into(*world.b, endpoint("10.77.0.2:80"), accepted);
+    client.join(**TwoEngines::sockets(*world.a).connect(endpoint("10.77.0.2:80")));
+    REQUIRE(world.run_until([&] { return client.connected && !accepted.empty(); }));
+    client.stream->on_writable([this](Stream&) { write(); });
+    write();
+  }
+  void write() {
+    while (written < data.size()) {
+      const std::int64_t n = client.stream->write(bytes(data).subspan(written));
+      if (n <= 0) return;
+      written += static_cast<std::size_t>(n);
+    }
+  }
+  [[nodiscard]] const std::string& received() const { return accepted[0]->received; }
+
+  std::string data;
+  std::size_t written = 0;
+  std::vector<std::unique_ptr<Conversation>> accepted;
+  Conversation client;
+};
+
 }  // namespace
 
 TEST_CASE("I3: what a full device did not take goes out by NET_TX when there is room, with few runs") {
@@ -55,22 +79,7 @@ TEST_CASE("I5: a bulk TCP flow over a slow line does not raise the latency of a 
   for (const bool is_fair : {true, false}) {
     // Without a byte limit everything waits in the device, in order.
     TwoEngines world(slow(is_fair ? 6000 : 1 << 30));
-    std::vector<std::unique_ptr<Conversation>> accepted;
-    accept_into(*world.b, endpoint("10.77.0.2:80"), accepted);
-    Conversation bulk;
-    bulk.join(**TwoEngines::sockets(*world.a).connect(endpoint("10.77.0.2:80")));
-    REQUIRE(world.run_until([&] { return bulk.connected && !accepted.empty(); }));
-    const std::string data = test::pattern(4 << 20);
-    std::size_t written = 0;
-    const auto write = [&] {
-      while (written < data.size()) {
-        const std::int64_t n = bulk.stream->write(bytes(data).subspan(written));
-        if (n <= 0) break;
-        written += static_cast<std::size_t>(n);
-      }
-    };
-    bulk.stream->on_writable([&](Stream&) { write(); });
-    write();
+    Bulk bulk(world, 4 << 20);
     world.run_for(1s);
     UdpSocket& asks = **TwoEngines::sockets(*world.a).bind_udp(endpoint("10.77.0.1:8"));
     UdpSocket& answers = **TwoEngines::sockets(*world.b).bind_udp(endpoint("10.77.0.2:7"));
@@ -97,24 +106,9 @@ TEST_CASE("I5: a bulk TCP flow over a slow line does not raise the latency of a 
 
 TEST_CASE("I5: a connection has no more than tcp_limit_output_bytes in the tx queue") {
   TwoEngines world(slow(6000, 1000, 50000));
-  std::vector<std::unique_ptr<Conversation>> accepted;
-  accept_into(*world.b, endpoint("10.77.0.2:80"), accepted);
-  Conversation bulk;
-  bulk.join(**TwoEngines::sockets(*world.a).connect(endpoint("10.77.0.2:80")));
-  REQUIRE(world.run_until([&] { return bulk.connected && !accepted.empty(); }));
-  const std::string data = test::pattern(3 << 20);
-  std::size_t written = 0;
-  const auto write = [&] {
-    while (written < data.size()) {
-      const std::int64_t n = bulk.stream->write(bytes(data).subspan(written));
-      if (n <= 0) break;
-      written += static_cast<std::size_t>(n);
-    }
-  };
-  bulk.stream->on_writable([&](Stream&) { write(); });
-  write();
-  REQUIRE(world.run_until([&] { return accepted[0]->received.size() == data.size(); }));
-  CHECK(accepted[0]->received == data);
+  Bulk bulk(world, 3 << 20);
+  REQUIRE(world.run_until([&] { return bulk.received().size() == bulk.data.size(); }));
+  CHECK(bulk.received() == bulk.data);
   CHECK(world.a->stats().total("tcp_ext", "TCPSmallQueueFull") > 10);
   CHECK(world.a->stats().total("tcp", "RetransSegs") == 0);
 }
