@@ -3,6 +3,8 @@
 // Sanitizers find a read too far; the checks here find offsets that lead outside and emitters that do not invert.
 #include <millrace/base/assert.hpp>
 #include <millrace/wire/arp.hpp>
+#include <millrace/wire/dhcp.hpp>
+#include <millrace/wire/dhcp6.hpp>
 #include <millrace/wire/dissect.hpp>
 #include <millrace/wire/ethernet.hpp>
 #include <millrace/wire/icmp4.hpp>
@@ -50,6 +52,11 @@ void check_membership(Bytes bytes) {
     const auto records = read_membership_report(bytes, v4);
     if (!records.empty()) MR_ASSERT(read_membership_report(make_membership_report(records), v4) == records);
   }
+}
+
+void check_dhcp(Bytes bytes) {
+  if (const auto message = DhcpMessage::parse(bytes)) MR_ASSERT(DhcpMessage::parse(make_dhcp(*message)) == message);
+  if (const auto message = Dhcp6Message::parse(bytes)) MR_ASSERT(Dhcp6Message::parse(make_dhcp6(*message)) == message);
 }
 
 void check_options(Bytes bytes) {
@@ -113,6 +120,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Layers layers = dissect(bytes);
   for (const std::size_t at : {std::size_t{0}, std::size_t{layers.l3_offset}, std::size_t{layers.l4_offset}})
     check_views(bytes.subspan(at));
+  for (const std::size_t at : {std::size_t{0}, std::size_t{layers.payload_offset}}) check_dhcp(bytes.subspan(at));
   check_text({reinterpret_cast<const char*>(data), size});
   return 0;
 }
