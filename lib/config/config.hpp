@@ -108,6 +108,7 @@ struct StackInterface {
   std::string name{};  ///< as routes and counters call it
   std::vector<IpPrefix> addresses{};
   bool autoconf = false;  ///< IPv6 as a Linux host has it: duplicate address detection, what routers advertise
+  bool dhcp = false;      ///< gets an IPv4 address, routes, MTU and name servers by DHCP, beside `addresses`
   bool operator==(const StackInterface&) const = default;
 };
 

@@ -146,6 +146,7 @@ void read_interface(const Value& value, StackInterface& interface) {
          });
        }},
       {"autoconf", [&](const Value& v) { v.flag(interface.autoconf); }},
+      {"dhcp", [&](const Value& v) { v.flag(interface.dhcp); }},
   });
   if (interface.name.empty()) interface.name = interface.port;
 }

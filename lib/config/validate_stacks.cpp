@@ -9,6 +9,7 @@ namespace millrace::config {
 namespace {
 
 constexpr std::uint16_t ipv6_smallest_mtu = 1280;  // RFC 8200 section 5
+constexpr std::uint16_t dhcp_smallest_mtu = 576;   // RFC 2131 section 2: what a client takes
 
 /// The prefix with its host bits all `fill`.
 IpAddress with_host_bits(const IpPrefix& prefix, bool fill) {
@@ -64,6 +65,8 @@ void check_interface(const Config& config, const StackInterface& interface, cons
     findings.add(at + ".port", interface.port, "is not a port; ports are named by ports[].name");
     return;
   }
+  if (interface.dhcp && port->mtu < dhcp_smallest_mtu)
+    findings.add(at + ".dhcp", "true", "needs an mtu of at least 576; port " + port->name + " has " + std::to_string(port->mtu));
   for (std::size_t a = 0; a < interface.addresses.size(); ++a)
     if (!interface.addresses[a].address.is_v4() && port->mtu < ipv6_smallest_mtu)
       findings.add(indexed(at + ".addresses", a), interface.addresses[a].to_string(),

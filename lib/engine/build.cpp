@@ -269,6 +269,7 @@ Result<void> Engine::Impl::make_stack(std::uint16_t id, std::size_t index) {
   stack->sockets().set_sock_flows(sock_flows, *toeplitz);
   stack->ip().set_resteer(parts.receive.get());
   stack->ip().groups().set_relay(add_group_relay(id, index));
+  stack->dhcp().set_relay(add_dhcp_relay(id, index));
   stack->sockets().set_call_context(*lcores[id]);
   if (Result<void> added = add_loopback(id, index, *stack); !added) return added;
   for (const config::StackInterface& wanted_interface : wanted.interfaces) {
@@ -280,6 +281,7 @@ Result<void> Engine::Impl::make_stack(std::uint16_t id, std::size_t index) {
     (*interface)->rx_placement = placements[ifindex - 1u].get();
     parts.stack_by_ifindex[ifindex] = stack.get();
     parts.steer->set_stack(ifindex, options.id);
+    if (wanted_interface.dhcp) stack->dhcp().start(**interface);
     if (wanted_interface.autoconf) stack->addrconf().start(**interface, addresses_v6(wanted_interface));
     if (const config::Port& port = config.ports[ifindex - 1u]; port.driver == config::PortDriver::vlan)
       parts.steer->set_vlan_stack(ifindex_of(config, port.link), port.vlan_id, options.id);

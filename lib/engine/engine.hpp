@@ -111,9 +111,9 @@ class Engine {
   /// if_nametoindex(3): the number of a port, or of a stack's "lo". ENODEV.
   [[nodiscard]] Result<std::uint16_t> ifindex(std::string_view interface) const;
 
-  /// ip addr show: those of the configuration, those given since, and those of interfaces with autoconf, whatever their state.
+  /// ip addr show: those of the configuration, those given since, and those of interfaces with autoconf, whatever their state, and leases (dhcp).
   [[nodiscard]] std::vector<HostAddress> addresses(std::size_t stack = 0) const;
-  /// The name servers that the links' routers advertise (RFC 8106).
+  /// The name servers that DHCP's servers (dhcp; with autoconf DHCPv6's) name, then those that routers advertise (RFC 8106).
   [[nodiscard]] std::vector<NameServer> name_servers(std::size_t stack = 0) const;
   /// The groups that the stack is in: /proc/net/igmp and igmp6.
   [[nodiscard]] std::vector<HostGroup> groups(std::size_t stack = 0) const;

@@ -35,6 +35,28 @@ class GroupRelay final : public group::Relay {
   Find speaker_;
 };
 
+/// DHCP's clients live on the first lcore.
+class DhcpRelay final : public dhcp::Relay {
+ public:
+  using Post = std::function<bool(std::uint16_t lcore, std::function<void()>)>;
+  using Find = std::function<dhcp::Dhcp&(std::uint16_t lcore)>;
+  DhcpRelay(std::uint16_t lcore, std::uint16_t lcores, Post post, Find find) : lcore_(lcore), lcores_(lcores), post_(std::move(post)), find_(std::move(find)) {}
+  void tell_speaker(dhcp::Heard heard) override {
+    static_cast<void>(post_(0, [this, heard = std::move(heard)] { find_(0).hear(heard); }));  // the server is asked again
+  }
+  bool tell_others(const dhcp::Settings& settings) override {
+    bool is_told = true;
+    for (std::uint16_t other = 0; other < lcores_; ++other)
+      if (other != lcore_) is_told = post_(other, [this, other, settings] { find_(other).apply(settings); }) && is_told;
+    return is_told;
+  }
+
+ private:
+  const std::uint16_t lcore_, lcores_;
+  Post post_;
+  Find find_;
+};
+
 }  // namespace
 
 group::Relay* Engine::Impl::add_group_relay(std::uint16_t lcore, std::size_t stack) {
@@ -45,6 +67,13 @@ group::Relay* Engine::Impl::add_group_relay(std::uint16_t lcore, std::size_t sta
   return group_relays.back().get();
 }
 
+dhcp::Relay* Engine::Impl::add_dhcp_relay(std::uint16_t lcore, std::size_t stack) {
+  dhcp_relays.push_back(std::make_unique<DhcpRelay>(
+      lcore, static_cast<std::uint16_t>(lcores.size()), [this](std::uint16_t to, std::function<void()> call) { return lcores.shared(to)->inbox().post(std::move(call)); },
+      [this, stack](std::uint16_t of) -> dhcp::Dhcp& { return lcores[of]->parts.stacks[stack]->dhcp(); }));
+  return dhcp_relays.back().get();
+}
+
 void Engine::Impl::ask_speaker(std::size_t stack, const std::function<void(socket::Stack&)>& f) {
   if (stack < config.stacks.size()) control(0, [&] { f(*lcores[0]->parts.stacks[stack]); });
 }
@@ -53,20 +82,33 @@ std::vector<HostAddress> Engine::addresses(std::size_t stack) const {
   std::vector<HostAddress> rows;
   impl_->ask_speaker(stack, [&](socket::Stack& one) {
     const std::vector<addrconf::AddressRow> own = one.addrconf().addresses();
-    for (const neighbor::Interface* interface : one.ip().interfaces())
-      for (const IpPrefix& prefix : interface->addresses)
-        if (std::none_of(own.begin(), own.end(), [&](const auto& a) { return a.ifindex == interface->ifindex && a.address == prefix; }))
-          rows.push_back({.address = prefix, .dev = interface->name});
+    const std::vector<dhcp::LeaseRow> leases = one.dhcp().leases();
+    for (const neighbor::Interface* interface : one.ip().interfaces()) {
+      for (const IpPrefix& prefix : interface->addresses) {
+        const auto is_it = [&](const auto& row) { return row.ifindex == interface->ifindex && row.address == prefix; };
+        if (std::any_of(own.begin(), own.end(), is_it)) continue;
+        const auto lease = std::find_if(leases.begin(), leases.end(), is_it);
+        const Instant until = lease != leases.end() ? lease->until : never;
+        rows.push_back({.address = prefix, .dev = interface->name, .preferred_until = until, .valid_until = until});
+      }
+    }
     for (const addrconf::AddressRow& a : own)
       rows.push_back({a.address, name_of(one, a.ifindex), static_cast<AddressState>(a.state), a.preferred_until, a.valid_until});
   });
   return rows;
 }
 
+// RFC 8106 section 5.3.1: one that both name is one.
 std::vector<NameServer> Engine::name_servers(std::size_t stack) const {
   std::vector<NameServer> rows;
+  const auto add = [&rows](const NameServer& server) {
+    const auto known = std::find_if(rows.begin(), rows.end(), [&](const NameServer& r) { return r.address == server.address && r.dev == server.dev; });
+    if (known == rows.end()) return rows.push_back(server);
+    known->until = std::max(known->until, server.until);
+  };
   impl_->ask_speaker(stack, [&](socket::Stack& one) {
-    for (const addrconf::DnsRow& d : one.addrconf().name_servers()) rows.push_back({d.server, name_of(one, d.ifindex), d.until});
+    for (const auto& known : {one.dhcp().name_servers(), one.addrconf().name_servers()})
+      for (const addrconf::DnsRow& d : known) add({d.server, name_of(one, d.ifindex), d.until});
   });
   return rows;
 }

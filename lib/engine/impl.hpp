@@ -91,6 +91,7 @@ struct Engine::Impl {
   std::unique_ptr<runtime::WorkerRings> tx_rings;
   runtime::PerLcore<runtime::Lcore> lcores;                       ///< each on its CPU's node
   std::vector<std::unique_ptr<group::Relay>> group_relays;
+  std::vector<std::unique_ptr<dhcp::Relay>> dhcp_relays;
   std::vector<std::unique_ptr<pkt::Home>> homes;                  ///< by lcore
   std::map<std::uint32_t, std::unique_ptr<Capturing>> captures;   ///< by id
   std::uint32_t next_capture = 1;
@@ -160,6 +161,7 @@ struct Engine::Impl {
   // host_config.cpp
   void ask_speaker(std::size_t stack, const std::function<void(socket::Stack&)>& f);
   group::Relay* add_group_relay(std::uint16_t lcore, std::size_t stack);
+  [[nodiscard]] dhcp::Relay* add_dhcp_relay(std::uint16_t lcore, std::size_t stack);
 
   // neigh.cpp
   Result<void> on_neighbors(std::size_t stack, const std::string& dev,

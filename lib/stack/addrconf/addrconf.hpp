@@ -49,6 +49,14 @@ struct DnsRow {
   Instant until = never;
 };
 
+/// Who asks DHCPv6's servers; dhcp::Dhcp, which stands above, implements it.
+class Dhcp6Wish {
+ public:
+  virtual ~Dhcp6Wish() = default;
+  /// A router of the interface's link says that there is something to be had by DHCPv6. With each of its advertisements.
+  virtual void wants_dhcp6(neighbor::Interface& interface) = 0;
+};
+
 /// Has the interfaces of one lcore's stack configure their IPv6 as Linux's hosts do: duplicate address detection (RFC 4862
 /// section 5.4, RFC 7527), a link-local address, router solicitations (RFC 4861 section 6.3.7, RFC 7559), and what routers
 /// advertise: default routers with their preference (RFC 4191), prefixes, addresses (RFC 4862 section 5.5), MTU, hop limit,
@@ -67,6 +75,8 @@ class Addrconf final : public neighbor::HostConfig {
   void start(neighbor::Interface& interface, std::span<const IpPrefix> configured);
   [[nodiscard]] std::vector<AddressRow> addresses() const;
   [[nodiscard]] std::vector<DnsRow> name_servers() const;
+  /// Who hears when there is; null: nobody.
+  void set_dhcp6(Dhcp6Wish* dhcp6) { dhcp6_ = dhcp6; }
   /// A router said that there is more to be had by DHCPv6 (the O or M flag).
   [[nodiscard]] bool wants_dhcp6(const neighbor::Interface& interface) const;
 
@@ -138,6 +148,7 @@ class Addrconf final : public neighbor::HostConfig {
   Env& env_;
   ip::Stack& ip_;
   const Options options_;
+  Dhcp6Wish* dhcp6_ = nullptr;
   std::vector<Link> links_;
   std::vector<Address> addresses_;
   std::vector<Router> routers_;

@@ -29,6 +29,7 @@ void Addrconf::receive_router_advertisement(neighbor::Interface& interface, cons
   env_.stats->neighbor.add(stats::Neighbor::router_advertisements);
   link->solicit = never;  // a router is there
   link->wants_dhcp6 = ra.managed || ra.other_config;
+  if (link->wants_dhcp6 && dhcp6_ != nullptr) dhcp6_->wants_dhcp6(interface);
   if (ra.hop_limit != 0) interface.hop_limit_v6 = ra.hop_limit;
   if (ra.reachable_time_ms != 0) interface.base_reachable = std::chrono::milliseconds(ra.reachable_time_ms);
   if (ra.retransmit_timer_ms != 0) interface.retrans = std::chrono::milliseconds(ra.retransmit_timer_ms);

@@ -9,7 +9,7 @@ namespace millrace::ip {
 
 void LocalTable::rebuild(std::span<neighbor::Interface* const> interfaces) {
   std::size_t addresses = 1;
-  for (const neighbor::Interface* interface : interfaces) addresses += 2 * interface->addresses.size();
+  for (const neighbor::Interface* interface : interfaces) addresses += 1 + 2 * interface->addresses.size();
   slots_.assign(std::bit_ceil(4 * addresses), {});
   mask_ = slots_.size() - 1;
   has_loopback_ = std::any_of(interfaces.begin(), interfaces.end(), [](const auto* i) { return i->is_loopback; });
@@ -18,6 +18,7 @@ void LocalTable::rebuild(std::span<neighbor::Interface* const> interfaces) {
   add(IpAddress::v4(255, 255, 255, 255), Kind::broadcast);
   for (const neighbor::Interface* interface : interfaces) {
     if (interface->is_loopback) continue;
+    if (!interface->broadcast.is_unspecified()) add(interface->broadcast, Kind::broadcast);
     for (const IpPrefix& own : interface->addresses) {
       if (!own.address.is_v4() || own.length >= 31) continue;  // RFC 3021
       IpAddress broadcast = own.address;

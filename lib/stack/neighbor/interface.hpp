@@ -33,6 +33,7 @@ struct Interface {
   std::uint32_t gso_max_size = 65536;  ///< dev->gso_max_size: an IP packet of many segments stays below it
   std::uint16_t gso_max_segs = 65535;
   std::vector<IpPrefix> addresses;  ///< IPv6 link-local included
+  IpAddress broadcast{};            ///< ifa_broadcast of a lease, beside those of the prefixes; unspecified: none
   bool speaks = true;  ///< of the lcores that share the interface it is this one that says unasked what concerns all
   bool autoconf = false;            ///< configures its IPv6 itself, and reports its solicited-node groups unasked
   std::vector<IpAddress> deprecated;  ///< of the addresses: nothing is begun with them if there are others (RFC 4862 section 5.5.4)

@@ -9,7 +9,7 @@ namespace millrace::neighbor {
 bool is_broadcast(const Interface& interface, const IpAddress& address) {
   if (!address.is_v4()) return false;
   const std::uint32_t number = address.v4_number();
-  if (number == 0xffffffff) return true;
+  if (number == 0xffffffff || (address == interface.broadcast && number != 0)) return true;
   for (const IpPrefix& own : interface.addresses) {
     if (!own.address.is_v4() || own.length >= 31) continue;
     const std::uint32_t host_bits = own.length == 0 ? 0xffffffff : (1u << (32 - own.length)) - 1;

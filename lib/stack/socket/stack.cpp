@@ -15,6 +15,7 @@ Stack::Stack(Env& env, steer::FlowTable& flows, const Options& options)
       addrconf_(env, ip_, options.addrconf),
       icmp_(env, ip_, options.icmp),
       udp_(env, ip_, options.udp),
+      dhcp_(env, ip_, udp_, addrconf_),
       tcp_(env, ip_, flows, options.id, options.tcp),
       raw_(env, ip_),
       sockets_(env, tcp_, udp_, raw_, flows, options.id) {
@@ -61,6 +62,7 @@ void Stack::flush() {
 void Stack::shut_down() {
   sockets_.shut_down();
   tcp_.shutdown_all();
+  dhcp_.shut_down();
 }
 
 }  // namespace millrace::socket

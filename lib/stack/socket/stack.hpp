@@ -3,6 +3,7 @@
 
 #include <millrace/env/env.hpp>
 #include <millrace/stack/addrconf/addrconf.hpp>
+#include <millrace/stack/dhcp/dhcp.hpp>
 #include <millrace/stack/icmp/icmp.hpp>
 #include <millrace/stack/ip/stack.hpp>
 #include <millrace/stack/raw/raw.hpp>
@@ -45,6 +46,7 @@ class Stack {
   [[nodiscard]] std::uint16_t id() const { return id_; }
   [[nodiscard]] ip::Stack& ip() { return ip_; }
   [[nodiscard]] addrconf::Addrconf& addrconf() { return addrconf_; }
+  [[nodiscard]] dhcp::Dhcp& dhcp() { return dhcp_; }
   [[nodiscard]] udp::Udp& udp() { return udp_; }
   [[nodiscard]] tcp::Tcp& tcp() { return tcp_; }
   [[nodiscard]] raw::Raw& raw() { return raw_; }
@@ -54,7 +56,7 @@ class Stack {
   void receive(pkt::Packet frame);
   /// End of a burst, of a batch of timers, of the application's calls: sends what they caused.
   void flush();
-  /// Aborts every connection and frees every packet; the lcore has stopped.
+  /// Aborts every connection, gives leases back and frees every packet; the lcore has stopped.
   void shut_down();
 
  private:
@@ -65,6 +67,7 @@ class Stack {
   addrconf::Addrconf addrconf_;
   icmp::Icmp icmp_;
   udp::Udp udp_;
+  dhcp::Dhcp dhcp_;
   tcp::Tcp tcp_;
   raw::Raw raw_;
   Sockets sockets_;

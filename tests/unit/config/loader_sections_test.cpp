@@ -103,6 +103,24 @@ stacks:
                                                  {*IpPrefix::parse("198.51.100.0/24"), IpAddress::parse("10.77.0.1"), "", RouteType::unicast, {}, IpAddress::parse("10.77.0.2")}});
 }
 
+TEST_CASE("whether an interface configures itself and asks DHCP's servers") {
+  const Config c = config_of(R"(
+ports: [{name: p0}, {name: p1}]
+stacks:
+  - name: host
+    interfaces: [{port: p0, autoconf: true, dhcp: true}, {port: p1}]
+)");
+  CHECK(c.stacks[0].interfaces[0].autoconf);
+  CHECK(c.stacks[0].interfaces[0].dhcp);
+  CHECK_FALSE(c.stacks[0].interfaces[1].autoconf);
+  CHECK_FALSE(c.stacks[0].interfaces[1].dhcp);
+  for (const char* value : {"4", "maybe", "[true]", "{}", "10.77.0.2/24"}) {
+    const Loaded bad = parse_yaml(std::string("stacks: [{name: h, interfaces: [{port: p0, dhcp: ") + value + "}]}]", "t");
+    REQUIRE_FALSE(bad);
+    CHECK(to_string(bad.error()).find("stacks[0].interfaces[0].dhcp") != std::string::npos);
+  }
+}
+
 TEST_CASE("G10: the keys of a VLAN reach their fields") {
   const Config c = config_of("lcores: 1\nports:\n  - {name: t0}\n  - {name: t0.7, driver: vlan, link: t0, vlan_id: 7}\n");
   REQUIRE(c.ports.size() == 2);

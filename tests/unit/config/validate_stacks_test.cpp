@@ -28,6 +28,12 @@ TEST_CASE("stacks: each impossible interface is the one problem") {
       {"loopback", address("127.0.0.1/8"), "stacks[0].interfaces[1].addresses[0]", "unicast"},
       {"network", address("10.5.0.0/24"), "stacks[0].interfaces[1].addresses[0]", "network's own"},
       {"broadcast", address("10.5.0.255/24"), "stacks[0].interfaces[1].addresses[0]", "network's own"},
+      {"dhcp mtu",
+       [](Config& c) {
+         c.ports[1].mtu = 575;
+         c.stacks[0].interfaces[1].dhcp = true;
+       },
+       "stacks[0].interfaces[1].dhcp", "at least 576"},
       {"small mtu", [](Config& c) { c.ports[0].mtu = 1279; }, "stacks[0].interfaces[0].addresses[1]", "at least 1280"},
   };
   for (const Broken& broken : cases) check(broken);

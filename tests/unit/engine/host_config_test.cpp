@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <millrace/engine/host_config.hpp>
 
+#include <millrace/wire/arp.hpp>
+#include <millrace/wire/checksum.hpp>
+#include <millrace/wire/dhcp.hpp>
+#include <millrace/wire/ethernet.hpp>
+#include <millrace/wire/ipv4.hpp>
+#include <millrace/wire/udp.hpp>
+
 #include "tests/support/catch.hpp"
 #include "tests/support/raw_frame.hpp"
 #include "tests/support/two_engines.hpp"
@@ -38,7 +45,97 @@ int reads(UdpSocket& socket) {
   return n;
 }
 
+using Bytes = std::vector<std::uint8_t>;
+
+/// A link on which a DHCP server stands at `server`, who gives 10.77.0.50 for an hour. It broadcasts its answers to who has no
+/// address; to who has one it sends them alone.
+struct ServedHost {
+  explicit ServedHost(std::size_t lcores, const IpAddress& at) : server(at) {
+    Config config = host_config(2, lcores);
+    config.stacks[0].interfaces[0].addresses.clear();
+    config.stacks[0].interfaces[0].dhcp = true;
+    auto made = Engine::create(config);
+    if (!made) FAIL(made.error().message);
+    engine = std::move(*made);
+  }
+  void run_for(Duration time) {
+    const Instant end = engine->now() + time;
+    for (bool goes_on = true; goes_on;) {
+      goes_on = engine->step(end);
+      for (Bytes frame; !(frame = engine->take("p0")).empty();) hear(frame);
+    }
+  }
+  std::vector<wire::DhcpType> heard;
+  const IpAddress server;
+  std::unique_ptr<Engine> engine;
+
+ private:
+  void hear(const Bytes& frame) {
+    const auto ethernet = wire::EthernetView::parse(frame);
+    if (ethernet->ethertype() == wire::ethertype::arp) return answer_arp(wire::ArpView::parse(std::span(frame).subspan(14))->packet());
+    const auto ip = wire::Ipv4View::parse(std::span(frame).subspan(14));
+    if (!ip || ip->proto() != wire::ip_proto::udp) return;
+    const auto asked = wire::DhcpMessage::parse(std::span(frame).subspan(42));
+    REQUIRE(asked);
+    heard.push_back(asked->type);
+    wire::DhcpMessage answer{.type = asked->type == wire::DhcpType::discover ? wire::DhcpType::offer : wire::DhcpType::ack,
+                             .is_reply = true,
+                             .xid = asked->xid,
+                             .yiaddr = addr("10.77.0.50"),
+                             .chaddr = asked->chaddr,
+                             .server_id = server,
+                             .subnet_mask = addr("255.255.255.0"),
+                             .routers = {server},
+                             .name_servers = {addr("10.77.0.53")},
+                             .mtu = 1400,
+                             .lease_s = 3600};
+    if (asked->type == wire::DhcpType::release) return;
+    const bool is_alone = !asked->ciaddr.is_unspecified() && ip->destination() == server;
+    send(is_alone ? ethernet->source() : MacAddress{{255, 255, 255, 255, 255, 255}}, is_alone ? asked->ciaddr : addr("255.255.255.255"), wire::make_dhcp(answer));
+  }
+  void answer_arp(const wire::ArpPacket& arp) {
+    if (arp.target_ip != server) return;
+    Bytes frame(14 + wire::arp_bytes);
+    wire::emit(wire::EthernetHeader{arp.sender_mac, mac, wire::ethertype::arp}, frame.data());
+    wire::emit(wire::ArpPacket{wire::arp_op::reply, mac, server, arp.sender_mac, arp.sender_ip}, frame.data() + 14);
+    engine->inject("p0", frame);
+  }
+  void send(const MacAddress& to, const IpAddress& destination, const Bytes& message) {
+    Bytes frame(42);
+    const auto length = static_cast<std::uint16_t>(8 + message.size());
+    wire::emit(wire::EthernetHeader{to, mac, wire::ethertype::ipv4}, frame.data());
+    wire::emit(wire::Ipv4Header{.source = server, .destination = destination, .total_length = static_cast<std::uint16_t>(20 + length), .proto = wire::ip_proto::udp}, frame.data() + 14);
+    wire::emit(wire::UdpHeader{.source_port = 67, .destination_port = 68, .length = length}, frame.data() + 34);
+    for (const std::uint8_t byte : message) frame.push_back(byte);
+    engine->inject("p0", frame);
+  }
+  const MacAddress mac{{2, 0, 0, 0, 0, 9}};
+};
+
 }  // namespace
+
+TEST_CASE("DHCP: a lease is every lcore's, whichever of them the server's answers come to") {
+  const IpAddress own = addr("10.77.0.50");
+  for (std::uint8_t last = 1; last <= 6; ++last) {
+    ServedHost host(3, IpAddress::v4(10, 77, 0, last));
+    host.run_for(10s);
+    const auto addresses = host.engine->addresses();
+    const auto row = std::find_if(addresses.begin(), addresses.end(), [&](const HostAddress& a) { return a.address.address == own; });
+    REQUIRE(row != addresses.end());
+    CHECK(row->dev == "eth0");
+    CHECK(row->address.length == 24);
+    const Instant until = row->valid_until;
+    CHECK(until - host.engine->now() > 3580s);
+    for (const std::uint16_t lcore : {0, 1, 2}) CHECK(TwoEngines::sockets(*host.engine, lcore).bind_udp({own, static_cast<std::uint16_t>(7 + lcore)}));
+    REQUIRE(host.engine->name_servers().size() == 1);
+    CHECK(host.engine->name_servers()[0].address == addr("10.77.0.53"));
+    CHECK(host.engine->name_servers()[0].until == until);
+    host.run_for(1800s);
+    CHECK(host.heard == std::vector{wire::DhcpType::discover, wire::DhcpType::request, wire::DhcpType::request});
+    const auto later = host.engine->addresses();
+    CHECK(std::any_of(later.begin(), later.end(), [&](const HostAddress& a) { return a.address.address == own && a.valid_until > until; }));
+  }
+}
 
 TEST_CASE("autoconf: addresses are looked for before they are used, on every lcore; of two hosts with one the second does without") {
   TwoEngines world({.lcores_b = 2, .adjust_a = autoconf, .adjust_b = [](Config& config) {
