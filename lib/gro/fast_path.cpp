@@ -8,10 +8,12 @@
 #include <millrace/gro/flow_hash.hpp>
 #include <millrace/gro/rules.hpp>
 #include <millrace/pkt/taking.hpp>
+#include <millrace/wire/checksum.hpp>
 #include <millrace/wire/ethernet.hpp>
 #include <millrace/wire/ipv4.hpp>
 #include <millrace/wire/ipv6.hpp>
 #include <millrace/wire/tcp.hpp>
+#include <millrace/wire/udp.hpp>
 
 #include <array>
 #include <bit>
@@ -35,10 +37,14 @@ constexpr std::uint32_t line_bytes = 64;
 struct V4 {
   static constexpr std::uint8_t family = 4;
   static constexpr std::uint8_t tcp_at = tcp4_at;
+  static constexpr std::uint8_t proto_at = ip_at + 9;
+  static constexpr std::uint8_t addresses_at = ip_at + 12;
+  static constexpr std::uint8_t datagram = family + 16;
   static constexpr std::uint16_t ethertype = wire::ethertype::ipv4;
   static constexpr std::size_t compared = 96;  // the longest header is 94
   static constexpr HeaderMasks joins = header_masks(join_mask, 4);
   static constexpr HeaderMasks trains = header_masks(train_mask, 4);
+  static constexpr HeaderMask datagrams = datagram_mask(4);
 
   static std::uint64_t hash(const FlowHash& hash, const std::uint8_t* frame, std::uint64_t link) {
     return hash.v4(frame + ip_at + 12, link << 32 | load32(frame + tcp_at));
@@ -46,6 +52,10 @@ struct V4 {
   // E5: no options, no fragment.
   static bool is_plain(const std::uint8_t* ip) {
     return ip[0] == 0x45 && (load_be32(ip + 6) & 0xbfff00ff) == wire::ip_proto::tcp;
+  }
+  // UDP, as dissect_plain() wants it.
+  static bool is_datagram(const std::uint8_t* ip) {
+    return ip[0] == 0x45 && (load_be32(ip + 6) & 0x3fff00ff) == wire::ip_proto::udp && load_be16(ip + 2) >= wire::ipv4_header_bytes + wire::udp_header_bytes;
   }
   // E5: the length that the frame has.
   static bool is_whole(const std::uint8_t* ip, std::uint32_t length) { return load_be16(ip + 2) == length; }
@@ -61,15 +71,20 @@ struct V4 {
 struct V6 {
   static constexpr std::uint8_t family = 6;
   static constexpr std::uint8_t tcp_at = tcp6_at;
+  static constexpr std::uint8_t proto_at = ip_at + 6;
+  static constexpr std::uint8_t addresses_at = ip_at + 8;
+  static constexpr std::uint8_t datagram = family + 16;
   static constexpr std::uint16_t ethertype = wire::ethertype::ipv6;
   static constexpr std::size_t compared = HeaderMask::bytes;
   static constexpr HeaderMasks joins = header_masks(join_mask, 6);
   static constexpr HeaderMasks trains = header_masks(train_mask, 6);
+  static constexpr HeaderMask datagrams = datagram_mask(6);
 
   static std::uint64_t hash(const FlowHash& hash, const std::uint8_t* frame, std::uint64_t link) {
     return hash.v6(frame + ip_at + 8, link << 32 | load32(frame + tcp_at));
   }
   static bool is_plain(const std::uint8_t* ip) { return ip[0] >> 4 == 6 && ip[6] == wire::ip_proto::tcp; }
+  static bool is_datagram(const std::uint8_t* ip) { return ip[0] >> 4 == 6 && ip[6] == wire::ip_proto::udp && load_be16(ip + 4) >= wire::udp_header_bytes; }
   static bool is_whole(const std::uint8_t* ip, std::uint32_t length) {
     return load_be16(ip + 4) + wire::ipv6_header_bytes == length;
   }
@@ -112,8 +127,9 @@ class FastPath::Pass {
     }
     pkt::taken(burst);
     gro_.tally(Counter::packets, n - left_);
-    gro_.tally(Counter::merged, n - left_ - begun_);
+    gro_.tally(Counter::merged, n - left_ - alone_ - begun_);
     gro_.tally(Counter::held, begun_);
+    gro_.tally(Counter::normal, alone_);
   }
 
  private:
@@ -137,7 +153,7 @@ class FastPath::Pass {
     const std::uint8_t* frame;
     std::uint64_t hash;
     std::uint32_t link;
-    std::uint8_t family;  ///< 4 or 6; 0: not of the common shape
+    std::uint8_t family;  ///< 4 or 6, or V::datagram; 0: not of the common shape
   };
 
   Look look_at(const pkt::Mbuf& m) const {
@@ -153,6 +169,8 @@ class FastPath::Pass {
 
   template <class V>
   Look look_at_of(const pkt::Mbuf& m) const {
+    if (m.data_len < V::tcp_at + wire::udp_header_bytes) return {};
+    if (frame_of(m)[V::proto_at] == wire::ip_proto::udp) return {.frame = frame_of(m), .family = V::datagram};
     if (m.data_len < V::tcp_at + wire::tcp_header_bytes) return {};
     constexpr std::uint64_t seen = l4_verdicts | V::verdicts | pkt::flag::rx_vlan;
     std::uint32_t link = link_;
@@ -167,7 +185,63 @@ class FastPath::Pass {
   // False: not of the common shape, or one of the cases that receive() judges.
   bool take(pkt::Mbuf& m, const Look& look) {
     if (look.family == V4::family) return take_of<V4>(m, look);
-    return look.family == V6::family && take_of<V6>(m, look);
+    if (look.family == V6::family) return take_of<V6>(m, look);
+    if (look.family == V4::datagram) return take_datagram<V4>(m, look.frame);
+    return look.family == V6::datagram && take_datagram<V6>(m, look.frame);
+  }
+
+  template <class V>
+  bool take_datagram(pkt::Mbuf& m, const std::uint8_t* frame) {
+    if (m.meta.gso_segs > 1 || (m.ol_flags & (pkt::flag::rx_lro | pkt::flag::rx_vlan)) != 0) return false;
+    if (gro_.udp_held_ == 0 && !gro_.wants(load_be16(frame + V::tcp_at + 2))) return pass_alone<V>(m, frame);
+    if (last_ != nullptr && last_->packet && joins_datagrams<V>(m, frame, *last_)) return true;
+    const std::uint64_t hash = V::hash(hash_, frame, link_ | udp_link);
+    const std::size_t first = table_.first_way(hash);
+    const std::uint32_t found = matches(table_.tags(first), table_.tag_of(hash));
+    if (found == 0) return false;
+    last_ = &table_.entry(first + static_cast<std::size_t>(std::countr_zero(found)));
+    is_train_ = false;
+    return joins_datagrams<V>(m, frame, *last_);
+  }
+
+  // E16: one more of equal length, but for the last that a packet holds. Its sum is found here (E10).
+  template <class V>
+  bool joins_datagrams(pkt::Mbuf& m, const std::uint8_t* frame, Held& held) {
+    constexpr std::uint32_t header = V::tcp_at + wire::udp_header_bytes;
+    if (held.link != (link_ | udp_link) || held.family != V::family || held.layout.l4_offset != V::tcp_at || m.data_len != header + held.mss) return false;
+    if (Simd::template differs<V::compared>(frame, held.frame, V::datagrams) || device_differs(held.packet.mbuf(), m) != 0) return false;
+    if (load16(frame + V::tcp_at + 6) == 0 || held.count + 1 >= udp_most_segments || held.length + held.mss >= max_size_) return false;
+    if (V::family == 4 && V::id(frame + ip_at) != held.next_id) return false;
+    if (is_unseen(held.packet.mbuf()) || !V::is_intact(frame + ip_at, m.ol_flags) || !is_datagram_right<V>(m, frame)) return false;
+    held.next_id = static_cast<std::uint16_t>(held.next_id + held.id_step);
+    append(m, held, header, held.mss);
+    return true;
+  }
+
+  template <class V>
+  bool is_datagram_right(const pkt::Mbuf& m, const std::uint8_t* frame) {
+    if (m.meta.checksum != pkt::ChecksumVerdict::unknown) return m.meta.checksum != pkt::ChecksumVerdict::bad;
+    const std::uint32_t length = m.data_len - std::uint32_t{V::tcp_at};
+    wire::Sum sum;
+    sum.add_words(frame + V::addresses_at, V::tcp_at - V::addresses_at);
+    sum.add_be16(static_cast<std::uint16_t>(length));
+    sum.add_be16(wire::ip_proto::udp);
+    sum.add({frame + V::tcp_at, length});
+    if (!sum.is_valid()) return false;
+    gro_.count(Counter::checksum_computed);
+    return true;
+  }
+
+  // Most datagrams: no socket wants those of its port merged, and none is held that they could overtake.
+  template <class V>
+  bool pass_alone(pkt::Mbuf& m, const std::uint8_t* frame) {
+    if (!V::is_datagram(frame + ip_at)) return false;
+    describe<V>(m, frame, wire::ip_proto::udp, V::tcp_at + wire::udp_header_bytes);
+    m.meta.gso_accecn = false;
+    m.meta.frame_offset = m.data_off;
+    gro_.pass_up(pkt::own(m), 1, up_);
+    ++alone_;
+    return true;
   }
 
   // In a train the flow of the last packet is that of the next: all of the header is compared anyway, addresses and
@@ -226,7 +300,7 @@ class FastPath::Pass {
     held.next_id = static_cast<std::uint16_t>(V::id(frame + ip_at) + 1);
     held.family = V::family;
     held.id_step = 1;
-    describe<V>(m, frame, static_cast<std::uint16_t>(header));
+    describe<V>(m, frame, wire::ip_proto::tcp, static_cast<std::uint16_t>(header));
     ++begun_;
     return true;
   }
@@ -240,13 +314,13 @@ class FastPath::Pass {
 
   // What arrive() says of such a frame, and that it is not merged.
   template <class V>
-  void describe(pkt::Mbuf& m, const std::uint8_t* frame, std::uint16_t header) {
+  void describe(pkt::Mbuf& m, const std::uint8_t* frame, std::uint8_t proto, std::uint16_t header) {
     pkt::Meta& meta = m.meta;
     meta.l3_offset = ip_at;
     meta.l4_offset = V::tcp_at;
     meta.payload_offset = header;
     meta.ethertype = V::ethertype;
-    meta.l4_proto = wire::ip_proto::tcp;
+    meta.l4_proto = proto;
     meta.type = packet_type(frame, arrival_);
     meta.napi_id = arrival_.napi_id;
     meta.gso_size = 0;
@@ -335,6 +409,7 @@ class FastPath::Pass {
   bool is_train_ = false;  ///< so did the one before it
   std::uint32_t left_ = 0;
   std::uint32_t begun_ = 0;
+  std::uint32_t alone_ = 0;  ///< datagrams
   std::array<Look, pkt::Burst::capacity> looks_;
 };
 

@@ -31,15 +31,6 @@ Config bounded(Config config) {
 std::uint16_t sets(Table table) { return table == Table::linux8x8 ? 8 : 64; }
 std::uint16_t ways(Table table) { return table == Table::linux8x8 ? 8 : 4; }
 
-// A port sets gso_segs only, and buffers are used again: what is not merged says so.
-void clear_merge_marks(pkt::Meta& meta) {
-  if (meta.gso_segs > 1) return;
-  meta.gso_segs = 1;
-  meta.gso_size = 0;
-  meta.gso_fixed_id = false;
-  meta.gso_accecn = false;
-}
-
 bool has_extensions(const Segment& segment) {
   return segment.family == 6 && segment.layout.l4_offset > segment.layout.l3_offset + wire::ipv6_header_bytes;
 }
@@ -48,7 +39,7 @@ bool has_extensions(const Segment& segment) {
 bool takes_burst_path(const pkt::Packet& packet, const Segment& segment) {
   const pkt::Mbuf& m = packet.mbuf();
   return segment.layout.l3_offset == wire::ethernet_header_bytes && m.data_off + HeaderMask::bytes <= m.buf_len &&
-         !segment.is_udp() && segment.count == 1 && (segment.flags & wire::tcp_flag::cwr) == 0 && !is_unseen(m);
+         segment.count == 1 && (segment.flags & wire::tcp_flag::cwr) == 0 && !is_unseen(m);
 }
 
 }  // namespace
@@ -57,7 +48,7 @@ Gro::Gro(const Config& config) : config_(bounded(config)), table_(sets(config.ta
 
 Verdict Gro::receive(Env& env, pkt::Packet packet, pkt::PacketList& up) {
   count(Counter::packets);
-  clear_merge_marks(packet.meta());
+  if (packet.meta().gso_segs <= 1) clear_merge_marks(packet.meta());
   if (!config_.enabled) return pass_alone(std::move(packet), up);
   if (is_unwanted_datagram(packet)) return pass_alone(std::move(packet), up);
 
@@ -88,13 +79,12 @@ Verdict Gro::receive(Env& env, pkt::Packet packet, pkt::PacketList& up) {
 // Most datagrams: their port's sockets want none merged, and none is held that they could overtake.
 bool Gro::is_unwanted_datagram(const pkt::Packet& packet) const {
   const pkt::Meta& meta = packet.meta();
-  if (meta.l4_proto != wire::ip_proto::udp || meta.l4_offset == 0 || udp_held_ != 0) return false;
-  return config_.udp_ports == nullptr || !config_.udp_ports->wants(load_be16(&packet.data()[meta.l4_offset + 2u]));
+  return meta.l4_proto == wire::ip_proto::udp && meta.l4_offset != 0 && udp_held_ == 0 && !wants(load_be16(&packet.data()[meta.l4_offset + 2u]));
 }
 
 // E16: UDP is merged only for those who asked.
 bool Gro::wants(const Segment& segment) const {
-  return !segment.is_udp() || (config_.udp_ports != nullptr && config_.udp_ports->wants(segment.destination_port()));
+  return !segment.is_udp() || wants(segment.destination_port());
 }
 
 // E10. Behind extension headers a wrong sum may be ours: a routing header names another final destination than the
@@ -281,15 +271,6 @@ Verdict Gro::pass_alone(pkt::Packet packet, pkt::PacketList& up) {
   count(Counter::normal);
   pass_up(std::move(packet), 1, up);
   return Verdict::normal;
-}
-
-void Gro::pass_up(pkt::Packet packet, std::uint32_t segments, pkt::PacketList& up) {
-  count(Counter::packets_out);
-  normal_.push_back(std::move(packet));
-  normal_segments_ += segments;
-  if (normal_segments_ < config_.normal_batch) return;
-  up.splice_back(normal_);
-  normal_segments_ = 0;
 }
 
 void Gro::end_poll(Env& env, pkt::PacketList& up) {

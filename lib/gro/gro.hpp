@@ -101,9 +101,18 @@ class Gro {
   void count(stats::Gro which) { tally(which, 1); }
   void tally(stats::Gro which, std::uint32_t n) { tally_[static_cast<std::size_t>(which)] += n; }
   void receive_slowly(Env& env, pkt::Packet packet, const Arrival& arrival, pkt::PacketList& up);
-  void pass_up(pkt::Packet packet, std::uint32_t segments, pkt::PacketList& up);
+  void pass_up(pkt::Packet packet, std::uint32_t segments, pkt::PacketList& up) {
+    count(stats::Gro::packets_out);
+    normal_.push_back(std::move(packet));
+    normal_segments_ += segments;
+    if (normal_segments_ < config_.normal_batch) return;
+    up.splice_back(normal_);
+    normal_segments_ = 0;
+  }
   [[nodiscard]] bool is_unwanted_datagram(const pkt::Packet& packet) const;
   [[nodiscard]] bool wants(const Segment& segment) const;
+  /// Whether a socket of that local port wants datagrams merged.
+  [[nodiscard]] bool wants(std::uint16_t port) const { return config_.udp_ports != nullptr && config_.udp_ports->wants(port); }
   void close_unread(Segment segment, pkt::PacketList& up);
   Verdict pass_alone(pkt::Packet packet, pkt::PacketList& up);
   bool checksum_allows(pkt::Packet& packet, const Segment& segment, const Held* held);

@@ -50,6 +50,17 @@ constexpr HeaderMask train_mask(int family, std::size_t tcp_header) {
   return mask;
 }
 
+/// What must be equal for a datagram as long as the first to join it: all but identification and checksums (E16).
+constexpr HeaderMask datagram_mask(int family) {
+  HeaderMask mask;
+  const std::size_t ip = 14;
+  const std::size_t udp = ip + (family == 4 ? 20 : 40);
+  for (std::size_t i = 0; i < udp + 6; ++i) mask.bits[i] = 0xff;
+  if (family == 4)
+    for (const std::size_t i : {4u, 5u, 10u, 11u}) mask.bits[ip + i] = 0;
+  return mask;
+}
+
 constexpr HeaderMasks header_masks(HeaderMask (*mask)(int, std::size_t), int family) {
   HeaderMasks masks;
   for (std::size_t words = 5; words < masks.size(); ++words) masks[words] = mask(family, words * 4);

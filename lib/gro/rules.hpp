@@ -46,6 +46,14 @@ inline constexpr std::uint16_t udp_most_segments = 64;
   return verdict == pkt::ChecksumVerdict::unknown || verdict == pkt::ChecksumVerdict::by_segment;
 }
 
+/// A port sets gso_segs only, and buffers are used again: what is not merged says so.
+inline void clear_merge_marks(pkt::Meta& meta) {
+  meta.gso_segs = 1;
+  meta.gso_size = 0;
+  meta.gso_fixed_id = false;
+  meta.gso_accecn = false;
+}
+
 /// Makes the headers and Meta of a merged packet fit its contents (E13); leaves a packet of one segment untouched, and of
 /// one that was merged unseen the headers, which verify() finishes.
 void finish(Held& held);

@@ -17,8 +17,8 @@ class HandOver final : public steer::HandOver {
   [[nodiscard]] std::uint32_t delivered(steer::LcoreId target) const override {
     return rings_.delivered(source_, target) + (target == source_ ? released_ : 0);
   }
-  /// One packet more is held for the lcore itself, behind what is on its ring to itself.
-  void hold() { ++held_; }
+  /// So many packets more are held for the lcore itself, behind what is on its ring to itself.
+  void hold(std::uint32_t packets = 1) { held_ += packets; }
   /// All that was held is delivered.
   void release() { released_ = held_; }
 

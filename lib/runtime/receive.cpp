@@ -50,6 +50,12 @@ Receive::Receive(Env& env, const SoftnetLimits& limits, steer::Steer& steer, con
 void Receive::steer(pkt::PacketList& up) {
   if (up.empty()) return;
   enter(Stage::steer);
+  if (all_stay_here()) {
+    env_.stats->steer.add(stats::Steer::local, up.size());
+    wiring_.hand_over.hold(up.size());
+    held_.splice_back(up);
+    return deliver_held();
+  }
   look_at_rings();
   while (!up.empty()) {
     std::array<pkt::Mbuf*, steer::Steer::most_packets> packets;
@@ -291,7 +297,27 @@ void Receive::netif_receive(pkt::Packet packet) {
   if (last != nullptr) last->func(env_, std::move(packet));
 }
 
+// What else find_last() and steering would look for in each packet.
+bool Receive::are_plain(const pkt::PacketList& packets) const {
+  const std::uint16_t ifindex = packets.front()->meta.ifindex;
+  for (pkt::Mbuf* m = packets.front(); m != nullptr; m = m->meta.list_next) {
+    const pkt::Meta& meta = m->meta;
+    if (meta.ifindex != ifindex || meta.is_reassembled || meta.checksum == pkt::ChecksumVerdict::by_segment) return false;
+  }
+  return wiring_.by_ifindex[ifindex] != nullptr;
+}
+
+// Nobody but their stack may want them.
+void Receive::to_stack(pkt::PacketList& packets) {
+  env_.stats->softnet.add(stats::Softnet::processed, packets.size());
+  if (!limits_.netdev_tstamp_prequeue)
+    for (pkt::Mbuf* m = packets.front(); m != nullptr; m = m->meta.list_next) m->meta.rx_time = env_.now;
+  wiring_.by_ifindex[packets.front()->meta.ifindex]->receive(packets);
+}
+
 void Receive::netif_receive_list(pkt::PacketList& packets) {
+  if (packets.empty()) return;
+  if (env_.tap == nullptr && !packet_types_.is_wanted() && are_plain(packets)) return to_stack(packets);
   const PacketType* handler = nullptr;
   pkt::PacketList sublist;
   const auto flush = [&] {

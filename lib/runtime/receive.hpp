@@ -85,6 +85,8 @@ class Receive final : public ip::Resteer {
  private:
   void add_protocols();
   void to_stack(pkt::Packet packet);
+  [[nodiscard]] bool are_plain(const pkt::PacketList& packets) const;
+  void to_stack(pkt::PacketList& packets);
   [[nodiscard]] const PacketType* find_last(pkt::Packet& packet);
   void receive_unseen(pkt::Packet packet);
   void hold(const steer::Steer::Choice& to, pkt::Packet packet);
@@ -102,6 +104,9 @@ class Receive final : public ip::Resteer {
   [[nodiscard]] bool own_queue_is_drained() const {
     return wiring_.rings.queued(env_.lcore, env_.lcore) == wiring_.rings.delivered(env_.lcore, env_.lcore);
   }
+
+  /// There is no other lcore, no tap, and nothing that packets could overtake.
+  [[nodiscard]] bool all_stay_here() const { return waiting_.size() == 1 && env_.tap == nullptr && own_queue_is_drained(); }
 
   Env& env_;
   const SoftnetLimits& limits_;

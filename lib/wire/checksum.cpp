@@ -101,7 +101,10 @@ MR_AVX2 inline std::uint64_t add_across(__m256i a, __m256i b) {
   // Each 64-bit lane is folded before the lanes meet, so that nothing can carry out however long the input was.
   const __m256i lanes = add_halves(add_halves(_mm256_setzero_si256(), a), b);
   const __m128i two = _mm_add_epi64(_mm256_castsi256_si128(lanes), _mm256_extracti128_si256(lanes, 1));
-  return static_cast<std::uint64_t>(_mm_extract_epi64(two, 0)) + static_cast<std::uint64_t>(_mm_extract_epi64(two, 1));
+  const auto sum = static_cast<std::uint64_t>(_mm_extract_epi64(two, 0)) + static_cast<std::uint64_t>(_mm_extract_epi64(two, 1));
+  // g++ leaves it out in front of a call whose registers it knows, and SSE code behind it would pay for every instruction.
+  _mm256_zeroupper();
+  return sum;
 }
 
 MR_AVX2 inline __m256i load256(const std::uint8_t* p) {
@@ -109,8 +112,11 @@ MR_AVX2 inline __m256i load256(const std::uint8_t* p) {
 }
 MR_AVX2 inline void store256(std::uint8_t* p, __m256i v) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), v); }
 
+// Below it the sum across the lanes costs more than they save.
+constexpr std::size_t fewest_avx2_bytes = 128;
+
 MR_AVX2 std::uint32_t sum_avx2_bytes(const std::uint8_t* p, std::size_t n) {
-  if (n < 64) return sum_scalar_bytes(p, n);
+  if (n < fewest_avx2_bytes) return sum_scalar_bytes(p, n);
   __m256i a = _mm256_setzero_si256();
   __m256i b = _mm256_setzero_si256();
   for (; n >= 64; p += 64, n -= 64) {

@@ -86,10 +86,14 @@ class Sum {
 /// family. `length` is that of the transport header and payload, bytes.
 [[nodiscard]] inline Sum pseudo_header(const IpAddress& source, const IpAddress& destination, std::uint8_t proto,
                                        std::uint32_t length) {
-  const std::size_t first = source.is_v4() ? 12 : 0;
   Sum s;
-  s.add_words(&source.bytes[first], 16 - first);
-  s.add_words(&destination.bytes[first], 16 - first);
+  if (source.is_v4()) {
+    s.add_words(source.v4_bytes(), 4);
+    s.add_words(destination.v4_bytes(), 4);
+  } else {
+    s.add_words(source.bytes.data(), 16);
+    s.add_words(destination.bytes.data(), 16);
+  }
   s.add_be32(length);
   s.add_be16(proto);
   return s;

@@ -55,7 +55,7 @@ void count_group(stats::CounterBlock<Counter>& count, const neighbor::Interface&
 void Stack::input_v4(neighbor::Interface& interface, pkt::Packet packet) {
   auto& count = env_.stats->ip;
   const bool is_new = !packet.meta().is_reassembled;
-  if (is_new) count_received(count, packet);
+  if (is_new) count_received(count, packet.length());
   const auto refuse = [&](Counter counter, DropReason reason) {
     count.add(counter);
     drop(env_, std::move(packet), reason);
@@ -172,6 +172,7 @@ void Stack::deliver_v4(neighbor::Interface& interface, pkt::Packet packet, void*
   }
   env_.stats->ip.add(Counter::InDelivers);
   if (!is_seen) delivery.socket = socket;  // who saw it may have closed sockets
+  know_flow(packet, delivery);
   hand_over(*transport, std::move(packet), header_bytes, delivery);
 }
 

@@ -71,7 +71,7 @@ void remove_fragment_header(pkt::Packet& whole) {
 void Stack::input_v6(neighbor::Interface& interface, pkt::Packet packet) {
   auto& count = env_.stats->ip6;
   const bool is_new = !packet.meta().is_reassembled;
-  if (is_new) count_received(count, packet);
+  if (is_new) count_received(count, packet.length());
   const auto refuse = [&](Counter counter, DropReason reason) {
     count.add(counter);
     drop(env_, std::move(packet), reason);
@@ -201,6 +201,7 @@ void Stack::deliver_v6(neighbor::Interface& interface, pkt::Packet packet, const
   }
   env_.stats->ip6.add(Counter::InDelivers);
   if (!is_seen) delivery.socket = socket;  // who saw it may have closed sockets
+  know_flow(packet, delivery);
   hand_over(*transport, std::move(packet), ext.offset, delivery);
 }
 

@@ -58,6 +58,8 @@ class Output {
   [[nodiscard]] virtual neighbor::Interface* group_interface(const IpAddress&, std::uint16_t) const { return nullptr; }
   /// From now on the listener, a socket by its number, wants that of the group; nothing: it leaves. 0 or -errno.
   virtual int join_group(neighbor::Interface&, const IpAddress&, std::uint64_t, group::Filter) { return 0; }
+  /// Which UDP socket a flow's datagrams are for may have changed: what Delivery::found was told is forgotten.
+  virtual void forget_flows() {}
   /// Hears that `destination` really received something (RFC 4861 section 7.3.1): keeps its neighbour reachable.
   virtual void confirm_reachable(const IpAddress& destination) = 0;
 };

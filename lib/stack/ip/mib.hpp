@@ -14,9 +14,9 @@ namespace millrace::ip {
 
 /// IPSTATS_MIB_IN: a packet has come, of which nothing has been looked at.
 template <class Counter>
-void count_received(stats::CounterBlock<Counter>& count, const pkt::Packet& packet) {
+void count_received(stats::CounterBlock<Counter>& count, std::uint32_t bytes) {
   count.add(Counter::InReceives);
-  count.add(Counter::InOctets, packet.length());
+  count.add(Counter::InOctets, bytes);
 }
 
 /// IPSTATS_MIB_NOECTPKTS and the three behind it, by the ECN field of TOS or traffic class; a merged packet as its segments.

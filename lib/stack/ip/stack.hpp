@@ -7,6 +7,7 @@
 #include <millrace/stack/ip/hooks.hpp>
 #include <millrace/stack/ip/igmp.hpp>
 #include <millrace/stack/ip/ip.hpp>
+#include <millrace/stack/ip/known_flows.hpp>
 #include <millrace/stack/ip/local_table.hpp>
 #include <millrace/stack/ip/path_mtu.hpp>
 #include <millrace/stack/ip/raw_receiver.hpp>
@@ -96,6 +97,8 @@ class Stack final : public Output, private neighbor::Unreachable, private Reasse
 
   /// A received frame with an IPv4 or IPv6 packet at Meta::l3_offset; Meta::ifindex says where it came in.
   void input(pkt::Packet frame);
+  /// Takes frames off the front as long as they are datagrams of known flows (receive_path H3).
+  void input_known(pkt::PacketList& frames);
 
   // Output
   SendVerdict send(pkt::Packet datagram, const SendHeader& header) override;
@@ -111,6 +114,7 @@ class Stack final : public Output, private neighbor::Unreachable, private Reasse
   [[nodiscard]] bool is_broadcast(const IpAddress& address) const override;
   void send_port_unreachable(const pkt::Packet& datagram, const Delivery& delivery) override;
   void confirm_reachable(const IpAddress& destination) override;
+  void forget_flows() override { known_flows_.clear(); }
   [[nodiscard]] neighbor::Interface* group_interface(const IpAddress& group, std::uint16_t ifindex) const override;
   int join_group(neighbor::Interface& interface, const IpAddress& group, std::uint64_t listener, group::Filter wanted) override;
 
@@ -150,6 +154,12 @@ class Stack final : public Output, private neighbor::Unreachable, private Reasse
   void follow_headers(neighbor::Interface& interface, pkt::Packet packet, void* socket = nullptr);
   [[nodiscard]] pkt::Packet reassemble_v6(pkt::Packet packet, const ExtHeaders& ext);
   void deliver_v6(neighbor::Interface& interface, pkt::Packet packet, const ExtHeaders& ext, void* socket);
+
+  // known_flows.cpp
+  [[nodiscard]] bool may_know_flows() const;
+  template <class V>
+  [[nodiscard]] bool input_known_one(pkt::PacketList& frames);
+  void know_flow(const pkt::Packet& packet, Delivery& delivery);
 
   // early_demux.cpp
   [[nodiscard]] std::uint64_t generation() const { return std::uint64_t{address_generation_} << 32 | routes_.generation(); }
@@ -227,6 +237,7 @@ class Stack final : public Output, private neighbor::Unreachable, private Reasse
   Igmp igmp_{groups_};
   Redirects redirects_{env_, routes_};
   RedirectPolicy redirect_policy_;
+  KnownFlows known_flows_;
   std::uint32_t address_generation_ = 1;
   std::vector<neighbor::Interface*> interfaces_;
   std::vector<neighbor::Interface*> by_ifindex_;

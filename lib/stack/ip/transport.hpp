@@ -20,6 +20,7 @@ struct Delivery {
   neighbor::Interface* interface = nullptr;
   std::uint16_t header_bytes = 0;  ///< of IP, still lying in front of data(); 0: gone
   void* socket = nullptr;          ///< what early_demux() found, a moment ago
+  void** found = nullptr;          ///< where UDP leaves the socket that it finds, for the flow's next datagrams; null: nowhere
 };
 
 enum class ErrorKind : std::uint8_t {

@@ -14,16 +14,17 @@ class Callback {
   using Function = std::function<void(Args...)>;
 
   void set(Function function) {
-    function_ = std::move(function);
+    (is_running_ ? next_ : function_) = std::move(function);
     was_set_ = true;
   }
   /// Does nothing when none is set, or when it runs already.
   void operator()(Args... args) {
-    if (!function_) return;
+    if (is_running_ || !function_) return;
+    is_running_ = true;
     was_set_ = false;
-    Function running = std::exchange(function_, nullptr);
-    running(args...);
-    if (!was_set_) function_ = std::move(running);
+    function_(args...);
+    is_running_ = false;
+    if (was_set_) function_ = std::exchange(next_, nullptr);
   }
   explicit operator bool() const { return static_cast<bool>(function_); }
   /// Gives it away.
@@ -31,6 +32,8 @@ class Callback {
 
  private:
   Function function_;
+  Function next_;  ///< set by the running one
+  bool is_running_ = false;
   bool was_set_ = false;
 };
 

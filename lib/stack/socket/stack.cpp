@@ -54,6 +54,13 @@ void Stack::receive(pkt::Packet frame) {
   }
 }
 
+void Stack::receive(pkt::PacketList& frames) {
+  while (!frames.empty()) {
+    ip_.input_known(frames);
+    if (pkt::Packet frame = frames.pop_front()) receive(std::move(frame));
+  }
+}
+
 void Stack::flush() {
   tcp_.flush();
   sockets_.sweep();

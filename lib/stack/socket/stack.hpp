@@ -54,6 +54,8 @@ class Stack {
 
   /// A received frame: the ptype dispatch of __netif_receive_skb_core().
   void receive(pkt::Packet frame);
+  /// The same of several of one interface, in order: ip_list_rcv().
+  void receive(pkt::PacketList& frames);
   /// End of a burst, of a batch of timers, of the application's calls: sends what they caused.
   void flush();
   /// Aborts every connection, gives leases back and frees every packet; the lcore has stopped.

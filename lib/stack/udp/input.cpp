@@ -21,12 +21,13 @@ using stats::DropReason;
 using Counter = stats::Udp;
 
 struct Udp::Arrival {
-  Endpoint local;
-  Endpoint remote;
-  std::uint8_t traffic_class = 0;
-  std::uint8_t hop_limit = 0;
-  bool has_header = true;  ///< the UDP header lies in front of the payload: it was not cut out of a merged packet
-  std::uint16_t ifindex = 0;
+  const ip::Delivery& ip;
+  std::uint16_t local_port;
+  std::uint16_t remote_port;
+  bool has_header;  ///< the UDP header lies in front of the payload: it was not cut out of a merged packet
+
+  [[nodiscard]] const IpAddress& local() const { return ip.destination; }
+  [[nodiscard]] const IpAddress& remote() const { return ip.source; }
 };
 
 namespace {
@@ -75,35 +76,40 @@ int error_of(ip::ErrorKind kind, bool v4) {
 }  // namespace
 
 void Udp::receive(pkt::Packet datagram, const ip::Delivery& delivery) {
-  datagram = check(std::move(datagram), delivery);
-  if (!datagram) return;
+  if (!check(datagram, delivery)) return;
   const wire::UdpView udp = *wire::UdpView::parse(datagram.data());
-  const Arrival arrival{.local = {delivery.destination, udp.destination_port()},
-                        .remote = {delivery.source, udp.source_port()},
-                        .traffic_class = delivery.traffic_class,
-                        .hop_limit = delivery.hop_limit,
-                        .has_header = datagram.meta().gso_size == 0 && (datagram.data().size() > wire::udp_header_bytes || datagram.segments() == 1),
-                        .ifindex = delivery.interface != nullptr ? delivery.interface->ifindex : std::uint16_t{0}};
-  if (delivery.destination.is_multicast() || ip_.is_broadcast(delivery.destination)) {
-    datagram.trim_front(wire::udp_header_bytes);
-    for_each_segment(std::move(datagram), [&](pkt::Packet one) { deliver_to_all(std::move(one), arrival); });
-    return tell_ready();
-  }
-  Socket* const socket = delivery.socket != nullptr ? static_cast<Socket*>(delivery.socket) : lookup(arrival.local, arrival.remote);
+  const Arrival arrival{.ip = delivery,
+                        .local_port = udp.destination_port(),
+                        .remote_port = udp.source_port(),
+                        .has_header = datagram.meta().gso_size == 0 && (datagram.data().size() > wire::udp_header_bytes || datagram.segments() == 1)};
+  auto* socket = static_cast<Socket*>(delivery.socket);
   if (socket == nullptr) {
-    counters(delivery.source).add(Counter::NoPorts);
-    ip_.send_port_unreachable(datagram, delivery);
-    return drop(env_, std::move(datagram), DropReason::udp_no_port);
+    if (delivery.destination.is_multicast() || ip_.is_broadcast(delivery.destination)) return receive_for_all(std::move(datagram), arrival);
+    socket = lookup({arrival.local(), arrival.local_port}, {arrival.remote(), arrival.remote_port});
+    if (socket == nullptr) return refuse_port(std::move(datagram), delivery);
+    if (delivery.found != nullptr) *delivery.found = socket;
   }
   datagram.trim_front(wire::udp_header_bytes);
-  deliver(*socket, std::move(datagram), arrival);
-  tell_ready();
+  // udp_queue_rcv_skb(): merged datagrams stay so only for a socket that asked for that (UDP_GRO).
+  if (socket->gro_ || datagram.meta().gso_size == 0) {
+    if (enqueue(*socket, std::move(datagram), arrival)) tell(*socket);
+    return;
+  }
+  bool is_told = false;
+  for_each_segment(std::move(datagram), [&](pkt::Packet one) { is_told |= enqueue(*socket, std::move(one), arrival); });
+  if (is_told) tell(*socket);
 }
 
-// udp_queue_rcv_skb(): merged datagrams stay so only for a socket that asked for that (UDP_GRO).
-void Udp::deliver(Socket& socket, pkt::Packet payload, const Arrival& arrival) {
-  if (socket.gro_) return enqueue(socket, std::move(payload), arrival);
-  for_each_segment(std::move(payload), [&](pkt::Packet one) { enqueue(socket, std::move(one), arrival); });
+void Udp::refuse_port(pkt::Packet datagram, const ip::Delivery& delivery) {
+  counters(delivery.source).add(Counter::NoPorts);
+  ip_.send_port_unreachable(datagram, delivery);
+  drop(env_, std::move(datagram), DropReason::udp_no_port);
+}
+
+void Udp::receive_for_all(pkt::Packet datagram, const Arrival& arrival) {
+  datagram.trim_front(wire::udp_header_bytes);
+  for_each_segment(std::move(datagram), [&](pkt::Packet one) { deliver_to_all(std::move(one), arrival); });
+  while (Socket* socket = ready_.pop_front()) tell(*socket);
 }
 
 // udp_rcv_segment(): the datagrams that GRO made one of, without their headers, each as it came.
@@ -121,33 +127,36 @@ void Udp::for_each_segment(pkt::Packet datagrams, F&& f) {
   }
 }
 
-// The datagram as its length field says, or null when it was bad and is gone.
-pkt::Packet Udp::check(pkt::Packet datagram, const ip::Delivery& delivery) {
-  const auto bad = [&](DropReason reason) {
-    counters(delivery.source).add(Counter::InErrors);
-    drop(env_, std::move(datagram), reason);
-    return pkt::Packet{};
-  };
+// Cuts the datagram to what its length field says. False: it was bad, and is gone.
+bool Udp::check(pkt::Packet& datagram, const ip::Delivery& delivery) {
   const auto udp = wire::UdpView::parse(datagram.data());
-  if (!udp || udp->length() < wire::udp_header_bytes || udp->length() > datagram.length())
-    return bad(DropReason::udp_bad_length);
-  datagram.truncate(udp->length());
-  if (!is_checksum_right(datagram, delivery, udp->checksum())) {
-    counters(delivery.source).add(Counter::InCsumErrors);
-    return bad(DropReason::udp_bad_checksum);
+  if (!udp || udp->length() < wire::udp_header_bytes || udp->length() > datagram.length()) {
+    refuse_bad(std::move(datagram), delivery, DropReason::udp_bad_length);
+    return false;
   }
-  return datagram;
+  datagram.truncate(udp->length());
+  if (is_checksum_right(datagram, delivery, udp->checksum())) return true;
+  counters(delivery.source).add(Counter::InCsumErrors);
+  refuse_bad(std::move(datagram), delivery, DropReason::udp_bad_checksum);
+  return false;
+}
+
+void Udp::refuse_bad(pkt::Packet datagram, const ip::Delivery& delivery, DropReason reason) {
+  counters(delivery.source).add(Counter::InErrors);
+  drop(env_, std::move(datagram), reason);
 }
 
 // __udp4_lib_mcast_deliver(): each socket that fits gets its own copy, the first the original.
 void Udp::deliver_to_all(pkt::Packet datagram, const Arrival& arrival) {
   Arrival of_copy = arrival;
   of_copy.has_header = false;
+  const std::uint16_t ifindex = arrival.ip.interface != nullptr ? arrival.ip.interface->ifindex : std::uint16_t{0};
   Socket* first = nullptr;
-  PortChain& sockets = chain(arrival.local.port);
+  PortChain& sockets = chain(arrival.local_port);
+  const Endpoint local{arrival.local(), arrival.local_port}, remote{arrival.remote(), arrival.remote_port};
   for (Socket* s = sockets.front(); s != nullptr; s = sockets.next(*s)) {
-    if (match(*s, arrival.local, arrival.remote) == 0) continue;
-    if (arrival.local.address.is_multicast() && !hears_group(*s, arrival.local.address, arrival.remote.address, arrival.ifindex)) continue;
+    if (match(*s, local, remote) == 0) continue;
+    if (local.address.is_multicast() && !hears_group(*s, local.address, remote.address, ifindex)) continue;
     if (first == nullptr) {
       first = s;
       continue;
@@ -155,23 +164,26 @@ void Udp::deliver_to_all(pkt::Packet datagram, const Arrival& arrival) {
     if (pkt::Packet copy = copy_packet(env_, datagram)) {
       copy.meta() = datagram.meta();
       pkt::copy_rx_stamp(datagram.mbuf(), copy.mbuf());
-      enqueue(*s, std::move(copy), of_copy);
+      if (enqueue(*s, std::move(copy), of_copy)) make_ready(*s);
     } else {
       refuse(*s, Counter::RcvbufErrors, arrival);
     }
   }
-  if (first != nullptr) return enqueue(*first, std::move(datagram), arrival);
-  counters(arrival.remote.address).add(Counter::IgnoredMulti);
+  if (first != nullptr) {
+    if (enqueue(*first, std::move(datagram), arrival)) make_ready(*first);
+    return;
+  }
+  counters(arrival.remote()).add(Counter::IgnoredMulti);
   drop(env_, std::move(datagram), DropReason::udp_no_port);
 }
 
 // udp_queue_rcv_one_skb(): a tunnel in the socket comes before its queue. What it takes is received, as in Linux.
 pkt::Packet Udp::pass_encap(Socket& socket, pkt::Packet payload, const Arrival& arrival) {
-  if (!socket.encap || socket.events_ == nullptr) return payload;
+  if (socket.events_ == nullptr) return payload;
   in_encap_ = true;
-  payload = socket.events_->encap_receive(socket, std::move(payload), arrival.remote);
+  payload = socket.events_->encap_receive(socket, std::move(payload), {arrival.remote(), arrival.remote_port});
   in_encap_ = false;
-  if (!payload) counters(arrival.remote.address).add(Counter::InDatagrams);
+  if (!payload) counters(arrival.remote()).add(Counter::InDatagrams);
   return payload;
 }
 
@@ -185,7 +197,7 @@ pkt::Packet Udp::pass_filter(Socket& socket, pkt::Packet payload, const Arrival&
     wanted = socket.filter->run(payload);
     payload.trim_front(header);
   } else if (pkt::Packet whole = make_packet(env_)) {
-    wire::emit(wire::UdpHeader{.source_port = arrival.remote.port, .destination_port = arrival.local.port, .length = static_cast<std::uint16_t>(length)},
+    wire::emit(wire::UdpHeader{.source_port = arrival.remote_port, .destination_port = arrival.local_port, .length = static_cast<std::uint16_t>(length)},
                whole.append(header));
     join(env_, whole, std::move(payload));
     wanted = socket.filter->run(whole);
@@ -201,33 +213,39 @@ pkt::Packet Udp::pass_filter(Socket& socket, pkt::Packet payload, const Arrival&
   return {};
 }
 
-void Udp::enqueue(Socket& socket, pkt::Packet payload, const Arrival& arrival) {
-  payload = pass_encap(socket, std::move(payload), arrival);
+// Whether the socket has a datagram more to be read.
+bool Udp::enqueue(Socket& socket, pkt::Packet payload, const Arrival& arrival) {
+  if (socket.encap) payload = pass_encap(socket, std::move(payload), arrival);
   if (payload && socket.filter != nullptr) payload = pass_filter(socket, std::move(payload), arrival);
-  if (!payload) return;
-  if (socket.wants_info) pkt::set_packet_info(payload, {arrival.local.address, arrival.traffic_class, arrival.hop_limit});
+  if (!payload) return false;
+  if (socket.wants_info) pkt::set_packet_info(payload, {arrival.local(), arrival.ip.traffic_class, arrival.ip.hop_limit});
   // Of unconnected sockets, too, where Linux keeps the first napi id and no CPU.
   socket.napi_id_ = payload.meta().napi_id;
   socket.incoming_cpu_ = env_.lcore;
   if (socket.is_connected() && (payload.mbuf().ol_flags & pkt::flag::rx_rss_hash) != 0) socket.flow_hash_ = payload.mbuf().rss_hash;
   const std::uint32_t size = pkt::truesize(payload);
-  // The test comes before the charge, so that one datagram of any size fits an empty queue (receive_path J3, X7).
-  constexpr std::uint32_t huge = std::numeric_limits<std::int32_t>::max() / 2;
-  const std::uint64_t held = std::uint64_t{socket.rmem_} + (socket.rcvbuf > huge ? size : 0);
-  if (held > socket.rcvbuf) {
+  if (!has_room(socket, size)) {
     refuse(socket, Counter::RcvbufErrors, arrival);
-    return drop(env_, std::move(payload), DropReason::udp_rcvbuf_full);
+    drop(env_, std::move(payload), DropReason::udp_rcvbuf_full);
+    return false;
   }
   if (!may_charge(socket, size)) {
     refuse(socket, Counter::MemErrors, arrival);
-    return drop(env_, std::move(payload), DropReason::udp_memory);
+    drop(env_, std::move(payload), DropReason::udp_memory);
+    return false;
   }
   tap(env_, payload, TapPoint::socket);
   socket.rmem_ += size;
   held_ += size;
-  store_sender(payload, arrival.remote);
+  store_sender(payload, arrival.remote(), arrival.remote_port);
   socket.queue_.push_back(std::move(payload));
-  if (!socket.ready_.is_linked()) ready_.push_back(socket);
+  return true;
+}
+
+// The test comes before the charge, so that one datagram of any size fits an empty queue (receive_path J3, X7).
+bool Udp::has_room(const Socket& socket, std::uint32_t bytes) {
+  constexpr std::uint32_t huge = std::numeric_limits<std::int32_t>::max() / 2;
+  return std::uint64_t{socket.rmem_} + (socket.rcvbuf > huge ? bytes : 0) <= socket.rcvbuf;
 }
 
 // __sk_mem_raise_allocated() of a protocol that knows no memory pressure, byte by byte in place of page by page.
@@ -238,19 +256,18 @@ bool Udp::may_charge(const Socket& socket, std::uint32_t bytes) const {
 
 // A datagram that the socket cannot hold counts twice: for the reason and as an error (receive_path J5).
 void Udp::refuse(Socket& socket, Counter why, const Arrival& arrival) {
-  counters(arrival.remote.address).add(why);
+  counters(arrival.remote()).add(why);
   refuse(socket, arrival);
 }
 
 void Udp::refuse(Socket& socket, const Arrival& arrival) {
   ++socket.drops_;
-  counters(arrival.remote.address).add(Counter::InErrors);
+  counters(arrival.remote()).add(Counter::InErrors);
 }
 
 // Users are told when the datagram has been dealt with, for they may close this socket or any other.
-void Udp::tell_ready() {
-  while (Socket* socket = ready_.pop_front())
-    if (socket->events_ != nullptr) socket->events_->on_readable(*socket);
+void Udp::tell(Socket& socket) {
+  if (socket.events_ != nullptr) socket.events_->on_readable(socket);
 }
 
 void Udp::error(const ip::ErrorReport& report) {

@@ -11,10 +11,10 @@ namespace millrace::udp {
 // Who sent a queued datagram stands in its Meta::cb, which is ours while it waits.
 static_assert(sizeof(pkt::Meta::cb) >= sizeof(IpAddress) + sizeof(std::uint16_t));
 
-inline void store_sender(pkt::Packet& payload, const Endpoint& sender) {
+inline void store_sender(pkt::Packet& payload, const IpAddress& address, std::uint16_t port) {
   auto* cb = reinterpret_cast<std::uint8_t*>(payload.meta().cb);
-  std::memcpy(cb, sender.address.bytes.data(), sender.address.bytes.size());
-  std::memcpy(cb + sender.address.bytes.size(), &sender.port, sizeof sender.port);
+  std::memcpy(cb, address.bytes.data(), address.bytes.size());
+  std::memcpy(cb + address.bytes.size(), &port, sizeof port);
 }
 
 [[nodiscard]] inline Endpoint load_sender(const pkt::Packet& payload) {

@@ -84,6 +84,7 @@ void Udp::close(Socket& socket) {
   leave_all(socket);
   socket.open_ = false;
   announce(socket, false);
+  ip_.forget_flows();
   socket.events_ = nullptr;
   socket.ready_.unlink();
   socket.by_port_.unlink();
@@ -141,6 +142,7 @@ int Udp::bind(Socket& socket, const Endpoint& local) {
   }
   socket.local_ = wanted;
   chain(wanted.port).push_front(socket);
+  ip_.forget_flows();
   announce(socket, true);
   return 0;
 }
@@ -164,6 +166,7 @@ int Udp::connect(Socket& socket, const Endpoint& remote) {
   }
   socket.local_.address = source;
   socket.remote_ = remote;
+  ip_.forget_flows();
   socket.route_ = {};
   socket.receive_route_ = {};
   socket.flow_hash_ = 0;

@@ -144,18 +144,24 @@ class Udp final : public ip::Transport {
   void leave_all(Socket& socket);
 
   // input.cpp
-  [[nodiscard]] pkt::Packet check(pkt::Packet datagram, const ip::Delivery& delivery);
+  [[nodiscard]] bool check(pkt::Packet& datagram, const ip::Delivery& delivery);
+  void refuse_bad(pkt::Packet datagram, const ip::Delivery& delivery, stats::DropReason reason);
+  void refuse_port(pkt::Packet datagram, const ip::Delivery& delivery);
+  void receive_for_all(pkt::Packet datagram, const Arrival& arrival);
   template <class F>
   void for_each_segment(pkt::Packet datagrams, F&& f);
-  void deliver(Socket& socket, pkt::Packet payload, const Arrival& arrival);
   void deliver_to_all(pkt::Packet datagram, const Arrival& arrival);
   [[nodiscard]] pkt::Packet pass_filter(Socket& socket, pkt::Packet payload, const Arrival& arrival);
   [[nodiscard]] pkt::Packet pass_encap(Socket& socket, pkt::Packet payload, const Arrival& arrival);
-  void enqueue(Socket& socket, pkt::Packet payload, const Arrival& arrival);
+  [[nodiscard]] bool enqueue(Socket& socket, pkt::Packet payload, const Arrival& arrival);
+  void make_ready(Socket& socket) {
+    if (!socket.ready_.is_linked()) ready_.push_back(socket);
+  }
+  [[nodiscard]] static bool has_room(const Socket& socket, std::uint32_t bytes);
   [[nodiscard]] bool may_charge(const Socket& socket, std::uint32_t bytes) const;
   void refuse(Socket& socket, stats::Udp why, const Arrival& arrival);
   void refuse(Socket& socket, const Arrival& arrival);
-  void tell_ready();
+  static void tell(Socket& socket);
 
   // output.cpp
   int prepare(Socket& socket, const Endpoint* to, std::size_t length);
