@@ -93,7 +93,10 @@ void ScriptedHost::receives(const Bytes& frame, const Arrival& arrival) {
   meta.gso_size = arrival.gso_size;
   if (arrival.rx_stamp) pkt::set_rx_stamp(packet.mbuf(), *arrival.rx_stamp);
   if (meta.ethertype == wire::ethertype::arp) return ip.neighbors().receive_arp(interface, std::move(packet));
-  ip.input(std::move(packet));
+  pkt::PacketList frames;
+  frames.push_back(std::move(packet));
+  ip.input_known(frames);
+  if (pkt::Packet left = frames.pop_front()) ip.input(std::move(left));
 }
 
 void ScriptedHost::advance(Duration by) {
