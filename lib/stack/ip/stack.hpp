@@ -10,6 +10,7 @@
 #include <millrace/stack/ip/known_flows.hpp>
 #include <millrace/stack/ip/local_table.hpp>
 #include <millrace/stack/ip/path_mtu.hpp>
+#include <millrace/stack/ip/policy.hpp>
 #include <millrace/stack/ip/raw_receiver.hpp>
 #include <millrace/stack/ip/reassembly.hpp>
 #include <millrace/stack/ip/redirects.hpp>
@@ -26,21 +27,6 @@
 namespace millrace::ip {
 
 struct ExtHeaders;
-
-/// net.ipv4.conf.all.*: which redirects of IPv4 are believed.
-struct RedirectPolicy {
-  bool accept = true;         ///< accept_redirects
-  bool secure = true;         ///< secure_redirects: only to default routers, where the medium is not shared
-  bool shared_media = true;   ///< the new router need not have an address of the old one's prefix
-};
-
-/// Who forwards, and by which rules.
-struct Forwarding {
-  bool v4 = false;              ///< net.ipv4.ip_forward
-  bool v6 = false;              ///< net.ipv6.conf.all.forwarding
-  bool send_redirects = true;   ///< net.ipv4.conf.all.send_redirects
-  std::uint8_t rp_filter = 0;   ///< net.ipv4.conf.all.rp_filter: 1 strict, 2 loose
-};
 
 /// IPv4 (RFC 791, 1122) and IPv6 (RFC 8200) of one lcore's stack: checks what arrives and delivers it to the
 /// transports, gives what they send a header, a route and a next hop. What is for others is forwarded where that is
