@@ -3,7 +3,10 @@
 #include <millrace/gro/fast_path.hpp>
 
 #include "tests/support/catch.hpp"
+#include "tests/support/raw_frame.hpp"
 #include "tests/unit/gro/two_ways.hpp"
+
+#include <memory>
 
 using namespace millrace;
 using namespace millrace::test;
@@ -43,7 +46,76 @@ void check_each_bit(gro::Variant variant, int family, std::size_t option_bytes) 
   }
 }
 
+/// A datagram for port 2000, whose IPv4 identification is `id`.
+Bytes datagram(bool v6, std::uint16_t id, std::size_t payload = 20) {
+  Bytes bytes = RawFrame{.v6 = v6, .payload = payload, .first_byte = static_cast<std::uint8_t>(id)}.bytes();
+  if (v6) return bytes;
+  store_be16(&bytes[18], id);
+  store_be16(&bytes[24], 0);
+  store_be16(&bytes[24], static_cast<std::uint16_t>(~naive_sum(std::span(bytes).subspan(14, 20))));
+  return bytes;
+}
+
+/// Both ways, with a socket on port 2000 that wants datagrams merged.
+struct Datagrams {
+  Datagrams(gro::Variant variant, bool is_wanted, bool verifies) : both(variant, {.udp_ports = ports.get()}) {
+    if (is_wanted) ports->add(2000);
+    both.verifies = verifies;
+  }
+  std::unique_ptr<gro::UdpPorts> ports = std::make_unique<gro::UdpPorts>();
+  TwoWays both;
+};
+
 }  // namespace
+
+TEST_CASE("E16 E10 any single bit of a datagram changed: the burst path joins what receive() joins, and describes the others alike") {
+  for (const gro::Variant variant : supported_variants()) {
+    for (const unsigned how : {0u, 1u, 2u, 3u, 4u, 5u, 6u, 7u}) {
+      const bool v6 = (how & 1) != 0;
+      Datagrams udp(variant, (how & 2) != 0, (how & 4) != 0);
+      const std::size_t bits = 8 * datagram(v6, 0).size();
+      for (std::size_t bit = 0; bit < bits; ++bit) {
+        Bytes changed = datagram(v6, 3);
+        changed[bit / 8] ^= static_cast<std::uint8_t>(1u << bit % 8);
+        udp.both.give({datagram(v6, 0), datagram(v6, 1), datagram(v6, 2), changed, datagram(v6, 4)}, (how & 4) != 0);
+        udp.both.end(0);
+        INFO(gro::name(variant) << ", IPv" << (v6 ? 6 : 4) << ", way " << how << ", bit " << bit);
+        REQUIRE(udp.both.difference() == "");
+        udp.both.forget();
+      }
+      CHECK((udp.both.in_bursts.count(stats::Gro::merged) > bits) == ((how & 2) != 0));
+    }
+  }
+}
+
+TEST_CASE("E16 at most 64 datagrams, shorter ones last, identifications that stand still or count: the same in bursts") {
+  for (const gro::Variant variant : supported_variants()) {
+    Datagrams udp(variant, true, false);
+    for (const std::uint16_t step : {std::uint16_t{0}, std::uint16_t{1}, std::uint16_t{2}}) {
+      for (const std::size_t odd_one : {1u, 2u, 30u, 200u}) {
+        for (const std::size_t its_payload : {1u, 19u, 20u, 21u, 900u}) {
+          std::uint16_t id = 0;
+          for (std::size_t i = 0; i < 100;) {
+            std::vector<Bytes> frames;
+            for (std::size_t n = 0; n < 25; ++n, ++i, id = static_cast<std::uint16_t>(id + step)) frames.push_back(datagram(false, id, i == odd_one ? its_payload : 20u));
+            udp.both.give(frames, false);
+            udp.both.end(1);
+          }
+          udp.both.end(0);
+          REQUIRE(udp.both.difference() == "");
+          udp.both.forget();
+        }
+      }
+    }
+    // Whole packets are 64 KiB at most.
+    std::vector<Bytes> frames;
+    for (std::uint16_t id = 0; id < 60; ++id) frames.push_back(datagram(true, id, 1452));
+    udp.both.give(frames, false);
+    udp.both.end(0);
+    CHECK(udp.both.difference() == "");
+    CHECK(udp.both.in_bursts.count(stats::Gro::merged) > 1000);
+  }
+}
 
 TEST_CASE("E4 E6 E7 E8 any single bit of the headers changed: the burst path merges what receive() merges") {
   for (const gro::Variant variant : supported_variants()) {
