@@ -23,9 +23,9 @@ void Stack::remember(const Demuxed& demuxed, const neighbor::Interface& interfac
 }
 
 std::optional<Stack::Hop> Stack::cached_route(RouteCache& cache, const IpAddress& destination, const IpAddress& source) {
-  if (cache.generation == generation()) return Hop{cache.interface, cache.next_hop};
+  if (cache.generation == generation()) return Hop{cache.interface, cache.next_hop, cache.source};
   const auto hop = route_to(destination, source);
-  if (hop) cache = {hop->interface, hop->next_hop, generation()};
+  if (hop) cache = {hop->interface, hop->next_hop, hop->source, generation()};
   return hop;
 }
 

@@ -7,11 +7,12 @@
 
 namespace millrace::ip {
 
-/// Where the packets of a socket with one peer leave (sk_dst_cache). The socket keeps it, ip::Stack fills it in and asks
-/// anew once a route or an address has changed.
+/// Where what a socket sends from one address to another leaves (sk_dst_cache). The socket keeps it, ip::Stack fills it in
+/// and asks anew once a route or an address has changed.
 struct RouteCache {
   neighbor::Interface* interface = nullptr;
   IpAddress next_hop{};
+  IpAddress source{};            ///< the route's
   std::uint64_t generation = 0;  ///< of routes and addresses when it was found; 0: never
 };
 

@@ -9,6 +9,8 @@ namespace millrace::neighbor {
 bool is_broadcast(const Interface& interface, const IpAddress& address) {
   if (!address.is_v4()) return false;
   const std::uint32_t number = address.v4_number();
+  // Of prefixes that have one, at least two bits are the host's: most addresses are told by that.
+  if ((number & 3) != 3 && address != interface.broadcast) return false;
   if (number == 0xffffffff || (address == interface.broadcast && number != 0)) return true;
   for (const IpPrefix& own : interface.addresses) {
     if (!own.address.is_v4() || own.length >= 31) continue;

@@ -98,6 +98,15 @@ std::int64_t Udp::send_packet(Socket& socket, pkt::Packet payload, const Endpoin
   return transmit(socket, std::move(payload), to != nullptr ? *to : socket.remote_);
 }
 
+// sk_dst_check(): of a socket without a peer, too, where Linux looks up each time, as long as it sends to the same address.
+ip::RouteCache& Udp::route_of(Socket& socket, const IpAddress& destination) {
+  if (socket.route_to_ != destination) {
+    socket.route_to_ = destination;
+    socket.route_ = {};
+  }
+  return socket.route_;
+}
+
 std::int64_t Udp::transmit(Socket& socket, pkt::Packet payload, const Endpoint& destination, const SendControl& control) {
   const std::uint32_t bytes = payload.length();
   wire::emit(wire::UdpHeader{.source_port = socket.local_.port,
@@ -122,7 +131,7 @@ std::int64_t Udp::transmit(Socket& socket, pkt::Packet payload, const Endpoint& 
                                  .may_fragment = socket.segment_size == 0 && may_cut(discover),
                                  .ifindex = to_group ? group.ifindex : std::uint16_t{0},
                                  .loops = to_group && group.loop,
-                                 .route = is_source && control.source.is_unspecified() && socket.is_connected() && &destination == &socket.remote_ ? &socket.route_ : nullptr,
+                                 .route = control.source.is_unspecified() && !to_group ? &route_of(socket, destination.address) : nullptr,
                                  .link_mtu_only = discover > MtuDiscover::require});
   if (verdict == ip::SendVerdict::sent) {
     counters(destination.address).add(Counter::OutDatagrams);

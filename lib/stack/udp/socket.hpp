@@ -128,7 +128,8 @@ class Socket {
   std::uint32_t rmem_ = 0;
   std::uint64_t drops_ = 0;
   std::uint32_t napi_id_ = 0;
-  ip::RouteCache route_;  ///< to remote_
+  ip::RouteCache route_;  ///< to route_to_
+  IpAddress route_to_;    ///< where it sent last
   ip::ReceiveRoute receive_route_;
   std::uint32_t flow_hash_ = 0;
   int incoming_cpu_ = -1;

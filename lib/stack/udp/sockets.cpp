@@ -71,6 +71,7 @@ Socket* Udp::open(Events* events) {
   socket->drops_ = 0;
   socket->napi_id_ = 0;
   socket->route_ = {};
+  socket->route_to_ = {};
   socket->receive_route_ = {};
   socket->flow_hash_ = 0;
   socket->incoming_cpu_ = -1;

@@ -164,6 +164,7 @@ class Udp final : public ip::Transport {
   static void tell(Socket& socket);
 
   // output.cpp
+  [[nodiscard]] static ip::RouteCache& route_of(Socket& socket, const IpAddress& destination);
   int prepare(Socket& socket, const Endpoint* to, std::size_t length);
   std::int64_t transmit(Socket& socket, pkt::Packet payload, const Endpoint& destination, const SendControl& control = {});
 

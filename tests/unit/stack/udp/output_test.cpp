@@ -169,3 +169,26 @@ TEST_CASE("take gives the datagram itself, and send_packet sends it back without
   CHECK(behind(host.wire.take_one(), 34) == udp_datagram(7, 999, counting(100), host4, peer4));
   CHECK_FALSE(host.udp.take(socket));
 }
+
+TEST_CASE("H3: a socket without a peer asks for the way once, and again when it sends elsewhere or the ways have changed") {
+  Host host;
+  udp::Socket& socket = host.bound({any4, 7});
+  const auto lookups = [&](const IpAddress& to) {
+    const std::uint64_t before = host.stats.ip[stats::Ip::FibLookups];
+    const Endpoint there{to, 9};
+    REQUIRE(host.udp.send_to(socket, counting(4), &there) == 4);
+    const Bytes frame = host.wire.take_one();
+    CHECK(IpAddress::v4_from(&frame[26]) == host4);
+    CHECK(IpAddress::v4_from(&frame[30]) == to);
+    return host.stats.ip[stats::Ip::FibLookups] - before;
+  };
+  const IpAddress other = addr("10.77.0.3");
+  REQUIRE(host.ip.neighbors().add_permanent(host.interface, other, peer_mac));
+  CHECK(lookups(peer4) == 1);
+  CHECK(lookups(peer4) == 0);
+  CHECK(lookups(other) == 1);
+  CHECK(lookups(peer4) == 1);
+  REQUIRE(host.ip.add_route({.prefix = *IpPrefix::parse("192.0.2.0/24"), .to = {.type = ip::RouteType::blackhole}}));
+  CHECK(lookups(peer4) == 1);
+  CHECK(lookups(peer4) == 0);
+}
