@@ -96,6 +96,7 @@ bool Client::may_answer(const IpAddress& server) const {
 void Client::on_ack(const wire::DhcpMessage& message) {
   const auto given = lease_of(message);
   if (!given || !may_answer(given->server) || given->address.address != lease_->address.address) return;
+  if (after(asked_, given->lasts) <= env_.now) return;  // it comes too late
   begun_ = asked_;
   if (state_ != State::requesting) return extend(*given);
   lease_ = given;

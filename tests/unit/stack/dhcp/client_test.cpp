@@ -145,6 +145,20 @@ TEST_CASE("DHCP: an answer to the requests before the last one, or of another ad
   CHECK(host.interface.addresses.back() == IpPrefix{leased, 24});
 }
 
+TEST_CASE("DHCP: time that is over when it is given is none") {
+  LeasedHost host;
+  const Said request = host.binds();
+  const auto said = host.says(request.when + 1860s - host.env.now);
+  REQUIRE(said.size() == 1);
+  DhcpMessage late = LeasedHost::reply(DhcpType::ack, said[0].message);
+  late.lease_s = 60;
+  host.answers(late, leased);
+  CHECK(host.dhcp.leases()[0].until == request.when + 3600s);
+  late.lease_s = 61;
+  host.answers(late, leased);
+  CHECK(host.dhcp.leases()[0].until == host.env.now + 1s);
+}
+
 TEST_CASE("DHCP: RFC 2131 3.1.4: somebody has the address: it is declined, and ten seconds later another is asked for") {
   LeasedHost host;
   const Said request = host.acquires();
