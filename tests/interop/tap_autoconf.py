@@ -8,15 +8,11 @@ kernel's ping reaches; ndisc6 and arping find its link addresses.
 Exits with 77 where a TAP device cannot be made or radvd, ndisc6 or arping is missing.
 """
 
-import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 
-from tap_traffic import UNSHARE, run
+from tap import configure_kernel, main, run, start, stop
 
 KERNELS_MAC, MAC = "02:00:00:00:77:02", "02:00:00:00:77:03"  # of DPDK's TAP device ours is the next
 SLAAC = "fd00:78::ff:fe00:7703"
@@ -26,7 +22,7 @@ ports:
 stacks:
   - name: host
     interfaces:
-      - {{port: tap0, addresses: [10.77.0.2/24], autoconf: true}}
+      - {{port: tap0, addresses: [10.78.0.2/24], autoconf: true}}
 """
 RADVD = """interface mr0 {
   AdvSendAdvert on;
@@ -39,13 +35,8 @@ RADVD = """interface mr0 {
 
 
 def talk(build, scratch):
-    config = scratch / "config.yaml"
-    config.write_text(CONFIG)
-    process = subprocess.Popen([f"{build}/examples/udp_echo", str(config), "7"], stdout=subprocess.PIPE, text=True)
-    assert process.stdout.readline() == "ready\n", "udp_echo did not start"
-    run("ip", "address", "add", "10.77.0.1/24", "dev", "mr0")
-    run("ip", "address", "add", "fd00:78::1/64", "dev", "mr0", "nodad")
-    run("ip", "link", "set", "mr0", "up")
+    process = start(build, scratch, CONFIG)
+    configure_kernel(78)
     run("sysctl", "-w", "net.ipv6.conf.all.forwarding=1")
     advertises = scratch / "radvd.conf"
     advertises.write_text(RADVD)
@@ -61,35 +52,17 @@ def talk(build, scratch):
         print(run("ping", "-c", "3", "-i", "0.2", SLAAC))
         answer = run("ndisc6", SLAAC, "mr0")
         assert MAC in answer.lower(), answer
-        answer = run("arping", "-c", "2", "-I", "mr0", "10.77.0.2")
+        answer = run("arping", "-c", "2", "-I", "mr0", "10.78.0.2")
         assert MAC in answer.lower() and "Received 2 response" in answer, answer
         # Who looks whether the address is free hears that it is not.
-        taken = subprocess.run(["arping", "-D", "-c", "2", "-w", "3", "-I", "mr0", "10.77.0.2"], capture_output=True, text=True)
+        taken = subprocess.run(["arping", "-D", "-c", "2", "-w", "3", "-I", "mr0", "10.78.0.2"], capture_output=True, text=True)
         assert taken.returncode == 1, taken.stdout
         print("radvd, ndisc6 and arping are content")
     finally:
         radvd.terminate()
         radvd.wait(30)
-    process.terminate()
-    process.communicate(timeout=60)
-    assert process.returncode == 0, "udp_echo failed"
-
-
-def main():
-    build = sys.argv[1]
-    missing = [tool for tool in ("radvd", "ndisc6", "arping") if shutil.which(tool) is None]
-    if missing:
-        print(f"missing: {', '.join(missing)} (packages.txt has them)")
-        sys.exit(77)
-    if os.environ.get("MILLRACE_INSIDE") != "1":
-        tried = subprocess.run([*UNSHARE, "ip", "tuntap", "add", "mr-try", "mode", "tap"], capture_output=True, text=True)
-        if tried.returncode:
-            print(f"no TAP device can be made here: {tried.stderr.strip()}")
-            sys.exit(77)
-        sys.exit(subprocess.run([*UNSHARE, sys.executable, __file__, build], env={**os.environ, "MILLRACE_INSIDE": "1"}).returncode)
-    with tempfile.TemporaryDirectory() as scratch:
-        talk(build, Path(scratch))
+    stop(process)
 
 
 if __name__ == "__main__":
-    main()
+    main(talk, ("radvd", "ndisc6", "arping"))

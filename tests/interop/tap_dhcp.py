@@ -9,16 +9,12 @@ the lease back. (dnsmasq's shortest lease is two minutes: renewals are for tests
 Exits with 77 where a TAP device cannot be made or dnsmasq is missing.
 """
 
-import os
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 
-from tap_traffic import UNSHARE, run
+from tap import configure_kernel, main, run
 
 KERNELS_MAC, MAC = "02:00:00:00:77:02", "02:00:00:00:77:03"  # of DPDK's TAP device ours is the next
 SLAAC = "fd00:79::ff:fe00:7703"
@@ -69,9 +65,7 @@ def talk(build, scratch):
     with open(out, "w") as stream:
         host = subprocess.Popen([f"{build}/tests/interop/dhcp_host", str(config)], stdout=stream, stderr=stream)
     wait_for(out.read_text, "^ready", host, "ready")
-    run("ip", "address", "add", "10.79.0.1/24", "dev", "mr0")
-    run("ip", "address", "add", "fd00:79::1/64", "dev", "mr0", "nodad")
-    run("ip", "link", "set", "mr0", "up")
+    configure_kernel(79)
     settings = scratch / "dnsmasq.conf"
     settings.write_text(DNSMASQ + f"dhcp-leasefile={scratch}/leases\n")
     with open(log, "w") as stream:
@@ -98,20 +92,5 @@ def talk(build, scratch):
             process.wait(30)
 
 
-def main():
-    build = sys.argv[1]
-    if shutil.which("dnsmasq") is None:
-        print("missing: dnsmasq (packages.txt has dnsmasq-base)")
-        sys.exit(77)
-    if os.environ.get("MILLRACE_INSIDE") != "1":
-        tried = subprocess.run([*UNSHARE, "ip", "tuntap", "add", "mr-try", "mode", "tap"], capture_output=True, text=True)
-        if tried.returncode:
-            print(f"no TAP device can be made here: {tried.stderr.strip()}")
-            sys.exit(77)
-        sys.exit(subprocess.run([*UNSHARE, sys.executable, __file__, build], env={**os.environ, "MILLRACE_INSIDE": "1"}).returncode)
-    with tempfile.TemporaryDirectory() as scratch:
-        talk(build, Path(scratch))
-
-
 if __name__ == "__main__":
-    main()
+    main(talk, ("dnsmasq",))

@@ -13,11 +13,9 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 
-from tap_traffic import UNSHARE, run
+from tap import counters, main, run, start, stop
 
 CONFIG = """
 lcores: 2
@@ -36,14 +34,6 @@ sysctl:
 FAR = {"4": "10.78.0.1", "6": "fd00:78::1"}
 ROUTER = {"4": "10.77.0.2", "6": "fd00:77::2"}
 BYTES = 8 << 20
-
-
-def start(build, scratch):
-    config = scratch / "config.yaml"
-    config.write_text(CONFIG)
-    process = subprocess.Popen([f"{build}/examples/udp_echo", str(config), "7"], stdout=subprocess.PIPE, text=True)
-    assert process.stdout.readline() == "ready\n", "udp_echo did not start"
-    return process
 
 
 def set_up(inside, device, net, other):
@@ -87,7 +77,7 @@ def ask(version):
 def talk(build, scratch):
     (scratch / "file").write_bytes(os.urandom(BYTES))
     digest = hashlib.sha256((scratch / "file").read_bytes()).digest()
-    router = start(build, scratch)
+    router = start(build, scratch, CONFIG)
     far = subprocess.Popen(["unshare", "--net", sys.executable, "-c", "import sys; print('there', flush=True); sys.stdin.read()"],
                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert far.stdout.readline() == "there\n"
@@ -107,26 +97,11 @@ def talk(build, scratch):
         far.stdin.close()
         far.wait(10)
         server.wait(10)
-    router.terminate()
-    text = router.communicate(timeout=60)[0]
-    counters = dict(re.findall(r"^(\S+) +(\d+)", text, re.M))
-    print("\n".join(f"{name} {value}" for name, value in counters.items() if name.startswith(("drop.", "ip.", "ip6.", "icmp"))))
-    assert router.returncode == 0, "udp_echo failed"
+    counted = counters(stop(router))
+    print("\n".join(f"{name} {value}" for name, value in counted.items() if name.startswith(("drop.", "ip.", "ip6.", "icmp"))))
     for name in ("ip.ForwDatagrams", "ip6.OutForwDatagrams"):
-        assert int(counters[name]) > 100, name
-
-
-def main():
-    build = sys.argv[1]
-    if os.environ.get("MILLRACE_INSIDE") != "1":
-        tried = subprocess.run([*UNSHARE, "ip", "tuntap", "add", "mr-try", "mode", "tap"], capture_output=True, text=True)
-        if tried.returncode:
-            print(f"no TAP device can be made here: {tried.stderr.strip()}")
-            sys.exit(77)
-        sys.exit(subprocess.run([*UNSHARE, sys.executable, __file__, build], env={**os.environ, "MILLRACE_INSIDE": "1"}).returncode)
-    with tempfile.TemporaryDirectory() as scratch:
-        talk(build, Path(scratch))
+        assert counted[name] > 100, name
 
 
 if __name__ == "__main__":
-    main()
+    main(talk)

@@ -11,30 +11,18 @@ Exits with 77 where a TAP device cannot be made.
 import os
 import re
 import socket
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
-from tap_traffic import ADDRESSES, ROOT, UNSHARE, run
+from tap import ADDRESSES, configure_kernel, demo_config, main, run, start, stop
 
 PINGS, BYTES = 3, (8000, 60000)
 DATAGRAMS = (20000, 65507)
 TRIES = 3
 
 
-def start(build, scratch):
-    """examples/udp_echo on TAP device mr0 of this namespace."""
-    text = (ROOT / "config/demo.yaml").read_text()
-    config = scratch / "config.yaml"
-    config.write_text(text[: text.index("capture:")])
-    process = subprocess.Popen([f"{build}/examples/udp_echo", str(config), "7"], stdout=subprocess.PIPE, text=True)
-    assert process.stdout.readline() == "ready\n", "udp_echo did not start"
-    return process
-
-
-def counters():
-    """The kernel's of both versions."""
+def kernels_counters():
+    """Of both versions."""
     snmp = Path("/proc/net/snmp").read_text()
     names, values = [line.split()[1:] for line in snmp.splitlines() if line.startswith("Ip:")]
     v6 = dict(line.split() for line in Path("/proc/net/snmp6").read_text().splitlines())
@@ -65,36 +53,20 @@ def echo(address, size):
 
 
 def talk(build, scratch):
-    process = start(build, scratch)
-    run("ip", "address", "add", "10.77.0.1/24", "dev", "mr0")
-    run("ip", "address", "add", "fd00:77::1/64", "dev", "mr0", "nodad")
-    run("ip", "link", "set", "mr0", "up")
+    process = start(build, scratch, demo_config())
+    configure_kernel()
     for address in ADDRESSES:
-        before = counters()["6" if ":" in address else "4"]
+        before = kernels_counters()["6" if ":" in address else "4"]
         for size in BYTES:
             ping(address, size)
         for size in DATAGRAMS:
             echo(address, size)
-        after = counters()["6" if ":" in address else "4"]
+        after = kernels_counters()["6" if ":" in address else "4"]
         expected = PINGS * len(BYTES) + len(DATAGRAMS)
         assert after["ReasmOKs"] - before["ReasmOKs"] >= expected, (before, after)
         assert after["FragOKs"] - before["FragOKs"] >= expected, (before, after)
-    process.terminate()
-    print("\n".join(line for line in process.communicate(timeout=60)[0].splitlines() if line.startswith(("drop.", "ip.", "ip6."))))
-    assert process.returncode == 0, "udp_echo failed"
-
-
-def main():
-    build = sys.argv[1]
-    if os.environ.get("MILLRACE_INSIDE") != "1":
-        tried = subprocess.run([*UNSHARE, "ip", "tuntap", "add", "mr-try", "mode", "tap"], capture_output=True, text=True)
-        if tried.returncode:
-            print(f"no TAP device can be made here: {tried.stderr.strip()}")
-            sys.exit(77)
-        sys.exit(subprocess.run([*UNSHARE, sys.executable, __file__, build], env={**os.environ, "MILLRACE_INSIDE": "1"}).returncode)
-    with tempfile.TemporaryDirectory() as scratch:
-        talk(build, Path(scratch))
+    print("\n".join(line for line in stop(process).splitlines() if line.startswith(("drop.", "ip.", "ip6."))))
 
 
 if __name__ == "__main__":
-    main()
+    main(talk)

@@ -20,14 +20,9 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-UNSHARE = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
-ADDRESSES = ["10.77.0.2", "fd00:77::2"]
+from tap import ADDRESSES, configure_kernel, demo_config, enter, run
+
 PIECE = 65536
-
-
-def run(*command, **options):
-    return subprocess.run(command, check=True, capture_output=True, text=True, **options).stdout
 
 
 class Server:
@@ -36,8 +31,7 @@ class Server:
     def __init__(self, build, scratch):
         self.log = open(scratch / "httpd.log", "w+")
         config = scratch / "config.yaml"
-        text = (ROOT / "config/demo.yaml").read_text()
-        config.write_text(text[: text.index("capture:")])
+        config.write_text(demo_config())
         self.process = subprocess.Popen([f"{build}/apps/httpd/httpd", str(config)], stdout=self.log, stderr=self.log)
         self.wait_for("ready")
 
@@ -130,9 +124,7 @@ def transfers(size, scratch):
 
 def thousand(build, scratch):
     server = Server(build, scratch)
-    run("ip", "address", "add", "10.77.0.1/24", "dev", "mr0")
-    run("ip", "address", "add", "fd00:77::1/64", "dev", "mr0", "nodad")
-    run("ip", "link", "set", "mr0", "up")
+    configure_kernel()
     connections(1000)
     # The server closed first, so that it holds the TIME-WAITs: 60 s, as Linux has it.
     time.sleep(62)
@@ -164,12 +156,7 @@ def main():
         size, count, scratch = arguments
         transfers(int(size), scratch)
         return connections(int(count))
-    if os.environ.get("MILLRACE_INSIDE") != "1":
-        tried = subprocess.run([*UNSHARE, "ip", "tuntap", "add", "mr-try", "mode", "tap"], capture_output=True, text=True)
-        if tried.returncode:
-            print(f"no TAP device can be made here: {tried.stderr.strip()}")
-            sys.exit(77)
-        sys.exit(subprocess.run([*UNSHARE, sys.executable, __file__, *sys.argv[1:]], env={**os.environ, "MILLRACE_INSIDE": "1"}).returncode)
+    enter()
     with tempfile.TemporaryDirectory() as scratch:
         if what == "thousand":
             thousand(build, Path(scratch))
