@@ -8,6 +8,7 @@ tracepath go by (TTL 1, a packet too long), fragments, and HTTP by curl; IPv4 an
 Exits with 77 where a TAP device cannot be made.
 """
 
+import contextlib
 import hashlib
 import os
 import re
@@ -74,18 +75,25 @@ def ask(version):
     return got
 
 
-def talk(build, scratch):
-    (scratch / "file").write_bytes(os.urandom(BYTES))
-    digest = hashlib.sha256((scratch / "file").read_bytes()).digest()
-    router = start(build, scratch, CONFIG)
+@contextlib.contextmanager
+def far_end():
+    """The namespace behind mr1, as a command that leads into it; the near end of the way is mr0."""
     far = subprocess.Popen(["unshare", "--net", sys.executable, "-c", "import sys; print('there', flush=True); sys.stdin.read()"],
                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert far.stdout.readline() == "there\n"
     inside = ["nsenter", "-t", str(far.pid), "-n"]
-    run("ip", "link", "set", "mr1", "netns", str(far.pid))
-    run(*inside, "ip", "link", "set", "lo", "up")
-    set_up([], "mr0", 77, 78)
-    set_up(inside, "mr1", 78, 77)
+    try:
+        run("ip", "link", "set", "mr1", "netns", str(far.pid))
+        run(*inside, "ip", "link", "set", "lo", "up")
+        set_up([], "mr0", 77, 78)
+        set_up(inside, "mr1", 78, 77)
+        yield inside
+    finally:
+        far.stdin.close()
+        far.wait(10)
+
+
+def fetch_through(digest, inside, scratch):
     server = subprocess.Popen([*inside, sys.executable, "-m", "http.server", "--bind", "::", "8000", "--directory", str(scratch)],
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     time.sleep(1)
@@ -94,9 +102,15 @@ def talk(build, scratch):
             assert hashlib.sha256(ask(version)).digest() == digest, "the file arrived otherwise"
     finally:
         server.terminate()
-        far.stdin.close()
-        far.wait(10)
         server.wait(10)
+
+
+def talk(build, scratch):
+    (scratch / "file").write_bytes(os.urandom(BYTES))
+    digest = hashlib.sha256((scratch / "file").read_bytes()).digest()
+    router = start(build, scratch, CONFIG)
+    with far_end() as inside:
+        fetch_through(digest, inside, scratch)
     counted = counters(stop(router))
     print("\n".join(f"{name} {value}" for name, value in counted.items() if name.startswith(("drop.", "ip.", "ip6.", "icmp"))))
     for name in ("ip.ForwDatagrams", "ip6.OutForwDatagrams"):

@@ -134,12 +134,14 @@ Duration Groups::within(Duration longest) {
 
 std::vector<Row> Groups::rows() const {
   std::vector<Row> rows;
-  for (const auto& m : memberships_)
+  for (const auto& m : memberships_) {
+    if (m->listeners.empty()) continue;  // only its leaving is still to be told: Linux keeps it apart (mc_tomb)
     rows.push_back({.ifindex = m->link.interface.ifindex,
                     .group = m->group,
                     .users = static_cast<std::uint32_t>(m->listeners.size()),
                     .timer_running = m->answer.is_armed() || m->change.is_armed(),
                     .querier_version = static_cast<std::uint8_t>(version_of(m->link))});
+  }
   std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return std::pair(a.ifindex, a.group) < std::pair(b.ifindex, b.group); });
   return rows;
 }

@@ -89,3 +89,18 @@ TEST_CASE("H11: rows as /proc/net/igmp has them") {
   REQUIRE(row != rows.end());
   CHECK(*row == group::Row{.ifindex = 1, .group = group4, .users = 2, .timer_running = true, .querier_version = 3});
 }
+
+TEST_CASE("H11: a group that everybody has left has no row, while its leaving is still being told") {
+  ListeningHost host;
+  const auto is_shown = [&] {
+    const auto rows = host.groups.rows();
+    return std::any_of(rows.begin(), rows.end(), [](const auto& r) { return r.group == group4; });
+  };
+  host.settle(group4);
+  CHECK(is_shown());
+  host.leave(group4, 7);
+  CHECK_FALSE(is_shown());
+  host.advance(20s);
+  CHECK(host.told().size() == 2);
+  CHECK_FALSE(is_shown());
+}
