@@ -193,7 +193,7 @@ class FastPath::Pass {
   template <class V>
   bool take_datagram(pkt::Mbuf& m, const std::uint8_t* frame) {
     if (m.meta.gso_segs > 1 || (m.ol_flags & (pkt::flag::rx_lro | pkt::flag::rx_vlan)) != 0) return false;
-    if (gro_.udp_held_ == 0 && !gro_.wants(load_be16(frame + V::tcp_at + 2))) return pass_alone<V>(m, frame);
+    if (!gro_.wants(load_be16(frame + V::tcp_at + 2))) return gro_.udp_held_ == 0 && pass_alone<V>(m, frame);
     if (last_ != nullptr && last_->packet && joins_datagrams<V>(m, frame, *last_)) return true;
     const std::uint64_t hash = V::hash(hash_, frame, link_ | udp_link);
     const std::size_t first = table_.first_way(hash);

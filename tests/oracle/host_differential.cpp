@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The same frames go to the kernel of this machine, on a TAP device, and to Millrace, on an in-memory port; what each sends in
-// answer must be the same, but for the differences that host_accepted.txt names, each with a reason. What each counts is compared
-// and told, and not yet judged.
+// answer, and what each counts, must be the same, but for the differences that host_accepted.txt names, each with a reason.
 #include <millrace/base/byte_order.hpp>
 #include <millrace/engine/engine.hpp>
 
@@ -133,6 +132,8 @@ class Millrace {
       std::exit(1);
     }
     engine = std::move(*made);
+    for (const char* peer : {"10.77.0.1", "10.77.0.9", "fd00:77::1", "fd00:77::9"})
+      if (!engine->neigh_replace({.address = *IpAddress::parse(peer), .dev = "diff0", .lladdr = MacAddress{{2, 0, 0, 0, 0, 1}}})) std::exit(1);
     for (const char* local : {"0.0.0.0:7", "[::]:7"})
       if (!engine->bind_udp(*Endpoint::parse(local), [](UdpSocket& socket) {
             socket.on_readable([](UdpSocket& readable) {
@@ -209,6 +210,17 @@ Counters counters(const std::string& snmp, const std::string& netstat, const std
   return all;
 }
 
+/// Whether one of them asked for a link address, or was told one, while it dealt with a frame: that goes by timers of its own.
+bool has_talked_of_neighbors(const Counters& before, const Counters& now) {
+  for (const char* name : {"Icmp6OutNeighborSolicits", "Icmp6InNeighborAdvertisements"})
+    if (before.at(name) != now.at(name)) return true;
+  return false;
+}
+
+/// Counters are read before and after a frame, so that a difference has one; of most frames beyond the first only the answers are
+/// compared, for reading takes longer than they do.
+bool is_counted(long frame) { return frame < 3000 || frame % 16 == 0; }
+
 /// Lines "REGEX :: REASON" over "frames KIND: DIFFERENCE" and "counter NAME (KIND)".
 class Accepted {
  public:
@@ -259,6 +271,10 @@ int main(int argc, char** argv) {
   long answered = 0, accepted_frames = 0;
   for (long i = 0; i < wanted; ++i) {
     const test::HostFrame frame = frames.next();
+    if (is_counted(i) && !is_counted(i - 1)) {
+      linux_last = of_linux();
+      ours_last = of_ours();
+    }
     std::vector<Bytes> theirs, mine;
     for (Bytes& one : linux_host->deliver(frame.bytes))
       if (!is_neighbor_question(one)) theirs.push_back(comparable(std::move(one)));
@@ -273,26 +289,26 @@ int main(int argc, char** argv) {
         if (times++ == 0) example = hex(frame.bytes) + "\n      Linux    " + (theirs.empty() ? "" : hex(theirs[0])) + "\n      Millrace " + (mine.empty() ? "" : hex(mine[0]));
       }
     }
-    // Counters are read after every frame of the first few thousand, so that a difference has a frame.
-    if (i >= 3000) continue;
+    if (!is_counted(i)) continue;
     const Counters linux_now = of_linux(), ours_now = of_ours();
+    const bool is_disturbed = has_talked_of_neighbors(linux_last, linux_now) || has_talked_of_neighbors(ours_last, ours_now);
     for (const auto& [name, value] : linux_now) {
       const auto at = ours_now.find(name);
       if (at == ours_now.end()) continue;
       const long long linux_delta = value - linux_last[name], our_delta = at->second - ours_last[name];
-      if (linux_delta == our_delta) continue;
+      if (linux_delta == our_delta || (is_disturbed && name.find('6') != std::string::npos)) continue;
       const std::string line = "counter " + name + " (" + frame.kind + ")";
       if (accepted.has(line)) continue;
       auto& [times, example] = miscounts[line];
-      if (times++ == 0) example = "Linux " + std::to_string(linux_delta) + ", Millrace " + std::to_string(our_delta);
+      if (times++ == 0) example = "Linux " + std::to_string(linux_delta) + ", Millrace " + std::to_string(our_delta) + "\n      " + hex(frame.bytes);
     }
     linux_last = linux_now;
     ours_last = ours_now;
   }
   for (const auto& [line, seen] : differences) std::printf("%6d x %s\n      %s\n", seen.first, line.c_str(), seen.second.c_str());
   for (const auto& [line, seen] : miscounts) std::printf("%6d x %s: %s\n", seen.first, line.c_str(), seen.second.c_str());
-  std::printf("%ld frames, %ld answered by Linux, %ld with an accepted difference, %zu kinds of other answers; %zu kinds of other counts (told, not judged)\n", wanted, answered,
+  std::printf("%ld frames, %ld answered by Linux, %ld with an accepted difference, %zu kinds of other answers, %zu kinds of other counts\n", wanted, answered,
               accepted_frames, differences.size(), miscounts.size());
   accepted.report();
-  return differences.empty() && answered > wanted / 10 ? 0 : 1;
+  return differences.empty() && miscounts.empty() && answered > wanted / 10 ? 0 : 1;
 }

@@ -82,6 +82,11 @@ void count_v6(Env& env, std::uint8_t type) {
                                                                   : C::OutParmProblems);
 }
 
+// icmp_pointers[].error: echo, timestamp, information and address mask. What else is defined, and what is not, counts as an error.
+bool is_question_or_answer(std::uint8_t icmp_type) {
+  return icmp_type == wire::icmp4_type::echo_reply || icmp_type == wire::icmp4_type::echo_request || (icmp_type >= 13 && icmp_type <= 18);
+}
+
 // RFC 1122 section 3.2.2: no error about an ICMP error, a group address, a later fragment, or for a source that
 // does not name one host.
 bool may_answer_v4(const ip::Stack& ip, const pkt::Meta& meta, const wire::Ipv4View& packet,
@@ -94,8 +99,7 @@ bool may_answer_v4(const ip::Stack& ip, const pkt::Meta& meta, const wire::Ipv4V
   const bool is_from_lo = from != nullptr && from->is_loopback;
   if (is_group(source) || (source.is_loopback() && !is_from_lo) || (source.v4_number() >> 24) == 0) return false;
   if (packet.proto() != wire::ip_proto::icmp) return true;
-  const auto icmp = wire::Icmp4View::parse(bytes.subspan(packet.header_length()));
-  return icmp && !icmp->is_error();
+  return bytes.size() > packet.header_length() && is_question_or_answer(bytes[packet.header_length()]);
 }
 
 // Whether the upper layer's header stands where the walk has ended, as it does in a first fragment, too.

@@ -94,12 +94,12 @@ void Icmp::bad_v6(pkt::Packet message, DropReason reason) {
 void Icmp::receive_v4(pkt::Packet message, const ip::Delivery& delivery) {
   auto& count = env_.stats->icmp;
   count.add(stats::Icmp::InMsgs);
-  const auto icmp = wire::Icmp4View::parse(message.data());
-  if (!icmp) return bad_v4(std::move(message), DropReason::icmp_invalid);
   if (!is_checksum_valid(message, {})) {
     count.add(stats::Icmp::InCsumErrors);
     return bad_v4(std::move(message), DropReason::icmp_bad_checksum);
   }
+  const auto icmp = wire::Icmp4View::parse(message.data());
+  if (!icmp) return bad_v4(std::move(message), DropReason::icmp_invalid);
   count_type_v4(count, icmp->type());
   const bool to_group = !ip_.is_local(delivery.destination);
   if (icmp->type() == type4::echo_request) {
@@ -154,13 +154,13 @@ void Icmp::answer_echo_v4(pkt::Packet request, const ip::Delivery& delivery) {
 void Icmp::receive_v6(pkt::Packet message, const ip::Delivery& delivery) {
   auto& count = env_.stats->icmp6;
   count.add(stats::Icmp6::InMsgs);
-  const auto icmp = wire::Icmp6View::parse(message.data());
-  if (!icmp) return bad_v6(std::move(message), DropReason::icmp_invalid);
   if (!is_checksum_valid(message, wire::pseudo_header(delivery.source, delivery.destination, wire::ip_proto::icmp6,
                                                       message.length()))) {
     count.add(stats::Icmp6::InCsumErrors);
     return bad_v6(std::move(message), DropReason::icmp_bad_checksum);
   }
+  const auto icmp = wire::Icmp6View::parse(message.data());
+  if (!icmp) return bad_v6(std::move(message), DropReason::icmp_invalid);
   if (icmp->is_error()) return receive_error_v6(std::move(message), delivery);
   switch (icmp->type()) {
     case type6::echo_request:

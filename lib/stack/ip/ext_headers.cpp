@@ -47,8 +47,8 @@ std::optional<ExtHeaders> judge_options(std::span<const std::uint8_t> packet, st
 
 // Section 4.4, RFC 5095: no routing type is known here, so one with segments left goes back. None has business with a group
 // (ipv6_rthdr_rcv).
-std::optional<ExtHeaders> judge_routing(std::span<const std::uint8_t> packet, std::size_t at, bool to_group) {
-  if (to_group) return ExtHeaders{.verdict = Verdict::discard};
+std::optional<ExtHeaders> judge_routing(std::span<const std::uint8_t> packet, std::size_t at, bool is_for_host) {
+  if (!is_for_host) return ExtHeaders{.verdict = Verdict::misaddressed};
   if (packet[at + 3] == 0) return std::nullopt;
   return ExtHeaders{.verdict = Verdict::report,
                     .code = wire::icmp6_parameter_problem::header_field,
@@ -62,7 +62,7 @@ bool is_extension(std::uint8_t proto, bool first) {
 
 }  // namespace
 
-ExtHeaders judge_ext_headers(std::span<const std::uint8_t> packet, bool to_group) {
+ExtHeaders judge_ext_headers(std::span<const std::uint8_t> packet, bool to_group, bool is_ours) {
   std::uint8_t proto = packet[6];
   std::size_t proto_at = 6;
   std::size_t at = wire::ipv6_header_bytes;
@@ -81,7 +81,7 @@ ExtHeaders judge_ext_headers(std::span<const std::uint8_t> packet, bool to_group
                              .proto = packet[at],
                              .offset = static_cast<std::uint16_t>(at + length)};
     } else if (proto == ip_proto::routing) {
-      verdict = judge_routing(packet, at, to_group);
+      verdict = judge_routing(packet, at, is_ours && !to_group);
     } else {
       verdict = judge_options(packet, at + 2, at + length, to_group);
     }
@@ -95,6 +95,14 @@ ExtHeaders judge_ext_headers(std::span<const std::uint8_t> packet, bool to_group
           .offset = static_cast<std::uint16_t>(at),
           .proto_at = static_cast<std::uint16_t>(proto_at),
           .has_atomic_fragment = has_atomic_fragment};
+}
+
+// ipv6_parse_hopopts()
+ExtHeaders judge_hop_by_hop(std::span<const std::uint8_t> packet, bool to_group) {
+  constexpr std::size_t at = wire::ipv6_header_bytes;
+  if (packet[6] != ip_proto::hop_by_hop) return {.verdict = Verdict::deliver};
+  if (at + 8 > packet.size() || at + 8u + 8u * packet[at + 1] > packet.size()) return {};
+  return judge_options(packet, at + 2, at + 8u + 8u * packet[at + 1], to_group).value_or(ExtHeaders{.verdict = Verdict::deliver});
 }
 
 bool holds_header_chain(std::span<const std::uint8_t> part, std::uint8_t proto) {

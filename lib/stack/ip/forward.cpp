@@ -116,7 +116,7 @@ void Stack::forward_v6(neighbor::Interface& in, pkt::Packet packet, const NextHo
   const IpAddress destination = ip.destination();
   const IpAddress source = ip.source();
   if (!forwarding_.v6 || destination.is_link_local() || source.is_unspecified() || source.is_loopback()) {
-    count.add(Counter6::InAddrErrors);
+    count.add(hop == nullptr && !destination.is_unspecified() ? Counter6::InNoRoutes : Counter6::InAddrErrors);
     return drop(env_, std::move(packet), DropReason::not_local);
   }
   neighbor::Interface* const out = hop != nullptr && hop->type == RouteType::unicast ? interface(hop->ifindex) : nullptr;

@@ -2,6 +2,7 @@
 // IPv4 input: the checks in ip_rcv's order, then local delivery or forwarding. Called by Stack::input; calls the transports
 // and forward.cpp. RFC 791, RFC 1122 section 3.2.1; net/ipv4/ip_input.c (receive_path H1, H4, H7, H8).
 #include <millrace/stack/ip/mib.hpp>
+#include <millrace/stack/ip/options.hpp>
 #include <millrace/stack/ip/stack.hpp>
 
 #include <millrace/stack/neighbor/link_address.hpp>
@@ -15,37 +16,21 @@ using Counter = stats::Ip;
 namespace {
 
 constexpr IpAddress all_hosts = IpAddress::v4(224, 0, 0, 1);
-
-enum class Options : std::uint8_t { fine, malformed, source_route };
-
-// Options are taken and passed over, but a sender may not choose our route (accept_source_route = 0).
-Options judge_options(std::span<const std::uint8_t> options) {
-  constexpr std::uint8_t end = 0, no_operation = 1, loose_route = 131, strict_route = 137;
-  for (std::size_t at = 0; at < options.size() && options[at] != end;) {
-    if (options[at] == no_operation) {
-      ++at;
-      continue;
-    }
-    if (at + 2 > options.size() || options[at + 1] < 2 || at + options[at + 1] > options.size())
-      return Options::malformed;
-    if (options[at] == loose_route || options[at] == strict_route) return Options::source_route;
-    at += options[at + 1];
-  }
-  return Options::fine;
-}
+constexpr std::uint32_t link_groups = 224 << 16;  // 224.0.0.0/24
 
 // RFC 1122 section 3.2.1.3; ip_route_input_slow()'s martians. Source 0.0.0.0 is right for a host that has no
-// address yet and shouts.
+// address yet and shouts, as to 0.0.0.0 it does, too, or speaks to a group of the link.
 bool is_possible_source(const IpAddress& source, const IpAddress& destination) {
-  if (source.is_multicast() || source.is_loopback()) return false;
-  return (source.v4_number() >> 24) != 0 || (source.is_unspecified() && destination.v4_number() == 0xffffffff);
+  if (source.is_multicast() || source.is_loopback() || source.v4_number() == 0xffffffff) return false;
+  const std::uint32_t to = destination.v4_number();
+  return (source.v4_number() >> 24) != 0 || (source.is_unspecified() && (to == 0xffffffff || to == 0 || to >> 8 == link_groups));
 }
 
 // ip_rcv_finish_core()
 void count_group(stats::CounterBlock<Counter>& count, const neighbor::Interface& interface, const IpAddress& destination, const pkt::Packet& packet) {
   if (destination.is_multicast()) {
     count_bytes(count, Counter::InMcastPkts, Counter::InMcastOctets, packet);
-  } else if (neighbor::is_broadcast(interface, destination)) {
+  } else if (neighbor::is_broadcast(interface, destination) || destination.is_unspecified()) {
     count_bytes(count, Counter::InBcastPkts, Counter::InBcastOctets, packet);
   }
 }
@@ -60,9 +45,11 @@ void Stack::input_v4(neighbor::Interface& interface, pkt::Packet packet) {
     count.add(counter);
     drop(env_, std::move(packet), reason);
   };
-  const auto ip = wire::Ipv4View::parse(packet.data());
+  const std::span<const std::uint8_t> bytes = packet.data();
+  const auto ip = wire::Ipv4View::parse(bytes);
+  // Linux looks at the field before it looks for the options.
+  if (is_new && bytes.size() >= wire::ipv4_header_bytes && bytes[0] >> 4 == 4 && (bytes[0] & 15) >= 5) count_ecn(count, packet, bytes[1]);
   if (!ip) return refuse(Counter::InHdrErrors, DropReason::ip_bad_header);
-  if (is_new) count_ecn(count, packet, ip->tos());
   if ((packet.mbuf().ol_flags & pkt::flag::rx_ip_good) == 0 && !ip->checksum_valid()) {
     count.add(Counter::InCsumErrors);
     return refuse(Counter::InHdrErrors, DropReason::ip_bad_checksum);
@@ -71,14 +58,23 @@ void Stack::input_v4(neighbor::Interface& interface, pkt::Packet packet) {
   if (ip->total_length() < ip->header_length()) return refuse(Counter::InHdrErrors, DropReason::ip_bad_header);
   packet.truncate(ip->total_length());  // Ethernet pads short frames
 
-  if (ip->header_length() > wire::ipv4_header_bytes) {
-    const Options verdict = judge_options(ip->options());
-    if (verdict == Options::malformed) return refuse(Counter::InHdrErrors, DropReason::ip_bad_header);
-    if (verdict == Options::source_route) return drop(env_, std::move(packet), DropReason::ip_source_route);
-  }
   // What was put together here has passed in its fragments.
   if (hooks_ != nullptr && is_new && hooks_->run({.hook = Hook::pre_routing, .in = &interface}, packet) != HookVerdict::accept) return;
   route_v4(interface, std::move(packet));
+}
+
+// ip_rcv_options(). False: the packet is gone.
+bool Stack::passes_options(pkt::Packet& packet) {
+  const wire::Ipv4View ip = *wire::Ipv4View::parse(packet.data());
+  if (ip.header_length() == wire::ipv4_header_bytes) return true;
+  const OptionsVerdict verdict = judge_options(ip.options());
+  if (verdict.kind == OptionsVerdict::fine) return true;
+  if (verdict.kind == OptionsVerdict::malformed) {
+    env_.stats->ip.add(Counter::InHdrErrors);
+    report(packet, {.kind = ErrorKind::parameter_problem, .info = verdict.pointer});
+  }
+  drop(env_, std::move(packet), verdict.kind == OptionsVerdict::malformed ? DropReason::ip_bad_header : DropReason::ip_source_route);
+  return false;
 }
 
 // ip_rcv_finish_core(), ip_route_input_slow(): for this host, or for another?
@@ -88,28 +84,34 @@ void Stack::route_v4(neighbor::Interface& interface, pkt::Packet packet) {
   const IpAddress destination = ip.destination();
   const std::span<const std::uint8_t> bytes = packet.data();
   const Demuxed demuxed = ip.is_fragment() ? Demuxed{} : demux(bytes.subspan(ip.header_length()), ip.proto(), destination, source);
-  if (is_current(demuxed, interface)) return deliver_local_v4(interface, std::move(packet), demuxed);
+  if (is_current(demuxed, interface)) {
+    if (passes_options(packet)) deliver_local_v4(interface, std::move(packet), demuxed);
+    return;
+  }
   env_.stats->ip.add(Counter::FibLookups);
   // What came by lo has been routed here by ourselves, and so has what we sent to a group.
-  if (!interface.is_loopback && packet.meta().type != pkt::PacketType::loopback) {
-    if (!is_possible_source(source, destination) || is_broadcast(source) || is_local(source))
-      return drop(env_, std::move(packet), DropReason::ip_invalid_source);
+  const bool is_from_here = interface.is_loopback || packet.meta().type == pkt::PacketType::loopback;
+  if (!is_from_here && !is_possible_source(source, destination)) return drop(env_, std::move(packet), DropReason::ip_invalid_source);
+  const bool is_old_shout = source.is_unspecified() && destination.is_unspecified();
+  const LocalTable::Kind kind = is_old_shout ? LocalTable::Kind::broadcast : local_.find(destination);
+  if (destination.is_multicast() && destination != all_hosts && !is_wanted(interface, destination, source, ip.proto()))
+    return drop(env_, std::move(packet), DropReason::group_unwanted);  // ip_check_mc_rcu()
+  const bool is_martian = (destination.is_loopback() && !interface.is_loopback) || ((destination.v4_number() >> 24) == 0 && !is_old_shout);
+  if (is_martian) return drop(env_, std::move(packet), DropReason::not_local);
+  const bool is_settled = kind != LocalTable::Kind::none || destination.is_multicast();
+  const NextHop* const hop = is_settled ? nullptr : routes_.lookup(destination);
+  const bool is_local_route = hop != nullptr && hop->type == RouteType::local;
+  // fib_validate_source(), of which nobody asks where the packet goes nowhere.
+  if (!is_from_here && (is_settled || is_local_route || forwarding_.v4)) {
+    if (is_broadcast(source) || is_local(source)) return drop(env_, std::move(packet), DropReason::ip_invalid_source);
     if (!is_expected(interface, source)) {
       env_.stats->tcp_ext.add(stats::TcpExt::IPReversePathFilter);
       return drop(env_, std::move(packet), DropReason::rp_filter);
     }
   }
-  const LocalTable::Kind kind = local_.find(destination);
-  if (destination.is_multicast() && destination != all_hosts && !is_wanted(interface, destination, source, ip.proto()))
-    return drop(env_, std::move(packet), DropReason::group_unwanted);  // ip_check_mc_rcu()
+  if (!passes_options(packet)) return;
   if (kind == LocalTable::Kind::broadcast || destination.is_multicast()) return deliver_local_v4(interface, std::move(packet));
-  const bool is_martian = (destination.is_loopback() && !interface.is_loopback) || (destination.v4_number() >> 24) == 0;
-  if (is_martian) {
-    env_.stats->ip.add(Counter::InAddrErrors);
-    return drop(env_, std::move(packet), DropReason::not_local);
-  }
-  const NextHop* const hop = kind == LocalTable::Kind::local ? nullptr : routes_.lookup(destination);
-  if (kind == LocalTable::Kind::local || (hop != nullptr && hop->type == RouteType::local)) {
+  if (kind == LocalTable::Kind::local || is_local_route) {
     remember(demuxed, interface);
     return deliver_local_v4(interface, std::move(packet), demuxed);
   }

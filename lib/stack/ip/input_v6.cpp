@@ -47,12 +47,12 @@ std::optional<Problem> fragment_problem(std::span<const std::uint8_t> packet, co
                                         std::uint32_t end) {
   constexpr std::uint32_t payload_length_at = 4;
   const std::uint32_t header_at = ext.offset - std::uint32_t{wire::ipv6_fragment_header_bytes};
+  if (fragment.offset == 0 && !holds_header_chain(packet.subspan(ext.offset), ext.proto))
+    return Problem{ErrorKind::parameter_problem, 0, wire::icmp6_parameter_problem::incomplete_chain};
   if (fragment.more && end % 8 != 0)
     return Problem{ErrorKind::parameter_problem, payload_length_at, wire::icmp6_parameter_problem::header_field};
   if (header_at - wire::ipv6_header_bytes + end > 65535)
     return Problem{ErrorKind::parameter_problem, header_at + 2, wire::icmp6_parameter_problem::header_field};
-  if (fragment.offset == 0 && !holds_header_chain(packet.subspan(ext.offset), ext.proto))
-    return Problem{ErrorKind::parameter_problem, 0, wire::icmp6_parameter_problem::incomplete_chain};
   return std::nullopt;
 }
 
@@ -85,6 +85,7 @@ void Stack::input_v6(neighbor::Interface& interface, pkt::Packet packet) {
   const std::uint32_t length = wire::ipv6_header_bytes + ip->payload_length();
   if (length > packet.length()) return refuse(Counter::InTruncatedPkts, DropReason::ip_truncated);
   packet.truncate(length);
+  if (is_new && !passes(judge_hop_by_hop(packet.data(), destination.is_multicast()), packet)) return;
 
   if (hooks_ != nullptr && is_new && hooks_->run({.hook = Hook::pre_routing, .in = &interface}, packet) != HookVerdict::accept) return;
   route_v6(interface, std::move(packet));
@@ -101,12 +102,10 @@ void Stack::route_v6(neighbor::Interface& interface, pkt::Packet packet) {
   const IpAddress destination = wire::Ipv6View::parse(packet.data())->destination();
   if (destination.is_multicast()) {
     const wire::Ipv6View ip = *wire::Ipv6View::parse(packet.data());
-    const bool is_routers = destination == all_routers && forwarding_.v6;
-    if (!is_routers && !is_joined(interface, destination) && !is_wanted(interface, destination, ip.source(), ip.next_header())) {
-      env_.stats->ip6.add(Counter::InAddrErrors);
-      return drop(env_, std::move(packet), DropReason::not_local);
-    }
     if (!packet.meta().is_reassembled) count_bytes(env_.stats->ip6, Counter::InMcastPkts, Counter::InMcastOctets, packet);
+    const bool is_routers = destination == all_routers && forwarding_.v6;
+    if (!is_routers && !is_joined(interface, destination) && !is_wanted(interface, destination, ip.source(), ip.next_header()))
+      return drop(env_, std::move(packet), DropReason::group_unwanted);
     return deliver_local_v6(interface, std::move(packet));
   }
   const wire::Ipv6View ip = *wire::Ipv6View::parse(packet.data());
@@ -122,34 +121,44 @@ void Stack::route_v6(neighbor::Interface& interface, pkt::Packet packet) {
   forward_v6(interface, std::move(packet), hop);
 }
 
-// ip6_protocol_deliver_rcu(), down to the upper layer.
-void Stack::follow_headers(neighbor::Interface& interface, pkt::Packet packet, void* socket) {
-  auto& count = env_.stats->ip6;
+// What the headers' options forbid. False: the packet is gone.
+bool Stack::passes(const ExtHeaders& ext, pkt::Packet& packet) {
   const auto refuse = [&](Counter counter, DropReason reason) {
-    count.add(counter);
+    env_.stats->ip6.add(counter);
     drop(env_, std::move(packet), reason);
+    return false;
   };
-  const ExtHeaders ext = judge_ext_headers(packet.data(), wire::Ipv6View::parse(packet.data())->destination().is_multicast());
-  if (ext.has_atomic_fragment) {  // counted so by Linux
-    count.add(Counter::ReasmReqds);
-    count.add(Counter::ReasmOKs);
-  }
   switch (ext.verdict) {
-    case Verdict::deliver: return deliver_v6(interface, std::move(packet), ext, socket);
-    case Verdict::fragment:
-      // ipv6_frag_rcv(): what was in fragments is not itself one, or a packet could be wrapped without end.
-      if (packet.meta().is_reassembled) return refuse(Counter::InHdrErrors, DropReason::ip_bad_header);
-      packet = reassemble_v6(std::move(packet), ext);
-      if (packet) follow_headers(interface, std::move(packet));
-      return;
-    case Verdict::no_next_header:
-      return refuse(Counter::InDelivers, DropReason::ip6_no_next_header);  // counted so by Linux
+    case Verdict::deliver:
+    case Verdict::fragment: return true;
+    case Verdict::no_next_header: return refuse(Counter::InDelivers, DropReason::ip6_no_next_header);  // counted so by Linux
     case Verdict::malformed: return refuse(Counter::InHdrErrors, DropReason::ip_bad_header);
     case Verdict::discard: return refuse(Counter::InHdrErrors, DropReason::ip6_bad_option);
+    case Verdict::misaddressed: return refuse(Counter::InAddrErrors, DropReason::ip6_bad_option);
     case Verdict::report:
       report(packet, {.kind = ErrorKind::parameter_problem, .info = ext.pointer, .code = ext.code});
       return refuse(Counter::InHdrErrors, DropReason::ip6_bad_option);
   }
+  return false;
+}
+
+// ip6_protocol_deliver_rcu(), down to the upper layer.
+void Stack::follow_headers(neighbor::Interface& interface, pkt::Packet packet, void* socket) {
+  const bool to_group = wire::Ipv6View::parse(packet.data())->destination().is_multicast();
+  const ExtHeaders ext = judge_ext_headers(packet.data(), to_group, packet.meta().type == pkt::PacketType::host);
+  if (ext.has_atomic_fragment) {  // counted so by Linux
+    env_.stats->ip6.add(Counter::ReasmReqds);
+    env_.stats->ip6.add(Counter::ReasmOKs);
+  }
+  if (!passes(ext, packet)) return;
+  if (ext.verdict == Verdict::deliver) return deliver_v6(interface, std::move(packet), ext, socket);
+  // ipv6_frag_rcv(): what was in fragments is not itself one, or a packet could be wrapped without end.
+  if (packet.meta().is_reassembled) {
+    env_.stats->ip6.add(Counter::InHdrErrors);
+    return drop(env_, std::move(packet), DropReason::ip_bad_header);
+  }
+  packet = reassemble_v6(std::move(packet), ext);
+  if (packet) follow_headers(interface, std::move(packet));
 }
 
 // ipv6_frag_rcv(). Null: fragments are missing, the whole is another lcore's, or there is a problem with this one.

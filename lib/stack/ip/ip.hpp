@@ -53,6 +53,8 @@ class Output {
   }
   /// Answers a received datagram (data() at its transport header) with an ICMP port unreachable, rate limited.
   virtual void send_port_unreachable(const pkt::Packet& datagram, const Delivery& delivery) = 0;
+  /// An ICMP error quotes a packet to `remote` that no socket has sent: Icmp's or Icmp6's InErrors.
+  virtual void count_unclaimed_error(const IpAddress& remote) { static_cast<void>(remote); }
   /// On which interface a group is joined, or sent to: the one of that number or, where it is 0, the one by which the group is
   /// reached. Null: none.
   [[nodiscard]] virtual neighbor::Interface* group_interface(const IpAddress&, std::uint16_t) const { return nullptr; }

@@ -94,6 +94,12 @@ bool Reassembly::is_too_long(std::uint32_t end, std::uint32_t header_bytes) cons
   return end + header_bytes - not_counted > 65535;
 }
 
+// Whether the pieces from `next` on go on without a gap from `from` to `end`.
+bool Reassembly::reaches(const std::vector<Piece>& pieces, std::uint32_t from, std::vector<Piece>::const_iterator next, std::uint32_t end) {
+  for (; from < end && next != pieces.end() && next->begin == from; ++next) from = next->end;
+  return from >= end;
+}
+
 // Why a fragment cannot be part of the datagram, if so.
 std::optional<DropReason> Reassembly::objection(const Datagram& d, const Fragment& f) const {
   // The end of the datagram stands fast once it is known, and nothing lies behind it.
@@ -102,8 +108,8 @@ std::optional<DropReason> Reassembly::objection(const Datagram& d, const Fragmen
   const auto next = after(d.pieces, f.begin);
   if (next != d.pieces.begin()) {
     const auto& before = *std::prev(next);
-    if (before.begin == f.begin && before.end == f.end) return DropReason::frag_duplicate;
-    if (before.end > f.begin) return DropReason::frag_overlap;
+    // inet_frag_queue_insert(): bytes that are all here have come twice, bytes that are here in part overlap.
+    if (before.end > f.begin) return reaches(d.pieces, before.end, next, f.end) ? DropReason::frag_duplicate : DropReason::frag_overlap;
   }
   if (next != d.pieces.end() && next->begin < f.end) return DropReason::frag_overlap;
   if (d.pieces.size() == most_fragments) return DropReason::frag_too_many;

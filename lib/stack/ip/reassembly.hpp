@@ -106,6 +106,7 @@ class Reassembly {
   [[nodiscard]] Datagram* find(const Fragment::Key& key);
   [[nodiscard]] Datagram& create(const Fragment::Key& key);
   [[nodiscard]] bool is_too_long(std::uint32_t end, std::uint32_t header_bytes) const;
+  [[nodiscard]] static bool reaches(const std::vector<Piece>& pieces, std::uint32_t from, std::vector<Piece>::const_iterator next, std::uint32_t end);
   [[nodiscard]] std::optional<stats::DropReason> objection(const Datagram& datagram, const Fragment& fragment) const;
   [[nodiscard]] bool make_room(const pkt::Packet& packet, std::uint64_t cost);
   void discard(Datagram& datagram, stats::DropReason reason);

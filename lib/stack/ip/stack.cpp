@@ -27,7 +27,7 @@ void Stack::input(pkt::Packet frame) {
   neighbor::Interface* interface = this->interface(meta.ifindex);
   if (interface == nullptr) return drop(env_, std::move(frame), DropReason::no_stack);
   if (meta.type == pkt::PacketType::other_host) return drop(env_, std::move(frame), DropReason::other_host);
-  if (meta.l3_offset >= frame.length()) return drop(env_, std::move(frame), DropReason::bad_frame);
+  if (meta.l3_offset > frame.length()) return drop(env_, std::move(frame), DropReason::bad_frame);
   const std::uint16_t ethertype = meta.ethertype;
   frame.trim_front(meta.l3_offset);
   if (ethertype == wire::ethertype::ipv4) return input_v4(*interface, std::move(frame));
@@ -73,6 +73,14 @@ void Stack::report(const pkt::Packet& packet, const Problem& problem) {
 void Stack::send_port_unreachable(const pkt::Packet& datagram, const Delivery& delivery) {
   if (error_sender_ == nullptr || delivery.header_bytes == 0) return;
   error_sender_->send_error(datagram, delivery.header_bytes, {.kind = ErrorKind::port_unreachable});
+}
+
+void Stack::count_unclaimed_error(const IpAddress& remote) {
+  if (remote.is_v4()) {
+    env_.stats->icmp.add(stats::Icmp::InErrors);
+  } else {
+    env_.stats->icmp6.add(stats::Icmp6::InErrors);
+  }
 }
 
 // Of what this stack sent its own transport is told, in place of an ICMP message to ourselves (RFC 1122 section 2.4;

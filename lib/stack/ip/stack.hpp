@@ -99,6 +99,7 @@ class Stack final : public Output, private neighbor::Unreachable, private Reasse
   [[nodiscard]] bool is_local(const IpAddress& address) const override;
   [[nodiscard]] bool is_broadcast(const IpAddress& address) const override;
   void send_port_unreachable(const pkt::Packet& datagram, const Delivery& delivery) override;
+  void count_unclaimed_error(const IpAddress& remote) override;
   void confirm_reachable(const IpAddress& destination) override;
   void forget_flows() override { known_flows_.clear(); }
   [[nodiscard]] neighbor::Interface* group_interface(const IpAddress& group, std::uint16_t ifindex) const override;
@@ -131,12 +132,14 @@ class Stack final : public Output, private neighbor::Unreachable, private Reasse
   // input_v4.cpp, input_v6.cpp
   void input_v4(neighbor::Interface& interface, pkt::Packet packet);
   void route_v4(neighbor::Interface& interface, pkt::Packet packet);
+  [[nodiscard]] bool passes_options(pkt::Packet& packet);
   void deliver_local_v4(neighbor::Interface& interface, pkt::Packet packet, const Demuxed& demuxed = {});
   [[nodiscard]] pkt::Packet reassemble_v4(pkt::Packet packet);
   void deliver_v4(neighbor::Interface& interface, pkt::Packet packet, void* socket = nullptr);
   void input_v6(neighbor::Interface& interface, pkt::Packet packet);
   void route_v6(neighbor::Interface& interface, pkt::Packet packet);
   void deliver_local_v6(neighbor::Interface& interface, pkt::Packet packet, const Demuxed& demuxed = {});
+  [[nodiscard]] bool passes(const ExtHeaders& ext, pkt::Packet& packet);
   void follow_headers(neighbor::Interface& interface, pkt::Packet packet, void* socket = nullptr);
   [[nodiscard]] pkt::Packet reassemble_v6(pkt::Packet packet, const ExtHeaders& ext);
   void deliver_v6(neighbor::Interface& interface, pkt::Packet packet, const ExtHeaders& ext, void* socket);

@@ -7,7 +7,8 @@
 namespace millrace::tcp {
 
 Verdict Tcp::closed_arrives(Segment& s) {
-  if (s.rst) return s.refuse(stats::DropReason::tcp_no_connection);
+  // An answer to :: would have nowhere to go.
+  if (s.rst || s.flow.remote.is_unspecified()) return s.refuse(stats::DropReason::tcp_no_connection);
   Outgoing reply{.flow = s.flow, .flags = wire::tcp_flag::rst};
   if (s.has_ack) {
     reply.seq = s.ack;

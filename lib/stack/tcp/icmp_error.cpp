@@ -33,7 +33,8 @@ void Tcp::error(const ip::ErrorReport& report) {
   const std::uint8_t* quoted = report.transport_header.data();
   const FlowKey key{report.local, report.remote, load_be16(quoted), load_be16(quoted + 2), stack_, wire::ip_proto::tcp, 0};
   auto* flow = static_cast<Flow*>(owners_.find(key));
-  if (flow == nullptr || flow->kind != Flow::Kind::connection) return;
+  if (flow == nullptr) return ip_.count_unclaimed_error(report.remote);
+  if (flow->kind != Flow::Kind::connection) return;
   auto& c = static_cast<Connection&>(static_cast<Tcb&>(*flow));
   const Seq seq(load_be32(quoted + 4));
   if (seq.before(c.snd.una) || seq.at_or_after(c.snd.nxt)) {

@@ -59,7 +59,7 @@ bool Tcp::parse(pkt::Packet& datagram, const ip::Delivery& delivery, Segment& s)
     return false;
   }
   // RFC 9293 section 3.9.2.3, MUST-57 and MUST-64: never to or from a broadcast or multicast address.
-  if (delivery.destination.is_multicast() || delivery.source.is_multicast() || ip_.is_broadcast(delivery.destination)) {
+  if (delivery.destination.is_multicast() || delivery.source.is_multicast() || delivery.destination.is_unspecified() || ip_.is_broadcast(delivery.destination)) {
     drop(env_, std::move(datagram), stats::DropReason::tcp_not_unicast);
     return false;
   }

@@ -84,7 +84,8 @@ void Udp::receive(pkt::Packet datagram, const ip::Delivery& delivery) {
                         .has_header = datagram.meta().gso_size == 0 && (datagram.data().size() > wire::udp_header_bytes || datagram.segments() == 1)};
   auto* socket = static_cast<Socket*>(delivery.socket);
   if (socket == nullptr) {
-    if (delivery.destination.is_multicast() || ip_.is_broadcast(delivery.destination)) return receive_for_all(std::move(datagram), arrival);
+    const bool is_shout = delivery.destination.is_unspecified() || ip_.is_broadcast(delivery.destination);
+    if (is_shout || delivery.destination.is_multicast()) return receive_for_all(std::move(datagram), arrival);
     socket = lookup({arrival.local(), arrival.local_port}, {arrival.remote(), arrival.remote_port});
     if (socket == nullptr) return refuse_port(std::move(datagram), delivery);
     if (delivery.found != nullptr) *delivery.found = socket;
@@ -130,11 +131,14 @@ void Udp::for_each_segment(pkt::Packet datagrams, F&& f) {
 // Cuts the datagram to what its length field says. False: it was bad, and is gone.
 bool Udp::check(pkt::Packet& datagram, const ip::Delivery& delivery) {
   const auto udp = wire::UdpView::parse(datagram.data());
-  if (!udp || udp->length() < wire::udp_header_bytes || udp->length() > datagram.length()) {
+  // __udp6_lib_rcv(): 0 is a jumbogram's length (RFC 2675), and means all that is there.
+  const bool is_jumbo = udp && udp->length() == 0 && !delivery.source.is_v4();
+  const std::uint32_t length = is_jumbo ? datagram.length() : udp ? udp->length() : 0u;
+  if (length < wire::udp_header_bytes || length > datagram.length()) {
     refuse_bad(std::move(datagram), delivery, DropReason::udp_bad_length);
     return false;
   }
-  datagram.truncate(udp->length());
+  datagram.truncate(length);
   if (is_checksum_right(datagram, delivery, udp->checksum())) return true;
   counters(delivery.source).add(Counter::InCsumErrors);
   refuse_bad(std::move(datagram), delivery, DropReason::udp_bad_checksum);
@@ -277,7 +281,7 @@ void Udp::error(const ip::ErrorReport& report) {
   Socket* socket = lookup({report.local, quoted.source_port()}, {report.remote, quoted.destination_port()});
   // RFC 5927: only what quotes a socket of ours. ipv4_sk_update_pmtu().
   if (socket != nullptr && report.kind == ip::ErrorKind::packet_too_big) ip_.learn_path_mtu(report.remote, report.mtu);
-  if (socket == nullptr) return;
+  if (socket == nullptr) return ip_.count_unclaimed_error(report.remote);
   const bool is_queued = report.remote.is_v4() ? socket->recv_err_v4 : socket->recv_err_v6;
   // RFC 1122 section 4.1.3.3; without a peer the socket could not tell whom it concerns, but by its queue.
   if (!socket->is_connected() && !is_queued) return;

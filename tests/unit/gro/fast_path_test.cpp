@@ -88,6 +88,19 @@ TEST_CASE("E16 E10 any single bit of a datagram changed: the burst path joins wh
   }
 }
 
+TEST_CASE("E16 X18 a datagram that nobody wants merged any more does not overtake those that are held") {
+  for (const gro::Variant variant : supported_variants()) {
+    Datagrams udp(variant, true, false);
+    udp.both.give({datagram(false, 0), datagram(false, 1)}, false);
+    udp.ports->remove(2000);
+    udp.both.give({datagram(false, 2), datagram(true, 0)}, false);
+    udp.both.end(0);
+    CHECK(udp.both.difference() == "");
+    REQUIRE(udp.both.in_bursts.out.size() == 3);
+    CHECK(udp.both.in_bursts.out[0].meta.gso_segs == 2);
+  }
+}
+
 TEST_CASE("E16 at most 64 datagrams, shorter ones last, identifications that stand still or count: the same in bursts") {
   for (const gro::Variant variant : supported_variants()) {
     Datagrams udp(variant, true, false);

@@ -107,8 +107,16 @@ TEST_CASE("H13: bad checksums are counted and not answered") {
 
 TEST_CASE("messages too short for their header are errors") {
   KnowingHost host;
-  host.receives(ip_frame(wire::ip_proto::icmp, counting(7)));
-  host.receives(ip_frame(wire::ip_proto::icmp6, counting(7), peer6, host6));
+  // Their sums are right, which are looked at first.
+  Bytes message{8, 0, 0, 0, 1, 2, 3};
+  store_be16(&message[2], wire::checksum(message));
+  host.receives(ip_frame(wire::ip_proto::icmp, message));
+  message = {128, 0, 0, 0, 1, 2, 3};
+  wire::Sum sum = wire::pseudo_header(peer6, host6, wire::ip_proto::icmp6, 7);
+  sum.add(message);
+  store_be16(&message[2], sum.checksum());
+  host.receives(ip_frame(wire::ip_proto::icmp6, message, peer6, host6));
+  CHECK(host[stats::Icmp::InCsumErrors] + host[stats::Icmp6::InCsumErrors] == 0);
   CHECK(host.drops(DropReason::icmp_invalid) == 2);
   CHECK(host[stats::Icmp::InErrors] == 1);
   CHECK(host[stats::Icmp6::InErrors] == 1);

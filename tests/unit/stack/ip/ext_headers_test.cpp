@@ -74,8 +74,8 @@ TEST_CASE("RFC 8200 4.2: the option type's high bits say what to do when it is u
 TEST_CASE("a routing header to a group is discarded, whatever it says; to one host it is passed over when nothing is left of it") {
   const Bytes none_left{17, 0, 0, 0, 0, 0, 0, 0};
   CHECK(judge(43, none_left).verdict == Verdict::deliver);
-  CHECK(judge(43, none_left, true).verdict == Verdict::discard);
-  CHECK(judge(43, {17, 0, 0, 1, 0, 0, 0, 0}, true).verdict == Verdict::discard);
+  CHECK(judge(43, none_left, true).verdict == Verdict::misaddressed);
+  CHECK(judge(43, {17, 0, 0, 1, 0, 0, 0, 0}, true).verdict == Verdict::misaddressed);
 }
 
 TEST_CASE("RFC 8200 4.4, RFC 5095: a routing header with segments left is reported") {

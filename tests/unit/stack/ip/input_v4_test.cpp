@@ -105,12 +105,27 @@ TEST_CASE("RFC 1122 3.2.1.8: options are passed over") {
   CHECK(host.recorder.datagrams[0].bytes == counting(40));
 }
 
-TEST_CASE("source routes are refused, malformed options are errors") {
+TEST_CASE("source routes are refused") {
   expect_drop(with_options({131, 3, 4, 0}), DropReason::ip_source_route, {});
   expect_drop(with_options({1, 137, 3, 4}), DropReason::ip_source_route, {});
-  expect_drop(with_options({148, 0, 0, 0}), DropReason::ip_bad_header, {Counter::InHdrErrors});
-  expect_drop(with_options({148, 9, 0, 0}), DropReason::ip_bad_header, {Counter::InHdrErrors});
-  expect_drop(with_options({1, 1, 1, 148}), DropReason::ip_bad_header, {Counter::InHdrErrors});
+}
+
+TEST_CASE("RFC 1122 3.2.2.5: a malformed option is told to who sent it, but not where the packet is for nobody here") {
+  RecordingHost host;
+  host.receives(with_options({1, 1, 148, 0}));
+  CHECK(host[Counter::InHdrErrors] == 1);
+  CHECK(host.drops(DropReason::ip_bad_header) == 1);
+  CHECK(host.recorder.datagrams.empty());
+  const Bytes message = behind(host.wire.take_one(), 34);
+  CHECK(message[0] == wire::icmp4_type::parameter_problem);
+  CHECK(message[1] == 0);
+  CHECK(message[4] == 22);
+  CHECK(host[stats::Icmp::OutParmProbs] == 1);
+  Bytes martian = with_options({1, 1, 148, 0});
+  store_be16(&martian[30], 127 << 8);
+  host.receives(mended(martian));
+  CHECK(host.drops(DropReason::not_local) == 1);
+  CHECK(host.wire.take().empty());
 }
 
 TEST_CASE("RFC 1122 3.2.1.3: sources that cannot be") {
@@ -119,8 +134,11 @@ TEST_CASE("RFC 1122 3.2.1.3: sources that cannot be") {
     expect_drop(ip_frame(test_proto, counting(40), addr(source)), DropReason::ip_invalid_source, {});
 }
 
-TEST_CASE("RFC 1122 3.2.1.3: 0.0.0.0 may shout to everyone") {
+TEST_CASE("RFC 1122 3.2.1.3: 0.0.0.0 may shout to everyone, and speak to the link's groups") {
   RecordingHost host;
+  host.receives(ip_frame(test_proto, counting(40), addr("0.0.0.0"), addr("224.0.0.1")));
+  CHECK(host.recorder.datagrams.size() == 1);
+  host.recorder.datagrams.clear();
   host.receives(ip_frame(test_proto, counting(40), addr("0.0.0.0"), addr("255.255.255.255")));
   CHECK(host.recorder.datagrams.size() == 1);
 }

@@ -84,8 +84,9 @@ TEST_CASE(
     host.receives(ip_frame(test_proto, counting(40), peer6, addr(mine)));
     CHECK(host.recorder.datagrams.size() == 1);
   }
-  for (const char* other : {"fd00:77::3", "ff02::2", "ff02::1:ff00:3"})
-    expect_drop(ip_frame(test_proto, counting(40), peer6, addr(other)), DropReason::not_local, {Counter::InAddrErrors});
+  expect_drop(ip_frame(test_proto, counting(40), peer6, addr("fd00:77::3")), DropReason::not_local, {Counter::InAddrErrors});
+  for (const char* group : {"ff02::2", "ff02::1:ff00:3"})
+    expect_drop(ip_frame(test_proto, counting(40), peer6, addr(group)), DropReason::group_unwanted, {});
 }
 
 TEST_CASE("receive_path H12: extension headers lead to the transport") {

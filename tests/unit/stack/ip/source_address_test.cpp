@@ -48,6 +48,7 @@ TEST_CASE("H4, RFC 6724 5: an address of the interface that it leaves by, else o
 TEST_CASE("H4, RFC 6724 5 rule 6: a unique local destination is spoken to from a unique local address, whichever is first") {
   CHECK(Host({"2001:db8::2/64", "fd00:77::2/64"}).source("fd00:99::1") == "fd00:77::2");
   CHECK(Host({"fd00:77::2/64", "2001:db8::2/64"}).source("2001:470::1") == "2001:db8::2");
+  CHECK(Host({"2002:c633:6401::1/48", "2a00::2/64"}).source("2003::1") == "2a00::2");  // though the other is closer
   CHECK(Host({"fd00:77::2/64", "fd00:78::2/64"}).source("fd00:99::1") == "fd00:77::2");  // as long: the first
 }
 

@@ -48,8 +48,13 @@ TEST_CASE("frames of an unknown interface, without IP, or without bytes are drop
   CHECK(host.drops(DropReason::no_stack) == 1);
   give(1, 0x1234, 14);
   CHECK(host.drops(DropReason::unknown_ethertype) == 1);
-  give(1, wire::ethertype::ipv4, 60);
+  give(1, wire::ethertype::ipv4, 61);
   CHECK(host.drops(DropReason::bad_frame) == 1);
+  // Nothing behind the link's header is a packet all the same.
+  give(1, wire::ethertype::ipv4, 60);
+  give(1, wire::ethertype::ipv6, 60);
+  CHECK(host[stats::Ip::InHdrErrors] == 1);
+  CHECK(host[stats::Ip6::InHdrErrors] == 1);
 }
 
 TEST_CASE("RFC 1122 2.4: a next hop that does not answer is told to the transport, with what it sent") {

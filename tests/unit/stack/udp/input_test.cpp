@@ -498,3 +498,30 @@ TEST_CASE("an unconnected socket hears of no ICMP error") {
   CHECK(host.ear.error == 0);
   CHECK(host.udp.recv_from(socket, {}) == -EAGAIN);
 }
+
+TEST_CASE("RFC 2675: over IPv6 a length of 0 means all that is there; over IPv4 it is wrong") {
+  Host host;
+  udp::Socket& socket = host.bound({any6, 7});
+  Bytes datagram = to_port_7(4, peer6, host6);
+  store_be16(&datagram[4], 0);
+  store_be16(&datagram[6], 0);
+  wire::Sum sum = wire::pseudo_header(peer6, host6, wire::ip_proto::udp, static_cast<std::uint32_t>(datagram.size()));
+  sum.add(datagram);
+  store_be16(&datagram[6], sum.checksum());
+  host.datagram(datagram, {}, host6);
+  CHECK(host.udp.recv_from(socket, {}) == 4);
+  datagram = to_port_7();
+  store_be16(&datagram[4], 0);
+  host.datagram(datagram);
+  CHECK(host.drops(DropReason::udp_bad_length) == 1);
+}
+
+TEST_CASE("an ICMP error about a datagram that no socket has sent is one of ICMP's errors") {
+  Host host;
+  const Bytes sent = behind(ip_frame(wire::ip_proto::udp, udp_datagram(7, 999, counting(8), host4, peer4), host4, peer4), 14);
+  host.receives(ip_frame(wire::ip_proto::icmp, icmp4_message(3, 3, 0, sent)));
+  CHECK(host[stats::Icmp::InErrors] == 1);
+  const Bytes sent6 = behind(ip_frame(wire::ip_proto::udp, udp_datagram(7, 999, counting(8), host6, peer6), host6, peer6), 14);
+  host.receives(ip_frame(wire::ip_proto::icmp6, icmp6_message(1, 4, 0, sent6), peer6, host6));
+  CHECK(host[stats::Icmp6::InErrors] == 1);
+}
