@@ -180,6 +180,10 @@ class Engine {
   /// /proc/net/arp and route: neighbours and routes of IPv4.
   [[nodiscard]] std::string proc_net_arp(std::size_t stack = 0) const;
   [[nodiscard]] std::string proc_net_route(std::size_t stack = 0) const;
+  /// /proc/net/igmp and igmp6: what `ip maddr` shows, groups() and the groups that all hosts are in. Of users, another lcore counts
+  /// as one.
+  [[nodiscard]] std::string proc_net_igmp(std::size_t stack = 0) const;
+  [[nodiscard]] std::string proc_net_igmp6(std::size_t stack = 0) const;
 
   /// Manual drive: one pass of every lcore, on this thread. Returns whether any had something to do.
   bool run_once();

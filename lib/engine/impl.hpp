@@ -149,6 +149,7 @@ struct Engine::Impl {
   // proc_net.cpp
   [[nodiscard]] std::vector<const stats::LcoreStats*> all_stats() const;
   [[nodiscard]] std::vector<stats::UdpRow> udp_rows(std::size_t stack);
+  [[nodiscard]] std::vector<stats::GroupDevice> group_devices(std::size_t stack);
   void on_each_stack(std::size_t stack, const std::function<void(socket::Stack&)>& f);
 
   // hooks.cpp

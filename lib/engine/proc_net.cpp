@@ -25,6 +25,19 @@ struct Usage {
   std::array<std::array<std::uint64_t, 2>, 2> raw{};  ///< by whether they are ping sockets, then by whether they are IPv6's
 };
 
+// Beside those of the table the groups that all hosts are in, which need no entry there.
+std::vector<stats::GroupRow> groups_on(std::uint16_t ifindex, const std::vector<group::Row>& rows) {
+  std::vector<stats::GroupRow> found;
+  for (const group::Row& row : rows)
+    if (row.ifindex == ifindex) found.push_back({row.group, row.users, row.timer, row.last_reporter});
+  for (const IpAddress& group : {IpAddress::v4(224, 0, 0, 1), *IpAddress::parse("ff02::1")}) {
+    auto row = std::find_if(found.begin(), found.end(), [&](const stats::GroupRow& r) { return r.group == group; });
+    if (row == found.end()) row = found.insert(found.end(), {.group = group, .users = 0, .timer = {}});
+    ++row->users;
+  }
+  return found;
+}
+
 }  // namespace
 
 std::vector<const stats::LcoreStats*> Engine::Impl::all_stats() const {
@@ -49,6 +62,25 @@ std::vector<stats::UdpRow> Engine::Impl::udp_rows(std::size_t stack) {
   std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return std::tie(a.bucket, a.inode) < std::tie(b.bucket, b.inode); });
   return rows;
 }
+
+// The lcore that speaks for an interface has what all listen to.
+std::vector<stats::GroupDevice> Engine::Impl::group_devices(std::size_t stack) {
+  std::vector<stats::GroupDevice> devices;
+  ask_speaker(stack, [&](socket::Stack& one) {
+    const group::Groups& groups = one.ip().groups();
+    for (const neighbor::Interface* interface : one.ip().interfaces())
+      devices.push_back({.ifindex = interface->ifindex,
+                         .name = interface->name,
+                         .igmp_version = groups.version_on(*interface, true),
+                         .groups = groups_on(interface->ifindex, groups.rows())});
+  });
+  std::sort(devices.begin(), devices.end(), [](const auto& a, const auto& b) { return a.ifindex < b.ifindex; });
+  return devices;
+}
+
+std::string Engine::proc_net_igmp(std::size_t stack) const { return stats::to_proc_net_igmp(impl_->group_devices(stack)); }
+
+std::string Engine::proc_net_igmp6(std::size_t stack) const { return stats::to_proc_net_igmp6(impl_->group_devices(stack)); }
 
 std::string Engine::proc_net_snmp() const {
   stats::SnmpValues values{.is_forwarding = impl_->config.sysctl.ip_forward != 0, .default_ttl = static_cast<std::uint64_t>(impl_->config.sysctl.ip_default_ttl)};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <millrace/base/time.hpp>
 #include <millrace/stats/lcore_stats.hpp>
 #include <millrace/wire/address.hpp>
 
@@ -79,5 +80,23 @@ struct RouteRow {
 };
 /// /proc/net/route: the routes of IPv4 among the rows, in the order of prefix, length and metric (fib_route_seq_show()).
 [[nodiscard]] std::string to_proc_net_route(std::vector<RouteRow> rows);
+
+/// A multicast group that an interface is in.
+struct GroupRow {
+  IpAddress group{};
+  std::uint32_t users = 0;
+  std::optional<Duration> timer{};  ///< until it is reported; none: it is not asked for
+  bool is_last_reporter = false;
+};
+struct GroupDevice {
+  std::uint16_t ifindex = 0;
+  std::string name;
+  std::uint8_t igmp_version = 3;  ///< that its queriers understand
+  std::vector<GroupRow> groups;   ///< of both versions of IP
+};
+/// /proc/net/igmp: a line for each interface, and one for each of its groups of IPv4 (igmp_mc_seq_show()); times in 1/100 s.
+[[nodiscard]] std::string to_proc_net_igmp(std::span<const GroupDevice> devices);
+/// /proc/net/igmp6: a line for each group of IPv6 on each interface (igmp6_mc_seq_show()).
+[[nodiscard]] std::string to_proc_net_igmp6(std::span<const GroupDevice> devices);
 
 }  // namespace millrace::stats

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The files of /proc/net that are tables: udp, udp6, protocols, arp, route. Called by the engine's views. Linux 6.18:
-// net/ipv4/udp.c, net/ipv6/datagram.c, net/core/sock.c, net/ipv4/arp.c, net/ipv4/fib_trie.c (receive_path J8, H15).
+// The files of /proc/net that are tables: udp, udp6, protocols, arp, route, igmp, igmp6. Called by the engine's views. Linux 6.18:
+// net/ipv4/udp.c, net/ipv6/datagram.c, net/core/sock.c, net/ipv4/arp.c, net/ipv4/fib_trie.c, net/ipv4/igmp.c,
+// net/ipv6/mcast.c (receive_path J8, H11, H15).
 #include <millrace/stats/proc_net.hpp>
 
 #include <algorithm>
@@ -46,6 +47,20 @@ std::string udp_line(const UdpRow& row, bool v6) {
          formatted(" %02X %08X:%08X %02X:%08lX %08X %5u %8d %llu %d %016llx %llu", row.remote.port != 0 ? established : close, 0u,
                    static_cast<unsigned>(row.rx_queue), 0u, 0ul, 0u, 0u, 0, static_cast<unsigned long long>(row.inode), 2, 0ull,
                    static_cast<unsigned long long>(row.drops));
+}
+
+// jiffies_to_clock_t(): in 1/100 s.
+unsigned long ticks(const std::optional<Duration>& timer) {
+  constexpr Duration tick = std::chrono::milliseconds(10);
+  return timer ? static_cast<unsigned long>(std::max(*timer, Duration{}) / tick) : 0;
+}
+
+// MAF_TIMER_RUNNING, MAF_LAST_REPORTER, MAF_LOADED, MAF_NOREPORT: all nodes of the link, and what stays in the host.
+unsigned mca_flags(const GroupRow& row) {
+  const auto& b = row.group.bytes;
+  const unsigned scope = b[1] & 15u;
+  const bool is_all_nodes = b[1] == 2 && b[15] == 1 && std::all_of(&b[2], &b[15], [](std::uint8_t byte) { return byte == 0; });
+  return (row.timer ? 1u : 0u) | (row.is_last_reporter ? 2u : 0u) | (scope >= 2 ? 4u : 0u) | (is_all_nodes || scope < 2 ? 8u : 0u);
 }
 
 }  // namespace
@@ -101,6 +116,33 @@ std::string to_proc_net_route(std::vector<RouteRow> rows) {
     const unsigned flags = up | (row.via ? gateway : 0u) | (row.to.length == 32 ? host : 0u) | (row.rejects ? reject : 0u);
     text += padded(formatted("%s\t%08X\t%08X\t%04X\t%d\t%u\t%u\t%08X\t%d\t%u\t%u", row.device.empty() ? "*" : row.device.c_str(), word(row.to.address.v4_bytes()),
                              row.via ? word(row.via->v4_bytes()) : 0u, flags, 0, 0u, row.metric, word(mask.data()), 0, 0u, 0u));
+  }
+  return text;
+}
+
+std::string to_proc_net_igmp(std::span<const GroupDevice> devices) {
+  std::string text = "Idx\tDevice    : Count Querier\tGroup    Users Timer\tReporter\n";
+  for (const GroupDevice& device : devices) {
+    const auto count = std::count_if(device.groups.begin(), device.groups.end(), [](const GroupRow& row) { return row.group.is_v4(); });
+    text += formatted("%d\t%-10s: %5d %7s\n", int{device.ifindex}, device.name.c_str(), static_cast<int>(count),
+                      ("V" + std::to_string(device.igmp_version)).c_str());
+    for (const GroupRow& row : device.groups)
+      if (row.group.is_v4())
+        text += formatted("\t\t\t\t%08X %5u %d:%08lX\t\t%d\n", word(row.group.v4_bytes()), row.users, row.timer ? 1 : 0, ticks(row.timer),
+                          row.is_last_reporter ? 1 : 0);
+  }
+  return text;
+}
+
+std::string to_proc_net_igmp6(std::span<const GroupDevice> devices) {
+  std::string text;
+  for (const GroupDevice& device : devices) {
+    for (const GroupRow& row : device.groups) {
+      if (row.group.is_v4()) continue;
+      text += formatted("%-4d %-15s ", int{device.ifindex}, device.name.c_str());
+      for (const std::uint8_t byte : row.group.bytes) text += formatted("%02x", unsigned{byte});
+      text += formatted(" %5u %08X %lu\n", row.users, mca_flags(row), ticks(row.timer));
+    }
   }
   return text;
 }

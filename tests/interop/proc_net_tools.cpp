@@ -127,6 +127,24 @@ TEST_CASE("H9, H10: the columns are this kernel's; of an older or a newer one th
   CHECK(lines_of(host.world.b->proc_net_protocols())[0] == lines_of(read_file("/proc/net/protocols"))[0]);
   CHECK(lines_of(host.world.b->proc_net_arp())[0] == lines_of(read_file("/proc/net/arp"))[0]);
   CHECK(lines_of(host.world.b->proc_net_route())[0] == lines_of(read_file("/proc/net/route"))[0]);
+  CHECK(lines_of(host.world.b->proc_net_igmp())[0] == lines_of(read_file("/proc/net/igmp"))[0]);
+}
+
+TEST_CASE("H11: igmp and igmp6 tell of the groups that all hosts are in as this kernel does") {
+  const Printed host;
+  const auto lines_with = [](const std::string& text, const std::string& group) {
+    std::vector<std::string> found;
+    for (const std::string& line : lines_of(text))
+      if (const auto at = line.find(group); at != std::string::npos) found.push_back(line.substr(at));
+    return found;
+  };
+  const auto ours = lines_with(host.world.b->proc_net_igmp(), "010000E0"), kernels = lines_with(read_file("/proc/net/igmp"), "010000E0");
+  REQUIRE_FALSE(ours.empty());
+  if (!kernels.empty()) CHECK(ours[0] == kernels[0]);  // a namespace whose interfaces are down has none
+  const std::string all_nodes = "ff020000000000000000000000000001";
+  const auto ours6 = lines_with(host.world.b->proc_net_igmp6(), all_nodes), kernels6 = lines_with(read_file("/proc/net/igmp6"), all_nodes);
+  REQUIRE_FALSE(ours6.empty());
+  if (!kernels6.empty()) CHECK(ours6[0] == kernels6[0]);
 }
 
 TEST_CASE("H9: snmp6 has this kernel's names") {

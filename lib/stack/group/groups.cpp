@@ -14,6 +14,8 @@ namespace {
 const IpAddress all_hosts = IpAddress::v4(224, 0, 0, 1);
 constexpr IpAddress all_nodes{{0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
 
+int newest_version(bool v4) { return v4 ? 3 : 2; }
+
 template <class Listeners>
 auto find_listener(Listeners& listeners, Groups::Listener who) {
   return std::find_if(listeners.begin(), listeners.end(), [&](const auto& l) { return l.first == who; });
@@ -132,15 +134,34 @@ Duration Groups::within(Duration longest) {
   return std::chrono::milliseconds(env_.rng.below(static_cast<std::uint32_t>(std::max<std::int64_t>(ms, 1))));
 }
 
+std::uint8_t Groups::version_on(const neighbor::Interface& interface, bool v4) const {
+  for (const auto& link : links_)
+    if (link->interface.ifindex == interface.ifindex && link->v4 == v4) return static_cast<std::uint8_t>(version_of(*link));
+  const int forced = v4 ? options_.force_igmp_version : options_.force_mld_version;
+  return static_cast<std::uint8_t>(forced != 0 ? forced : newest_version(v4));
+}
+
+// The newest versions tell changes of all groups of an interface by a timer of the interface: it is none of the group's.
+Row Groups::row_of(const Membership& m) const {
+  const int version = version_of(m.link);
+  Row row{.ifindex = m.link.interface.ifindex,
+          .group = m.group,
+          .users = static_cast<std::uint32_t>(m.listeners.size()),
+          .last_reporter = m.last_reporter,
+          .querier_version = static_cast<std::uint8_t>(version)};
+  if (m.answer.is_armed()) {
+    row.timer = m.answer.deadline() - env_.now;
+  } else if (m.change.is_armed() && version != newest_version(m.link.v4)) {
+    row.timer = m.change.deadline() - env_.now;
+  }
+  return row;
+}
+
 std::vector<Row> Groups::rows() const {
   std::vector<Row> rows;
   for (const auto& m : memberships_) {
     if (m->listeners.empty()) continue;  // only its leaving is still to be told: Linux keeps it apart (mc_tomb)
-    rows.push_back({.ifindex = m->link.interface.ifindex,
-                    .group = m->group,
-                    .users = static_cast<std::uint32_t>(m->listeners.size()),
-                    .timer_running = m->answer.is_armed() || m->change.is_armed(),
-                    .querier_version = static_cast<std::uint8_t>(version_of(m->link))});
+    rows.push_back(row_of(*m));
   }
   std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return std::pair(a.ifindex, a.group) < std::pair(b.ifindex, b.group); });
   return rows;

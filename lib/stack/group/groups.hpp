@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -41,8 +42,9 @@ struct Row {
   std::uint16_t ifindex = 0;
   IpAddress group;
   std::uint32_t users = 0;
-  bool timer_running = false;
-  std::uint8_t querier_version = 3;
+  std::optional<Duration> timer{};    ///< until the next report of this group alone; none: none is due
+  bool last_reporter = false;         ///< nobody has reported it after us
+  std::uint8_t querier_version = 3;   ///< of IGMP 1 to 3, of MLD 1 or 2
   bool operator==(const Row&) const = default;
 };
 
@@ -76,6 +78,8 @@ class Groups {
   /// The IPv6 addresses of the interface are these now: each has its solicited-node group (RFC 4861 section 7.2.1).
   void follow_addresses(neighbor::Interface& interface);
   [[nodiscard]] std::vector<Row> rows() const;
+  /// As which version of IGMP, or MLD, we speak there: the oldest of its queriers, or the one that is forced.
+  [[nodiscard]] std::uint8_t version_on(const neighbor::Interface& interface, bool v4) const;
 
   /// An IGMP message, data() at its type.
   void receive_igmp(neighbor::Interface& interface, const QuerySource& from, pkt::Packet message);
@@ -93,6 +97,7 @@ class Groups {
   void destroy(Membership& m);
   [[nodiscard]] bool is_reported(const Membership& m) const;
   [[nodiscard]] int version_of(const Link& link) const;
+  [[nodiscard]] Row row_of(const Membership& m) const;
   [[nodiscard]] Duration within(Duration longest);
 
   // changes.cpp

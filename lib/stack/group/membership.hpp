@@ -49,7 +49,7 @@ struct Groups::Membership {
 
   // What was asked about it (section 5.2).
   std::vector<IpAddress> asked;     ///< none: about all sources
-  bool last_reporter = false;       ///< of version 1 and 2: nobody has spoken after us
+  bool last_reporter = false;       ///< we have reported this group alone, and nobody after us
   timer::Timer answer{&Membership::fire_answer, this};
 };
 

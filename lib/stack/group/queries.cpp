@@ -103,6 +103,7 @@ void Groups::answer_all(Link& link) {
 void Groups::answer(Membership& m) {
   using wire::RecordType;
   const int version = version_of(m.link);
+  m.last_reporter = true;
   if (version != (m.link.v4 ? 3 : 2)) return send_report(m, version);
   if (m.asked.empty())
     return send_records(m.link.interface, {{m.filter.exclude ? RecordType::is_exclude : RecordType::is_include, m.group, m.filter.sources}});

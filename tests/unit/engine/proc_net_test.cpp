@@ -204,3 +204,24 @@ TEST_CASE("/proc/net/arp and route of a host: its neighbour, and the link's rout
   CHECK(words_of(routes[2])[7] == "00FFFFFF");
   CHECK(words_of(routes[2])[0] == arp[5]);  // the interface's name
 }
+
+TEST_CASE("H11: /proc/net/igmp and igmp6 of a host: what all hosts are in, what its addresses and its sockets joined") {
+  TwoEngines world;
+  UdpSocket& v4 = bound(*world.b, "0.0.0.0:5353");
+  UdpSocket& v6 = bound(*world.b, "[::]:5353");
+  REQUIRE(v4.join_group(IpAddress::v4(224, 0, 0, 251)) == 0);
+  REQUIRE(v4.join_group(IpAddress::v4(224, 0, 0, 1)) == 0);
+  REQUIRE(v6.join_group(*IpAddress::parse("ff02::fb")) == 0);
+  world.run_for(2s);
+  const std::string igmp = world.b->proc_net_igmp();
+  const auto is_in = [](const std::string& text, const std::string& line) { return text.find(line) != std::string::npos; };
+  CHECK(is_in(igmp, "eth0      :     2      V3\n\t\t\t\t010000E0     2 0:00000000\t\t0\n\t\t\t\tFB0000E0     1 0:00000000\t\t0\n"));
+  const std::string igmp6 = world.b->proc_net_igmp6();
+  CHECK(is_in(igmp6, "eth0            ff0200000000000000000000000000fb     1 00000004 0\n"));
+  CHECK(is_in(igmp6, "eth0            ff0200000000000000000001ff000002     1 00000004 0\n"));
+  CHECK(is_in(igmp6, "eth0            ff020000000000000000000000000001     1 0000000C 0\n"));
+  CHECK(is_in(igmp, "\tlo        :     1      V3\n\t\t\t\t010000E0     1 0:00000000\t\t0\n"));
+  v4.close();
+  CHECK(is_in(world.b->proc_net_igmp(), "eth0      :     1      V3\n\t\t\t\t010000E0     1 0:00000000\t\t0\n"));
+  CHECK(world.b->proc_net_igmp6(1).empty());  // there is no stack 1
+}

@@ -94,3 +94,26 @@ TEST_CASE("/proc/net/route: the default route first, then by prefix; gateways an
   CHECK(lines[2] == padded("eth1\t0100000A\t090200C0\t0007\t0\t0\t0\tFFFFFFFF\t0\t0\t0"));
   CHECK(lines[3] == padded("eth0\t000200C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0"));
 }
+
+TEST_CASE("H11: /proc/net/igmp and igmp6: a line for each interface of IPv4; groups with users, timer and flags") {
+  const std::array devices{
+      stats::GroupDevice{.ifindex = 1, .name = "lo", .groups = {{.group = IpAddress::v4(224, 0, 0, 1), .users = 1}, {.group = *IpAddress::parse("ff02::1"), .users = 1}}},
+      stats::GroupDevice{.ifindex = 12,
+                         .name = "eth0",
+                         .igmp_version = 2,
+                         .groups = {{.group = IpAddress::v4(224, 0, 0, 251), .users = 2, .timer = std::chrono::milliseconds(2579), .is_last_reporter = true},
+                                    {.group = *IpAddress::parse("ff02::fb"), .users = 3, .timer = std::chrono::seconds(1), .is_last_reporter = true},
+                                    {.group = *IpAddress::parse("ff02::1:ff00:2"), .users = 1},
+                                    {.group = *IpAddress::parse("ff01::fb"), .users = 1}}}};
+  CHECK(stats::to_proc_net_igmp(devices) ==
+        "Idx\tDevice    : Count Querier\tGroup    Users Timer\tReporter\n"
+        "1\tlo        :     1      V3\n"
+        "\t\t\t\t010000E0     1 0:00000000\t\t0\n"
+        "12\teth0      :     1      V2\n"
+        "\t\t\t\tFB0000E0     2 1:00000101\t\t1\n");
+  CHECK(stats::to_proc_net_igmp6(devices) ==
+        "1    lo              ff020000000000000000000000000001     1 0000000C 0\n"
+        "12   eth0            ff0200000000000000000000000000fb     3 00000007 100\n"
+        "12   eth0            ff0200000000000000000001ff000002     1 00000004 0\n"
+        "12   eth0            ff0100000000000000000000000000fb     1 00000008 0\n");
+}

@@ -87,7 +87,35 @@ TEST_CASE("H11: rows as /proc/net/igmp has them") {
   const auto rows = host.groups.rows();
   const auto row = std::find_if(rows.begin(), rows.end(), [](const auto& r) { return r.group == group4; });
   REQUIRE(row != rows.end());
-  CHECK(*row == group::Row{.ifindex = 1, .group = group4, .users = 2, .timer_running = true, .querier_version = 3});
+  CHECK(*row == group::Row{.ifindex = 1, .group = group4, .users = 2, .querier_version = 3});
+}
+
+TEST_CASE("H11: a row's timer runs while a report of the group alone is due; who sent the last one is told") {
+  ListeningHost host;
+  const auto row = [&] {
+    const auto rows = host.groups.rows();
+    return *std::find_if(rows.begin(), rows.end(), [](const auto& r) { return r.group == group4; });
+  };
+  host.settle(group4);
+  CHECK_FALSE(row().timer);
+  CHECK_FALSE(row().last_reporter);
+  host.igmp_query(100, group4);  // within 10 s
+  REQUIRE(row().timer);
+  CHECK(*row().timer <= 10s);
+  const Duration left = *row().timer;
+  host.advance(left / 2);
+  CHECK(*row().timer == left - left / 2);
+  host.advance(10s);
+  CHECK_FALSE(row().timer);
+  CHECK(row().last_reporter);
+  CHECK(host.groups.version_on(host.interface, true) == 3);
+  host.igmp_query(100, addr("0.0.0.0"), false);  // a querier of version 2
+  CHECK(row().timer);
+  CHECK(host.groups.version_on(host.interface, true) == 2);
+  CHECK(host.groups.version_on(host.interface, false) == 2);
+  host.igmp({wire::igmp_type::report_v2, 0, 0, 0, group4.v4_bytes()[0], group4.v4_bytes()[1], group4.v4_bytes()[2], group4.v4_bytes()[3]}, group4);
+  CHECK_FALSE(row().timer);
+  CHECK_FALSE(row().last_reporter);
 }
 
 TEST_CASE("H11: a group that everybody has left has no row, while its leaving is still being told") {
