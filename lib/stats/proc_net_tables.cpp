@@ -125,7 +125,7 @@ std::string to_proc_net_igmp(std::span<const GroupDevice> devices) {
   for (const GroupDevice& device : devices) {
     const auto count = std::count_if(device.groups.begin(), device.groups.end(), [](const GroupRow& row) { return row.group.is_v4(); });
     text += formatted("%d\t%-10s: %5d %7s\n", int{device.ifindex}, device.name.c_str(), static_cast<int>(count),
-                      ("V" + std::to_string(device.igmp_version)).c_str());
+                      formatted("V%d", int{device.igmp_version}).c_str());
     for (const GroupRow& row : device.groups)
       if (row.group.is_v4())
         text += formatted("\t\t\t\t%08X %5u %d:%08lX\t\t%d\n", word(row.group.v4_bytes()), row.users, row.timer ? 1 : 0, ticks(row.timer),
