@@ -2,8 +2,11 @@
 // The life of a capture. Called by the engine; calls capture::Tap and capture::Writer.
 #include <millrace/engine/capturing.hpp>
 
+#include <millrace/base/log.hpp>
+
 #include <algorithm>
 #include <ctime>
+#include <utility>
 
 namespace millrace {
 namespace {
@@ -51,7 +54,7 @@ Result<std::unique_ptr<Capturing>> Capturing::open(const config::Capture& wanted
                                          .unix_epoch = manual ? Duration{} : unix_time_of_monotonic_zero()};
   Result<std::unique_ptr<capture::Writer>> writer = capture::Writer::open(wanted.file, options);
   if (!writer) return tl::unexpected(writer.error());
-  std::unique_ptr<Capturing> capturing(new Capturing(std::move(*writer)));
+  std::unique_ptr<Capturing> capturing(new Capturing(std::move(*writer), wanted.file));
   capturing->interest_ = std::move(interest);
   for (std::size_t i = 0; i < lcores; ++i) {
     capturing->taps_.push_back(std::make_unique<capture::Tap>(wanted.buffer_bytes, wanted.snaplen));
@@ -68,7 +71,10 @@ void Capturing::finish() {
   if (thread_.joinable()) thread_.join();
   while (write() != 0) {
   }
-  static_cast<void>(writer_->flush());  // what failed stands in its totals
+  // Nobody may ask for the totals, in which it stands, too.
+  if (const Result<void> flushed = writer_->flush(); !flushed && !std::exchange(is_failure_told_, true))
+    log(LogLevel::error, "capture " + file_ + ": " + flushed.error().message + "; " + std::to_string(writer_->totals().failed) +
+                             " frames are not in it: make room, or name another file");
 }
 
 capture::Tap::Totals Capturing::tap_totals() const {

@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -29,17 +30,19 @@ class Capturing {
   [[nodiscard]] const capture::Interest& interest() const { return interest_; }
   /// Moves what the taps hold to the file; returns how many frames.
   std::size_t write() { return capture::drain(tap_list_, *writer_); }
-  /// Ends the thread and writes everything.
+  /// Ends the thread and writes everything; what the file cannot take is logged, once.
   void finish();
   /// After finish(). `totals`: of the taps.
   [[nodiscard]] const capture::Writer& writer() const { return *writer_; }
   [[nodiscard]] capture::Tap::Totals tap_totals() const;
 
  private:
-  explicit Capturing(std::unique_ptr<capture::Writer> writer) : writer_(std::move(writer)) {}
+  Capturing(std::unique_ptr<capture::Writer> writer, std::string file) : writer_(std::move(writer)), file_(std::move(file)) {}
   void run();
 
   std::unique_ptr<capture::Writer> writer_;
+  const std::string file_;
+  bool is_failure_told_ = false;
   capture::Interest interest_;
   std::vector<std::unique_ptr<capture::Tap>> taps_;
   std::vector<capture::Tap*> tap_list_;

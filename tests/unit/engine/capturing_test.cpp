@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <millrace/engine/capturing.hpp>
 
+#include <millrace/base/log.hpp>
+
 #include "tests/support/catch.hpp"
 #include "tests/support/two_engines.hpp"
 #include "tests/unit/capture/pcapng_reader.hpp"
@@ -159,4 +161,19 @@ TEST_CASE("with lcores on threads a thread of its own writes, with the time of d
   const PcapngFile read(file.path);
   CHECK(read.packets.size() >= 52);
   for (const auto& packet : read.packets) CHECK(packet.time / 1000000 + 1000 >= static_cast<std::uint64_t>(before));
+}
+
+TEST_CASE("a capture that its file cannot take is told to who runs the program, once") {
+  std::vector<std::string> said;
+  set_log_sink([&](LogLevel level, std::string_view text) {
+    if (level == LogLevel::error) said.emplace_back(text);
+  });
+  {
+    TwoEngines world({.adjust_b = [](Config& config) { config.capture = {.enabled = true, .file = "/dev/full"}; }});
+    talk(world, 5);
+  }
+  set_log_sink({});
+  REQUIRE(said.size() == 1);
+  CHECK(said[0].find("capture /dev/full: writing the capture: No space left on device; ") == 0);
+  CHECK(said[0].find(" frames are not in it: make room, or name another file") != std::string::npos);
 }
