@@ -298,3 +298,12 @@ TEST_CASE("H10: IPv6 counts octets, groups and ECN codes, too") {
   CHECK(count[Counter::InMcastOctets] == 100);
   CHECK(count[Counter::InOctets] == 500);
 }
+
+TEST_CASE("receive_path H12: hop-by-hop options are judged before anybody asks whose the packet is") {
+  const Bytes discarded{test_proto, 0, 0x7e, 4, 0, 0, 0, 0};
+  expect_drop(ip_frame(wire::ip_proto::hop_by_hop, discarded, peer6, addr("fd00:77::3")), DropReason::ip6_bad_option, {Counter::InHdrErrors});
+  RecordingHost host;
+  host.receives(ip_frame(wire::ip_proto::hop_by_hop, discarded, peer6, addr("ff02::1")));
+  CHECK(host[Counter::InMcastPkts] == 0);
+  CHECK(host[Counter::InHdrErrors] == 1);
+}

@@ -32,7 +32,7 @@ TEST_CASE("RFC 1122 3.2.1.8: both source routes are told from the rest") {
   CHECK(ip::judge_options(Bytes{1, 137, 7, 4, 10, 0, 0, 1}).kind == Verdict::source_route);
 }
 
-TEST_CASE("RFC 1122 3.2.2.5: the pointer tells which octet is wrong") {
+TEST_CASE("receive_path H1, RFC 1122 3.2.2.5: the pointer tells which octet is wrong") {
   CHECK(fault_of({148}) == 20);
   CHECK(fault_of({1, 1, 148, 0}) == 22);
   CHECK(fault_of({148, 9, 0, 0}) == 20);
