@@ -175,12 +175,7 @@ class Session {
               [this](const ip::HookState& state, pkt::Packet& packet) { return rules_->judge(state, packet); });
   }
   void advance(Duration by) {
-    const Instant end = env_.now + by;
-    for (Instant next; (next = wheel_.next_expiry()) <= end;) {
-      env_.now = std::max(env_.now, next);
-      wheel_.advance(env_.now);
-    }
-    env_.now = end;
+    fuzz::advance(env_, wheel_, by);
     stack_.flush();
   }
 

@@ -2,10 +2,13 @@
 #pragma once
 
 #include <millrace/base/assert.hpp>
+#include <millrace/env/env.hpp>
 #include <millrace/pkt/pool.hpp>
+#include <millrace/timer/wheel.hpp>
 
 #include <rte_eal.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -26,6 +29,16 @@ inline pkt::Pool& pool() {
     return std::move(*made);
   }();
   return *the_pool;
+}
+
+/// Virtual time goes on, timer by timer.
+inline void advance(Env& env, timer::Wheel& wheel, Duration by) {
+  const Instant end = env.now + by;
+  for (Instant next; (next = wheel.next_expiry()) <= end;) {
+    env.now = std::max(env.now, next);
+    wheel.advance(env.now);
+  }
+  env.now = end;
 }
 
 /// The input as a source of decisions; zeros when it is used up.

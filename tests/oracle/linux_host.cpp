@@ -86,7 +86,8 @@ std::optional<LinuxHost> LinuxHost::make(std::string& why_not) {
   }
   LinuxHost host(fd, std::move(sockets));
   for (int quiet = 0; quiet < 3;) {  // what it says when it comes up, MLD reports among it
-    usleep(300'000);
+    pollfd readable{.fd = fd, .events = POLLIN, .revents = 0};
+    poll(&readable, 1, 300);
     quiet = host.take().empty() ? quiet + 1 : 0;
   }
   return host;

@@ -8,7 +8,6 @@
 #include <millrace/wire/ethernet.hpp>
 #include <millrace/wire/ipv4.hpp>
 #include <millrace/wire/ipv6.hpp>
-#include <millrace/wire/udp.hpp>
 
 namespace millrace::ip {
 namespace {
