@@ -32,6 +32,29 @@ TEST_CASE("H11: RFC 3376 5.2: a general query is answered once, for all groups, 
   CHECK(host.told().size() == 1);
 }
 
+TEST_CASE("H11: RFC 3376 5.2 rule 1: an answer that is due sooner is not put off by another query, and says it all") {
+  const auto answered_after = [](int queries) {
+    ListeningHost host;
+    host.settle(group4);
+    const Instant begin = host.env.now;
+    for (int i = 0; i < queries; ++i) host.igmp_query(100);
+    std::vector<Told> told;
+    while (told.empty() && host.env.now < begin + 10s) {
+      host.advance(1ms);
+      told = host.told();
+    }
+    CHECK(told.size() == 1);
+    return host.env.now - begin;
+  };
+  CHECK(answered_after(1) == answered_after(5));
+  ListeningHost host;
+  host.settle(group4);
+  host.igmp_query(10);
+  host.igmp_query(100, group4);
+  host.advance(20s);
+  CHECK(names(host.told_once(), group4, RecordType::is_exclude));
+}
+
 TEST_CASE("H11: answers of many hosts are spread: not all are sent at once, none is late") {
   int early = 0;
   for (std::uint64_t seed = 0; seed < 32; ++seed) {
@@ -83,6 +106,23 @@ TEST_CASE("H11: RFC 2236: to a querier of version 2 we report and leave as hosts
   host.advance(241s);
   host.leave(group4);
   CHECK(host.told_once().type == wire::igmp_type::report_v3);  // 2 * 125 s + 10 s
+}
+
+TEST_CASE("H11: RFC 3376 8.12: an older querier counts for its time as often as the newer one's robustness says, and 10 s") {
+  ListeningHost host;
+  host.settle(group4);
+  host.igmp({wire::igmp_type::query, 100, 0, 0, 0, 0, 0, 0, 3, 60, 0, 0});  // robustness 3, every 60 s
+  host.advance(10s);
+  CHECK(host.told_once().type == wire::igmp_type::report_v3);
+  host.igmp_query(100, addr("0.0.0.0"), false);
+  host.advance(189s);
+  CHECK(host.told_once().type == wire::igmp_type::report_v2);
+  host.join(addr("239.9.9.9"));
+  CHECK(host.told_once().type == wire::igmp_type::report_v2);
+  host.advance(1s);
+  (void)host.told();
+  host.leave(group4);
+  CHECK(host.told_once().type == wire::igmp_type::report_v3);
 }
 
 TEST_CASE("H11: RFC 2236 3: another host's report is ours, too, and it will say when it leaves") {

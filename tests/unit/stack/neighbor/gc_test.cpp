@@ -85,3 +85,15 @@ TEST_CASE("I1: gc_stale_time: from gc_thresh1 on, neighbours that nobody used fo
   host.advance(31s);
   CHECK(host.state_of(on_link(10)) == State::none);
 }
+
+TEST_CASE("I1: gc_stale_time: who is being asked for is asked to the end, however soon what is not used goes") {
+  ScriptedHost host({.gc_thresh1 = 1, .gc_stale_time = 100ms, .gc_interval = 200ms});
+  send(host, on_link(10));
+  int requests = 0;
+  for (Duration time{0}; time < 5s; time += 100ms) {
+    requests += static_cast<int>(host.wire.take().size());
+    host.advance(100ms);
+  }
+  CHECK(requests == 3);
+  CHECK(host.drops(DropReason::neighbor_failed) == 1);
+}

@@ -164,6 +164,16 @@ TEST_CASE("L4: a filter sees each datagram of a merged packet by itself") {
   std::string all;
   for (std::int64_t n = 0; (n = receiver.receive_from(into, from)) >= 0;) all.append(into.begin(), into.begin() + n).append("|");
   CHECK(all == "yes1|yes3|");
+  // Each has a header of its own: to port 7, of 12 bytes.
+  const std::array by_header{bpf::Instruction{.code = 0x28, .k = 2}, bpf::Instruction{.code = 0x15, .jt = 0, .jf = 3, .k = 7},
+                             bpf::Instruction{.code = 0x28, .k = 4}, bpf::Instruction{.code = 0x15, .jt = 0, .jf = 1, .k = 12},
+                             returning(~0u), returning(0)};
+  REQUIRE(receiver.attach_filter(by_header));
+  CHECK(local.send_to(bytes("yes1yes2yes3no"), endpoint("127.0.0.1:7")) == 14);
+  world.run_for(1ms);
+  all.clear();
+  for (std::int64_t n = 0; (n = receiver.receive_from(into, from)) >= 0;) all.append(into.begin(), into.begin() + n).append("|");
+  CHECK(all == "yes1|yes2|yes3|");
 }
 
 TEST_CASE("UDP: the error queue tells which datagram ICMP complained of, and the next call returns the errno") {
