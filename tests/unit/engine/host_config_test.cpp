@@ -114,7 +114,7 @@ struct ServedHost {
 
 }  // namespace
 
-TEST_CASE("DHCP: a lease is every lcore's, whichever of them the server's answers come to") {
+TEST_CASE("H16: a lease of DHCP is every lcore's, whichever of them the server's answers come to") {
   const IpAddress own = addr("10.77.0.50");
   for (std::uint8_t last = 1; last <= 6; ++last) {
     ServedHost host(3, IpAddress::v4(10, 77, 0, last));

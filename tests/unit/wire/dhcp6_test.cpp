@@ -42,7 +42,7 @@ TEST_CASE("a DHCPv6 reply with everything that a host takes is read as it was wr
   });
 }
 
-TEST_CASE("DHCPv6: relays' messages are not for hosts; an option of a wrong length is not there; of a repeated one the first counts") {
+TEST_CASE("H17, DHCPv6: relays' messages are not for hosts; an option of a wrong length is not there; of a repeated one the first counts") {
   CHECK_FALSE(Dhcp6Message::parse(hex("0c000000")));
   CHECK_FALSE(Dhcp6Message::parse(hex("0d000000")));
   const auto odd = Dhcp6Message::parse(hex("07000001 00170003 010203 00060001 17 00080001 00 000d0001 00 00200003 000000 00530005 0000000000"));
@@ -57,13 +57,13 @@ TEST_CASE("DHCPv6: relays' messages are not for hosts; an option of a wrong leng
   CHECK(twice->status == 1);
 }
 
-TEST_CASE("DHCPv6: a list of name servers has a bound") {
+TEST_CASE("H17, DHCPv6: a list of name servers has a bound") {
   test::Bytes many = hex("07000001 0017 0200");
   many.resize(8 + 0x200, 0xfd);
   CHECK(Dhcp6Message::parse(many)->name_servers.size() == dhcp6_max_name_servers);
 }
 
-TEST_CASE("DHCPv6: whatever is read is written and read again") {
+TEST_CASE("H17, DHCPv6: whatever is read is written and read again") {
   const std::uint64_t seed = test::seed();
   INFO("MILLRACE_SEED=" << seed);
   Rng rng(seed);

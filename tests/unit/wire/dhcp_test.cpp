@@ -88,7 +88,7 @@ TEST_CASE("a DHCP acknowledgement with everything that a host takes is read as i
   CHECK(DhcpMessage::parse(make_dhcp(ack)) == ack);
 }
 
-TEST_CASE("DHCP: RFC 3442 section 2: destination descriptors have as many bytes as their mask reaches; host bits are passed over") {
+TEST_CASE("H16, DHCP: RFC 3442 section 2: destination descriptors have as many bytes as their mask reaches; host bits are passed over") {
   const DhcpMessage m = parsed(joined(type_ack, hex("7914 00 0a4d0001 09 0aff 0a4d0001 18 0a0102 00000000")));
   REQUIRE(m.routes.size() == 3);
   CHECK(m.routes[0] == ClasslessRoute{{addr("0.0.0.0"), 0}, addr("10.77.0.1")});
@@ -96,14 +96,14 @@ TEST_CASE("DHCP: RFC 3442 section 2: destination descriptors have as many bytes 
   CHECK(m.routes[2] == ClasslessRoute{{addr("10.1.2.0"), 24}, addr("0.0.0.0")});
 }
 
-TEST_CASE("DHCP: a malformed list of classless routes is none") {
+TEST_CASE("H16, DHCP: a malformed list of classless routes is none") {
   for (const char* bad : {"7904 00 0a4d00", "7909 21 0a010203 0a4d0001", "7906 00 0a4d0001 18", "7907 18 0a0102 0a4d00"}) {
     INFO(bad);
     CHECK(parsed(joined(type_ack, hex(bad))).routes.empty());
   }
 }
 
-TEST_CASE("DHCP: RFC 2132 9.3, RFC 3396 5: options go on in file, then in sname, where the first field says so") {
+TEST_CASE("H16, DHCP: RFC 2132 9.3, RFC 3396 5: options go on in file, then in sname, where the first field says so") {
   const Bytes file = hex("36040a4d0001 7903 000a4d ff"), sname = hex("7902 0001 ff");
   const auto both = DhcpMessage::parse(reply_with(joined(type_ack, hex("340103 ff")), file, sname));
   REQUIRE(both);
@@ -132,13 +132,13 @@ TEST_CASE("DHCP: RFC 2132 9.3, RFC 3396 5: options go on in file, then in sname,
   CHECK_FALSE(DhcpMessage::parse(reply_with(joined(type_ack, hex("340101 ff")), too_far)));
 }
 
-TEST_CASE("DHCP: RFC 3396: pieces of an option are one, in their order; options need no end") {
+TEST_CASE("H16, DHCP: RFC 3396: pieces of an option are one, in their order; options need no end") {
   const DhcpMessage m = parsed(joined(type_ack, hex("33020000 36040a4d0001 00 00 33020e10")));
   CHECK(m.lease_s == 3600u);
   CHECK(m.server_id == addr("10.77.0.1"));
 }
 
-TEST_CASE("DHCP: an option of a wrong length is not there") {
+TEST_CASE("H16, DHCP: an option of a wrong length is not there") {
   const DhcpMessage m = parsed(joined(type_ack, hex("3303000e10 3605 0a4d000101 0103ffffff 0305 0a4d000101 0603 0a4d00 1a03 057800 3a00 3d0502000102 03")));
   CHECK_FALSE(m.lease_s);
   CHECK_FALSE(m.server_id);
@@ -150,7 +150,7 @@ TEST_CASE("DHCP: an option of a wrong length is not there") {
   CHECK_FALSE(m.client_id);
 }
 
-TEST_CASE("DHCP: lists have bounds") {
+TEST_CASE("H16, DHCP: lists have bounds") {
   Bytes options = type_ack;
   for (int i = 0; i < 20; ++i) options = joined(options, hex("06040a4d0001"));
   for (int i = 0; i < 80; ++i) options = joined(options, hex("7905000a4d0001"));
@@ -158,7 +158,7 @@ TEST_CASE("DHCP: lists have bounds") {
   CHECK(parsed(options).routes.size() == dhcp_max_routes);
 }
 
-TEST_CASE("DHCP: what is no message of this kind is refused") {
+TEST_CASE("H16, DHCP: what is no message of this kind is refused") {
   const Bytes good = reply_with(type_ack);
   CHECK(DhcpMessage::parse(good));
   for (const std::size_t at : {0, 1, 2, 236, 239}) {
@@ -172,7 +172,7 @@ TEST_CASE("DHCP: what is no message of this kind is refused") {
   test::for_each_truncation(good, [](auto cut) { CHECK(DhcpMessage::parse(cut).has_value() == (cut.size() == 243)); });
 }
 
-TEST_CASE("DHCP: whatever is read is written and read again") {
+TEST_CASE("H16, DHCP: whatever is read is written and read again") {
   const std::uint64_t seed = test::seed();
   INFO("MILLRACE_SEED=" << seed);
   Rng rng(seed);

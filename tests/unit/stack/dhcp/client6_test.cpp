@@ -70,7 +70,7 @@ struct AskingHost : ConfiguredHost {
 
 }  // namespace
 
-TEST_CASE("DHCPv6: RFC 8415 18.2.6: a router's O or M flag has the host ask, within a second, from its link-local address") {
+TEST_CASE("H17: RFC 8415 18.2.6: a router's O or M flag has the host ask, within a second, from its link-local address") {
   for (const bool managed : {false, true}) {
     AskingHost host;
     CHECK(host.asks6(5s).empty());
@@ -91,7 +91,7 @@ TEST_CASE("DHCPv6: RFC 8415 18.2.6: a router's O or M flag has the host ask, wit
   }
 }
 
-TEST_CASE("DHCPv6: RFC 8415 15: unanswered, it asks again after 1 second, twice as long each time up to an hour, a tenth more or less") {
+TEST_CASE("H17: RFC 8415 15: unanswered, it asks again after 1 second, twice as long each time up to an hour, a tenth more or less") {
   AskingHost host;
   (void)host.asks6(5s);
   host.hears_router();
@@ -114,7 +114,7 @@ TEST_CASE("DHCPv6: RFC 8415 15: unanswered, it asks again after 1 second, twice 
   CHECK(previous >= 3240s);
 }
 
-TEST_CASE("DHCPv6: RFC 8415 18.2.10: a reply brings name servers, until one replaces them; it asks again when they are to be refreshed") {
+TEST_CASE("H17: RFC 8415 18.2.10: a reply brings name servers, until one replaces them; it asks again when they are to be refreshed") {
   AskingHost host;
   (void)host.asks6(5s);
   host.hears_router();
@@ -142,7 +142,7 @@ TEST_CASE("DHCPv6: RFC 8415 18.2.10: a reply brings name servers, until one repl
   CHECK(host.dhcp.name_servers().size() == 1);
 }
 
-TEST_CASE("DHCPv6: RFC 8415 21.23: a day, when the server does not say; ten minutes at least; or never again") {
+TEST_CASE("H17: RFC 8415 21.23: a day, when the server does not say; ten minutes at least; or never again") {
   const std::pair<std::optional<std::uint32_t>, Duration> cases[] = {{std::nullopt, 86400s}, {0, 600s}, {599, 600s}, {601, 601s}};
   for (const auto& [refresh, wait] : cases) {
     AskingHost host;
@@ -160,10 +160,10 @@ TEST_CASE("DHCPv6: RFC 8415 21.23: a day, when the server does not say; ten minu
   Dhcp6Message reply = AskingHost::reply(host.asks6(1s).at(0).message);
   reply.refresh_s = 0xffffffff;
   host.answers(reply);
-  CHECK(host.asks6(std::chrono::hours(1000)).empty());
+  CHECK(host.asks6(std::chrono::hours(24 * 365 * 140)).empty());  // longer than as many seconds
 }
 
-TEST_CASE("DHCPv6: RFC 8415 16.10: what is no answer to the question is not looked at") {
+TEST_CASE("H17: RFC 8415 16.10: what is no answer to the question is not looked at") {
   using Spoil = std::function<void(Dhcp6Message&)>;
   const std::pair<const char*, Spoil> cases[] = {
       {"xid", [](Dhcp6Message& m) { m.xid ^= 1; }},
@@ -195,7 +195,7 @@ TEST_CASE("DHCPv6: RFC 8415 16.10: what is no answer to the question is not look
   CHECK(host.dhcp.name_servers().size() == 1);
 }
 
-TEST_CASE("DHCPv6: RFC 8415 21.25: the server says how seldom it wants to be asked; what it cannot want is passed over") {
+TEST_CASE("H17: RFC 8415 21.25: the server says how seldom it wants to be asked; what it cannot want is passed over") {
   for (const std::uint32_t seconds : {100u, 59u, 86401u}) {
     AskingHost host;
     (void)host.asks6(5s);
@@ -211,7 +211,7 @@ TEST_CASE("DHCPv6: RFC 8415 21.25: the server says how seldom it wants to be ask
   }
 }
 
-TEST_CASE("DHCPv6: nothing is asked while the link-local address is tentative, or when it is another's") {
+TEST_CASE("H17: nothing is asked while the link-local address is tentative, or when it is another's") {
   AskingHost host;
   host.hears_router();
   const auto asked = host.asks6(5s);
@@ -223,7 +223,7 @@ TEST_CASE("DHCPv6: nothing is asked while the link-local address is tentative, o
   CHECK(without.asks6(100s).empty());
 }
 
-TEST_CASE("DHCPv6: an lcore that does not speak asks nothing; without autoconf, nobody does") {
+TEST_CASE("H17: an lcore that does not speak asks nothing; without autoconf, nobody does") {
   AskingHost host(false);
   (void)host.asks6(5s);
   host.hears_router();

@@ -6,7 +6,7 @@
 using namespace millrace;
 using namespace millrace::test;
 
-TEST_CASE("DHCP: RFC 2131 3.1: discover, offer, request, acknowledgement; then the address is probed, taken and announced twice") {
+TEST_CASE("H16: RFC 2131 3.1: discover, offer, request, acknowledgement; then the address is probed, taken and announced twice") {
   LeasedHost host;
   const Said discover = host.says_one(1s);
   CHECK(discover.message.type == DhcpType::discover);
@@ -37,7 +37,7 @@ TEST_CASE("DHCP: RFC 2131 3.1: discover, offer, request, acknowledgement; then t
   CHECK(host.dhcp.leases()[0].until == request.when + 3600s);
 }
 
-TEST_CASE("DHCP: RFC 2131 4.4.1: four requests in a minute, then the client begins anew") {
+TEST_CASE("H16: RFC 2131 4.4.1: four requests in a minute, then the client begins anew") {
   LeasedHost host;
   const Said discover = host.says_one(1s);
   host.answers(LeasedHost::reply(DhcpType::offer, discover.message));
@@ -56,7 +56,18 @@ TEST_CASE("DHCP: RFC 2131 4.4.1: four requests in a minute, then the client begi
   CHECK(said[4].message.xid != discover.message.xid);
 }
 
-TEST_CASE("DHCP: RFC 2131 4.4.5: at T1 the server is asked alone, from the address, and gives more time") {
+TEST_CASE("H16: RFC 2131 4.4.1: the time counts from the first of the requests, whichever of them was answered") {
+  LeasedHost host;
+  host.answers(LeasedHost::reply(DhcpType::offer, host.says_one(1s).message));
+  const auto requests = host.says(6s);
+  REQUIRE(requests.size() == 2);
+  host.answers(LeasedHost::reply(DhcpType::ack, requests[1].message));
+  CHECK(host.says(9s).empty());
+  REQUIRE(host.dhcp.leases().size() == 1);
+  CHECK(host.dhcp.leases()[0].until == requests[0].when + 3600s);
+}
+
+TEST_CASE("H16: RFC 2131 4.4.5: at T1 the server is asked alone, from the address, and gives more time") {
   LeasedHost host;
   const Said request = host.binds();
   const auto said = host.says(request.when + 1800s - host.env.now);
@@ -79,7 +90,7 @@ TEST_CASE("DHCP: RFC 2131 4.4.5: at T1 the server is asked alone, from the addre
   CHECK(host.has(leased));
 }
 
-TEST_CASE("DHCP: RFC 2131 4.4.5: unanswered, half of what is left is waited; at T2 everybody is asked; at the end the address goes") {
+TEST_CASE("H16: RFC 2131 4.4.5: unanswered, half of what is left is waited; at T2 everybody is asked; at the end the address goes") {
   LeasedHost host;
   const Said request = host.binds();
   const auto said = host.says(request.when + 3599s - host.env.now);
@@ -113,7 +124,7 @@ TEST_CASE("DHCP: RFC 2131 4.4.5: unanswered, half of what is left is waited; at 
   CHECK(host.dhcp.leases().empty());
 }
 
-TEST_CASE("DHCP: RFC 2131 4.4.5: in REBINDING any server may give more time, in RENEWING only the one that was asked") {
+TEST_CASE("H16: RFC 2131 4.4.5: in REBINDING any server may give more time, in RENEWING only the one that was asked") {
   LeasedHost host;
   const Said request = host.binds();
   const auto renewing = host.says(request.when + 1800s - host.env.now);
@@ -132,7 +143,7 @@ TEST_CASE("DHCP: RFC 2131 4.4.5: in REBINDING any server may give more time, in 
   CHECK(next[0].destination == other_server);
 }
 
-TEST_CASE("DHCP: an answer to the requests before the last one, or of another address, gives no time") {
+TEST_CASE("H16: an answer to the requests before the last one, or of another address, gives no time") {
   LeasedHost host;
   const Said request = host.binds();
   const auto said = host.says(request.when + 2475s - host.env.now);
@@ -145,7 +156,7 @@ TEST_CASE("DHCP: an answer to the requests before the last one, or of another ad
   CHECK(host.interface.addresses.back() == IpPrefix{leased, 24});
 }
 
-TEST_CASE("DHCP: time that is over when it is given is none") {
+TEST_CASE("H16: time that is over when it is given is none") {
   LeasedHost host;
   const Said request = host.binds();
   const auto said = host.says(request.when + 1860s - host.env.now);
@@ -159,7 +170,7 @@ TEST_CASE("DHCP: time that is over when it is given is none") {
   CHECK(host.dhcp.leases()[0].until == host.env.now + 1s);
 }
 
-TEST_CASE("DHCP: RFC 2131 3.1.4: somebody has the address: it is declined, and ten seconds later another is asked for") {
+TEST_CASE("H16: RFC 2131 3.1.4: somebody has the address: it is declined, and ten seconds later another is asked for") {
   LeasedHost host;
   const Said request = host.acquires();
   CHECK(host.says(2s).empty());
@@ -181,7 +192,7 @@ TEST_CASE("DHCP: RFC 2131 3.1.4: somebody has the address: it is declined, and t
   CHECK(host[stats::Neighbor::address_conflicts] == 1);
 }
 
-TEST_CASE("DHCP: RFC 2131 3.1.6: refused, the client begins anew, each time later; another server's refusal does not count") {
+TEST_CASE("H16: RFC 2131 3.1.6: refused, the client begins anew, each time later; another server's refusal does not count") {
   LeasedHost host;
   Said discover = host.says_one(1s);
   Duration wait = 1s;
@@ -202,7 +213,7 @@ TEST_CASE("DHCP: RFC 2131 3.1.6: refused, the client begins anew, each time late
   }
 }
 
-TEST_CASE("DHCP: RFC 2131 4.4.5: refused more time, the host has no address any more") {
+TEST_CASE("H16: RFC 2131 4.4.5: refused more time, the host has no address any more") {
   LeasedHost host;
   const Said request = host.binds();
   const auto said = host.says(request.when + 1800s - host.env.now);
@@ -214,7 +225,7 @@ TEST_CASE("DHCP: RFC 2131 4.4.5: refused more time, the host has no address any 
   CHECK_FALSE(discover.message.requested);
 }
 
-TEST_CASE("DHCP: an offer that does not fit leaves the client asking") {
+TEST_CASE("H16: an offer that does not fit leaves the client asking") {
   using Spoil = std::function<void(DhcpMessage&)>;
   const std::pair<const char*, Spoil> cases[] = {
       {"xid", [](DhcpMessage& m) { ++m.xid; }},
@@ -243,7 +254,7 @@ TEST_CASE("DHCP: an offer that does not fit leaves the client asking") {
   }
 }
 
-TEST_CASE("DHCP: what comes unasked changes nothing") {
+TEST_CASE("H16: what comes unasked changes nothing") {
   LeasedHost host;
   DhcpMessage unasked = LeasedHost::reply(DhcpType::offer, {.chaddr = host_mac});
   host.answers(unasked);
@@ -266,7 +277,7 @@ TEST_CASE("DHCP: what comes unasked changes nothing") {
   CHECK(host.says(600s).empty());
 }
 
-TEST_CASE("DHCP: a lease for ever is never renewed; one that ends before its address is known to be free is asked for anew") {
+TEST_CASE("H16: a lease for ever is never renewed; one that ends before its address is known to be free is asked for anew") {
   LeasedHost host;
   host.binds([](DhcpMessage& m) { m.lease_s = wire::dhcp_infinity; });
   CHECK(host.dhcp.leases()[0].until == never);
@@ -280,7 +291,7 @@ TEST_CASE("DHCP: a lease for ever is never renewed; one that ends before its add
   CHECK_FALSE(brief.has(leased));
 }
 
-TEST_CASE("DHCP: RFC 2131 4.4.6: at its end the host gives the lease back") {
+TEST_CASE("H16: RFC 2131 4.4.6: at its end the host gives the lease back") {
   LeasedHost host;
   host.binds();
   host.dhcp.shut_down();

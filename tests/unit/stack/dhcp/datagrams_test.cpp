@@ -15,7 +15,7 @@ struct Recorder final : dhcp::Relay {
 
 }  // namespace
 
-TEST_CASE("DHCP: RFC 2131 4.1: an answer to the offered address, which is nobody's yet, is heard as well") {
+TEST_CASE("H16: RFC 2131 4.1: an answer to the offered address, which is nobody's yet, is heard as well") {
   LeasedHost host;
   const Said discover = host.says_one(1s);
   host.answers(LeasedHost::reply(DhcpType::offer, discover.message), leased);
@@ -29,7 +29,7 @@ TEST_CASE("DHCP: RFC 2131 4.1: an answer to the offered address, which is nobody
   CHECK(host.drops(stats::DropReason::not_local) == 1);
 }
 
-TEST_CASE("DHCP: what is no whole DHCP answer in a datagram to port 68 goes its way") {
+TEST_CASE("H16: what is no whole DHCP answer in a datagram to port 68 goes its way") {
   LeasedHost host;
   const Said discover = host.says_one(1s);
   const DhcpMessage offer = LeasedHost::reply(DhcpType::offer, discover.message);
@@ -57,7 +57,7 @@ TEST_CASE("DHCP: what is no whole DHCP answer in a datagram to port 68 goes its 
   CHECK(host.says(0s).size() == 1);
 }
 
-TEST_CASE("DHCP: an answer cut short at any place is harmless, broadcast or not") {
+TEST_CASE("H16: an answer cut short at any place is harmless, broadcast or not") {
   LeasedHost host;
   const Said discover = host.says_one(1s);
   const Bytes whole = wire::make_dhcp(LeasedHost::reply(DhcpType::offer, discover.message));
@@ -68,7 +68,7 @@ TEST_CASE("DHCP: an answer cut short at any place is harmless, broadcast or not"
   CHECK(host.says(2s).empty());
 }
 
-TEST_CASE("DHCP: an lcore that does not speak says nothing, and hands on what is sent to it alone, before and with an address") {
+TEST_CASE("H16: an lcore that does not speak says nothing, and hands on what is sent to it alone, before and with an address") {
   Recorder relay;
   LeasedHost host(false, &relay);
   CHECK(host.says(100s).empty());
@@ -89,7 +89,7 @@ TEST_CASE("DHCP: an lcore that does not speak says nothing, and hands on what is
   CHECK_FALSE(host.has(leased));
 }
 
-TEST_CASE("DHCP: the lcore that speaks hears by another") {
+TEST_CASE("H16: the lcore that speaks hears by another") {
   LeasedHost host;
   const Said discover = host.says_one(1s);
   host.dhcp.hear({.ifindex = 1, .v4 = true, .message = wire::make_dhcp(LeasedHost::reply(DhcpType::offer, discover.message))});

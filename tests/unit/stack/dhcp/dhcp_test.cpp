@@ -29,7 +29,7 @@ void renew(LeasedHost& host, const LeasedHost::Adjust& adjust) {
 
 }  // namespace
 
-TEST_CASE("DHCP: a lease brings the address, the link's route, the default route and name servers, and takes them with it") {
+TEST_CASE("H16: a lease brings the address, the link's route, the default route and name servers, and takes them with it") {
   LeasedHost host;
   CHECK(host.route("10.77.0.1") == nullptr);
   host.binds();
@@ -45,7 +45,7 @@ TEST_CASE("DHCP: a lease brings the address, the link's route, the default route
   CHECK(host.ip.routes().lookup(addr("192.0.2.1")) == nullptr);
 }
 
-TEST_CASE("DHCP: RFC 3442: classless routes in whatever order, on the link and by a router that is on no prefix of ours") {
+TEST_CASE("H16: RFC 3442: classless routes in whatever order, on the link and by a router that is on no prefix of ours") {
   LeasedHost host;
   host.binds([](DhcpMessage& m) {
     m.subnet_mask = addr("255.255.255.255");
@@ -58,7 +58,7 @@ TEST_CASE("DHCP: RFC 3442: classless routes in whatever order, on the link and b
   CHECK(host.route("10.77.0.1")->gateway == addr("10.1.0.1"));
 }
 
-TEST_CASE("DHCP: a route of the administrator's goes before the lease's, and stays") {
+TEST_CASE("H16: a route of the administrator's goes before the lease's, and stays") {
   LeasedHost host;
   REQUIRE(host.ip.add_address(host.interface, {addr("10.78.0.2"), 24}));
   REQUIRE(host.ip.add_route({addr("0.0.0.0"), 0}, addr("10.78.0.1"), host.interface));
@@ -69,7 +69,7 @@ TEST_CASE("DHCP: a route of the administrator's goes before the lease's, and sta
   CHECK(host.has(addr("10.78.0.2")));
 }
 
-TEST_CASE("DHCP: a renewal may change routes, MTU, mask and broadcast address; what it leaves as it was is not touched") {
+TEST_CASE("H16: a renewal may change routes, MTU, mask and broadcast address; what it leaves as it was is not touched") {
   LeasedHost host;
   host.binds([](DhcpMessage& m) { m.mtu = 1400; });
   CHECK(host.interface.mtu == 1400);
@@ -95,7 +95,7 @@ TEST_CASE("DHCP: a renewal may change routes, MTU, mask and broadcast address; w
   CHECK(host.interface.mtu == 1500);
 }
 
-TEST_CASE("DHCP: a datagram to the lease's broadcast address goes to everybody's MAC") {
+TEST_CASE("H16: a datagram to the lease's broadcast address goes to everybody's MAC") {
   LeasedHost host;
   host.binds([](DhcpMessage& m) { m.broadcast_address = addr("10.77.0.127"); });
   udp::Socket* const socket = host.udp.open(nullptr);
@@ -107,7 +107,7 @@ TEST_CASE("DHCP: a datagram to the lease's broadcast address goes to everybody's
   host.udp.close(*socket);
 }
 
-TEST_CASE("DHCP: the other lcores are told what the lease changes, again until all have heard") {
+TEST_CASE("H16: the other lcores are told what the lease changes, again until all have heard") {
   Others others;
   others.deaf = 2;
   LeasedHost host(true, &others);
@@ -122,7 +122,7 @@ TEST_CASE("DHCP: the other lcores are told what the lease changes, again until a
   CHECK(others.told[0] == dhcp::Settings{.ifindex = 1});
 }
 
-TEST_CASE("DHCP: an address that the host has already stays when the lease goes") {
+TEST_CASE("H16: an address that the host has already stays when the lease goes") {
   LeasedHost host;
   const Said request = host.acquires();
   (void)host.says(1s);
@@ -134,7 +134,7 @@ TEST_CASE("DHCP: an address that the host has already stays when the lease goes"
   CHECK(host.has(leased));
 }
 
-TEST_CASE("DHCP: port 68 is the clients' alone") {
+TEST_CASE("H16: port 68 is the clients' alone") {
   LeasedHost host;
   udp::Socket* const socket = host.udp.open(nullptr);
   CHECK(host.udp.bind(*socket, {nobody, 68}) == -EADDRINUSE);

@@ -18,7 +18,7 @@ wire::DhcpMessage offer(const char* yiaddr = "10.77.0.50", const char* mask = "2
 
 }  // namespace
 
-TEST_CASE("DHCP: only an address that a host can have is taken") {
+TEST_CASE("H16: only an address that a host can have is taken") {
   for (const char* bad : {"0.0.0.0", "0.1.2.3", "127.0.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255", "10.77.0.0", "10.77.0.255"}) {
     INFO(bad);
     CHECK_FALSE(lease_of(offer(bad)));
@@ -27,7 +27,7 @@ TEST_CASE("DHCP: only an address that a host can have is taken") {
   CHECK(lease_of(offer("10.77.0.255", "255.255.255.255")));
 }
 
-TEST_CASE("DHCP: the mask gives the prefix; without one the address's class does, one with a hole none") {
+TEST_CASE("H16: the mask gives the prefix; without one the address's class does, one with a hole none") {
   const std::tuple<const char*, const char*, int> cases[] = {
       {"10.77.0.50", "255.255.255.0", 24}, {"10.77.0.50", "255.255.255.255", 32}, {"10.77.0.50", "128.0.0.0", 1},
       {"10.77.0.50", nullptr, 8},          {"172.16.0.50", nullptr, 16},          {"192.168.0.50", "0.0.0.0", 24},
@@ -40,7 +40,7 @@ TEST_CASE("DHCP: the mask gives the prefix; without one the address's class does
   for (const char* mask : {"255.0.255.0", "0.255.255.255", "255.255.255.1"}) CHECK_FALSE(lease_of(offer("10.77.0.50", mask)));
 }
 
-TEST_CASE("DHCP: RFC 2131 4.4.5: T1 is half of the lease and T2 seven eighths of it, unless the server says what can be obeyed") {
+TEST_CASE("H16: RFC 2131 4.4.5: T1 is half of the lease and T2 seven eighths of it, unless the server says what can be obeyed") {
   struct Case {
     std::optional<std::uint32_t> t1, t2;
     std::uint32_t lease;
@@ -81,7 +81,7 @@ TEST_CASE("DHCP: RFC 2131 4.4.5: T1 is half of the lease and T2 seven eighths of
   CHECK(after(Instant{} + 1h, for_ever) == never);
 }
 
-TEST_CASE("DHCP: RFC 3442: where there are classless routes, routers are not heeded; of several routers the first counts") {
+TEST_CASE("H16: RFC 3442: where there are classless routes, routers are not heeded; of several routers the first counts") {
   wire::DhcpMessage message = offer();
   message.routers = {addr("10.77.0.1"), addr("10.77.0.2")};
   REQUIRE(lease_of(message)->routes.size() == 1);
@@ -93,7 +93,7 @@ TEST_CASE("DHCP: RFC 3442: where there are classless routes, routers are not hee
   CHECK(lease_of(message)->routes.empty());
 }
 
-TEST_CASE("DHCP: an MTU below 576 is none; a broadcast address off the prefix is none; name servers that nobody can be are passed over") {
+TEST_CASE("H16: an MTU below 576 is none; a broadcast address off the prefix is none; name servers that nobody can be are passed over") {
   wire::DhcpMessage message = offer();
   for (const std::uint16_t mtu : {68, 575}) {
     message.mtu = mtu;

@@ -4,7 +4,7 @@
 using namespace millrace;
 using namespace millrace::test;
 
-TEST_CASE("DHCP: RFC 2131 4.1: DISCOVER is sent again after 4, 8, 16, 32, then always 64 seconds, each a second more or less") {
+TEST_CASE("H16: RFC 2131 4.1: DISCOVER is sent again after 4, 8, 16, 32, then always 64 seconds, each a second more or less") {
   LeasedHost host;
   const Instant begin = host.env.now;
   const auto said = host.says(400s);
@@ -24,7 +24,7 @@ TEST_CASE("DHCP: RFC 2131 4.1: DISCOVER is sent again after 4, 8, 16, 32, then a
   CHECK_FALSE(is_exact);
 }
 
-TEST_CASE("DHCP: RFC 2131 table 5: what a DISCOVER says") {
+TEST_CASE("H16: RFC 2131 table 5: what a DISCOVER says") {
   LeasedHost host;
   const Said said = host.says_one(1s);
   CHECK(said.to == all_macs);
@@ -41,7 +41,7 @@ TEST_CASE("DHCP: RFC 2131 table 5: what a DISCOVER says") {
   CHECK(m.parameters == std::vector<std::uint8_t>{1, 121, 3, 6, 26, 28, 51, 58, 59});
 }
 
-TEST_CASE("DHCP: no buffer: what was not sent is sent later") {
+TEST_CASE("H16: no buffer: what was not sent is sent later") {
   LeasedHost host;
   std::vector<pkt::Packet> all;
   while (pkt::Packet p = make_packet(host.env)) all.push_back(std::move(p));
