@@ -13,23 +13,21 @@ namespace millrace {
 /// from `at` on. Null: the pool is empty, and what there was of it was dropped.
 template <class Fill>
 [[nodiscard]] pkt::Packet build_packet(Env& env, std::size_t length, Fill&& fill) {
-  pkt::Packet whole;
-  std::size_t done = 0;
-  do {
+  pkt::Packet whole = make_packet(env);
+  if (!whole) return whole;
+  std::size_t done = std::min<std::size_t>(length, whole.tailroom());
+  if (done != 0) fill(std::size_t{0}, std::span<std::uint8_t>(whole.append(static_cast<std::uint16_t>(done)), done));
+  while (done < length) {
     pkt::Packet part = make_packet(env);
     if (!part) {
-      if (whole) drop(env, std::move(whole), stats::DropReason::no_buffer);
+      drop(env, std::move(whole), stats::DropReason::no_buffer);
       return {};
     }
     const auto n = static_cast<std::uint16_t>(std::min<std::size_t>(length - done, part.tailroom()));
-    if (n != 0) fill(done, std::span<std::uint8_t>(part.append(n), n));
-    if (whole) {
-      join(env, whole, std::move(part));
-    } else {
-      whole = std::move(part);
-    }
+    fill(done, std::span<std::uint8_t>(part.append(n), n));
+    join(env, whole, std::move(part));
     done += n;
-  } while (done < length);
+  }
   return whole;
 }
 

@@ -28,17 +28,11 @@ constexpr std::uint8_t tcp4_at = ip_at + wire::ipv4_header_bytes;
 constexpr std::uint8_t tcp6_at = ip_at + wire::ipv6_header_bytes;
 constexpr std::uint32_t line_bytes = 64;
 
-[[gnu::noinline]] bool ipv4_sum_is_right(const std::uint8_t* ip) {
-  const std::uint64_t sum = std::uint64_t{load32(ip)} + load32(ip + 4) + load32(ip + 8) + load32(ip + 12) + load32(ip + 16);
-  return sum % 0xffff == 0;
-}
-
 /// Where a family has what the short way reads.
 struct V4 {
   static constexpr std::uint8_t family = 4;
   static constexpr std::uint8_t tcp_at = tcp4_at;
   static constexpr std::uint8_t proto_at = ip_at + 9;
-  static constexpr std::uint8_t addresses_at = ip_at + 12;
   static constexpr std::uint8_t datagram = family + 16;
   static constexpr std::uint16_t ethertype = wire::ethertype::ipv4;
   static constexpr std::size_t compared = 96;  // the longest header is 94
@@ -57,11 +51,12 @@ struct V4 {
   static bool is_datagram(const std::uint8_t* ip) {
     return ip[0] == 0x45 && (load_be32(ip + 6) & 0x3fff00ff) == wire::ip_proto::udp && load_be16(ip + 2) >= wire::ipv4_header_bytes + wire::udp_header_bytes;
   }
+  static bool is_fragment_of_datagram(const std::uint8_t* ip) { return ip[0] == 0x45 && ip[9] == wire::ip_proto::udp && (load_be16(ip + 6) & 0x3fff) != 0; }
   // E5: the length that the frame has.
   static bool is_whole(const std::uint8_t* ip, std::uint32_t length) { return load_be16(ip + 2) == length; }
   // E5: a header checksum that is right.
   static bool is_intact(const std::uint8_t* ip, std::uint64_t ol_flags) {
-    return (ol_flags & verdicts) == good || ((ol_flags & verdicts) == 0 && ipv4_sum_is_right(ip));
+    return (ol_flags & verdicts) == good || ((ol_flags & verdicts) == 0 && wire::is_plain_ipv4_sum_right(ip));
   }
   static std::uint16_t id(const std::uint8_t* ip) { return load_be16(ip + 4); }
   static constexpr std::uint64_t verdicts = pkt::flag::rx_ip_good | pkt::flag::rx_ip_bad;
@@ -72,7 +67,6 @@ struct V6 {
   static constexpr std::uint8_t family = 6;
   static constexpr std::uint8_t tcp_at = tcp6_at;
   static constexpr std::uint8_t proto_at = ip_at + 6;
-  static constexpr std::uint8_t addresses_at = ip_at + 8;
   static constexpr std::uint8_t datagram = family + 16;
   static constexpr std::uint16_t ethertype = wire::ethertype::ipv6;
   static constexpr std::size_t compared = HeaderMask::bytes;
@@ -85,6 +79,7 @@ struct V6 {
   }
   static bool is_plain(const std::uint8_t* ip) { return ip[0] >> 4 == 6 && ip[6] == wire::ip_proto::tcp; }
   static bool is_datagram(const std::uint8_t* ip) { return ip[0] >> 4 == 6 && ip[6] == wire::ip_proto::udp && load_be16(ip + 4) >= wire::udp_header_bytes; }
+  static bool is_fragment_of_datagram(const std::uint8_t*) { return false; }
   static bool is_whole(const std::uint8_t* ip, std::uint32_t length) {
     return load_be16(ip + 4) + wire::ipv6_header_bytes == length;
   }
@@ -116,13 +111,14 @@ class FastPath::Pass {
         link_(std::uint32_t{arrival.ifindex} << 16), max_size_(gro.config_.max_size), tick_(gro.tick_at(env.now)) {}
 
   // Three times over the burst, so that what one packet waits for overlaps with what the others do: its lines, the
-  // hash of its flow, and, in order, what becomes of it.
+  // hash of its flow, and, in order, what becomes of it. Datagrams in front that nobody wants merged need one look.
   void run(pkt::Burst& burst) {
     pkt::Mbuf** const m = burst.slots();
     const std::uint16_t n = burst.size();
     for (std::uint16_t i = 0; i < n; ++i) prefetch(*m[i]);
-    for (std::uint16_t i = 0; i < n; ++i) looks_[i] = look_at(*m[i]);
-    for (std::uint16_t i = 0; i < n; ++i) {
+    const std::uint16_t first = pass_datagrams(m, n);
+    for (std::uint16_t i = first; i < n; ++i) looks_[i] = look_at(*m[i]);
+    for (std::uint16_t i = first; i < n; ++i) {
       if (!take(*m[i], looks_[i])) leave(*m[i]);
     }
     pkt::taken(burst);
@@ -141,6 +137,30 @@ class FastPath::Pass {
     __builtin_prefetch(frame);
     __builtin_prefetch(frame + line_bytes);
     __builtin_prefetch(&m.next, 1);
+  }
+
+  // How many they are. They wait for their batch as in Gro::pass_up() (E14).
+  std::uint16_t pass_datagrams(pkt::Mbuf* const* m, std::uint16_t n) {
+    if (gro_.udp_held_ != 0) return 0;
+    pkt::PacketList passed;
+    std::uint32_t waiting = gro_.normal_segments_;
+    std::uint16_t i = 0;
+    for (; i < n; ++i) {
+      if (m[i]->nb_segs != 1 || m[i]->data_len < tcp4_at + wire::udp_header_bytes) break;
+      const std::uint8_t* const frame = frame_of(*m[i]);
+      const std::uint16_t type = load16(frame + 12);
+      if (!(type == type_word(V4::ethertype) ? describe_unwanted<V4>(*m[i], frame) : type == type_word(V6::ethertype) && describe_unwanted<V6>(*m[i], frame))) break;
+      passed.push_back(pkt::own(*m[i]));
+      if (++waiting < gro_.config_.normal_batch) continue;
+      waiting = 0;
+      gro_.normal_.splice_back(passed);
+      up_.splice_back(gro_.normal_);
+    }
+    gro_.normal_.splice_back(passed);
+    gro_.normal_segments_ = waiting;
+    gro_.tally(Counter::packets_out, i);
+    alone_ = i;
+    return i;
   }
 
   [[gnu::noinline]] void leave(pkt::Mbuf& m) {
@@ -190,10 +210,38 @@ class FastPath::Pass {
     return look.family == V6::datagram && take_datagram<V6>(m, look.frame);
   }
 
+  static bool is_single(const pkt::Mbuf& m) { return m.meta.gso_segs <= 1 && (m.ol_flags & (pkt::flag::rx_lro | pkt::flag::rx_vlan)) == 0; }
+
+  // Most datagrams: no socket wants those of their port merged. And fragments, which none may follow, for no datagram is held.
+  // False: one that needs a closer look.
+  template <class V>
+  bool describe_unwanted(pkt::Mbuf& m, const std::uint8_t* frame) {
+    if (m.data_len < V::tcp_at + wire::udp_header_bytes || !is_single(m)) return false;
+    if (!V::is_datagram(frame + ip_at)) return describe_fragment<V>(m, frame);
+    if (gro_.wants(load_be16(frame + V::tcp_at + 2))) return false;
+    describe_datagram<V>(m, frame);
+    return true;
+  }
+
+  // Of its transport nothing is read, as in wire::dissect().
+  template <class V>
+  [[gnu::noinline]] bool describe_fragment(pkt::Mbuf& m, const std::uint8_t* frame) {
+    if (!V::is_fragment_of_datagram(frame + ip_at)) return false;
+    describe_datagram<V>(m, frame);
+    m.meta.l4_offset = m.meta.payload_offset = 0;
+    return true;
+  }
+
   template <class V>
   bool take_datagram(pkt::Mbuf& m, const std::uint8_t* frame) {
-    if (m.meta.gso_segs > 1 || (m.ol_flags & (pkt::flag::rx_lro | pkt::flag::rx_vlan)) != 0) return false;
-    if (!gro_.wants(load_be16(frame + V::tcp_at + 2))) return gro_.udp_held_ == 0 && pass_alone<V>(m, frame);
+    if (!is_single(m)) return false;
+    if (!gro_.wants(load_be16(frame + V::tcp_at + 2))) {
+      if (gro_.udp_held_ != 0 || !V::is_datagram(frame + ip_at)) return false;
+      describe_datagram<V>(m, frame);
+      gro_.pass_up(pkt::own(m), 1, up_);
+      ++alone_;
+      return true;
+    }
     if (last_ != nullptr && last_->packet && joins_datagrams<V>(m, frame, *last_)) return true;
     const std::uint64_t hash = V::hash(hash_, frame, link_ | udp_link);
     const std::size_t first = table_.first_way(hash);
@@ -221,27 +269,16 @@ class FastPath::Pass {
   template <class V>
   bool is_datagram_right(const pkt::Mbuf& m, const std::uint8_t* frame) {
     if (m.meta.checksum != pkt::ChecksumVerdict::unknown) return m.meta.checksum != pkt::ChecksumVerdict::bad;
-    const std::uint32_t length = m.data_len - std::uint32_t{V::tcp_at};
-    wire::Sum sum;
-    sum.add_words(frame + V::addresses_at, V::tcp_at - V::addresses_at);
-    sum.add_be16(static_cast<std::uint16_t>(length));
-    sum.add_be16(wire::ip_proto::udp);
-    sum.add({frame + V::tcp_at, length});
-    if (!sum.is_valid()) return false;
+    if (!wire::sum_behind_plain_ip(frame + ip_at, V::family == 4, wire::ip_proto::udp, m.data_len - std::uint32_t{V::tcp_at}).is_valid()) return false;
     gro_.count(Counter::checksum_computed);
     return true;
   }
 
-  // Most datagrams: no socket wants those of its port merged, and none is held that they could overtake.
   template <class V>
-  bool pass_alone(pkt::Mbuf& m, const std::uint8_t* frame) {
-    if (!V::is_datagram(frame + ip_at)) return false;
+  void describe_datagram(pkt::Mbuf& m, const std::uint8_t* frame) {
     describe<V>(m, frame, wire::ip_proto::udp, V::tcp_at + wire::udp_header_bytes);
     m.meta.gso_accecn = false;
     m.meta.frame_offset = m.data_off;
-    gro_.pass_up(pkt::own(m), 1, up_);
-    ++alone_;
-    return true;
   }
 
   // In a train the flow of the last packet is that of the next: all of the header is compared anyway, addresses and

@@ -15,11 +15,6 @@ namespace millrace::pkt {
 namespace {
 
 rte_mbuf* rte(Mbuf* m) { return reinterpret_cast<rte_mbuf*>(m); }
-// What rte_pktmbuf_prefree_seg() would leave alone, told without the buffer's second line, which has to come from another core.
-bool is_sole(const Mbuf& m) {
-  return __atomic_load_n(&m.refcnt, __ATOMIC_RELAXED) == 1 && (m.ol_flags & (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL)) == 0;
-}
-
 rte_mempool* rte_pool(void* pool) { return static_cast<rte_mempool*>(pool); }
 
 }  // namespace
@@ -52,7 +47,7 @@ Home::Home(HomeRings& rings, std::uint16_t lcore, stats::LcoreStats& stats)
 
 void Home::free(Packet packet) {
   Mbuf* const head = packet.release();
-  if (head->nb_segs == 1 && is_sole(*head)) return go_home(head);
+  if (is_sole(*head)) return go_home(head);
   for (Mbuf* m = head; m != nullptr;) {
     Mbuf* const next = m->next;
     if (rte_pktmbuf_prefree_seg(rte(m)) != nullptr) go_home(m);  // else others still refer to its bytes

@@ -38,6 +38,7 @@ static_assert(flag::rx_vlan_stripped == RTE_MBUF_F_RX_VLAN_STRIPPED);
 static_assert(flag::rx_ip_good == RTE_MBUF_F_RX_IP_CKSUM_GOOD);
 static_assert(flag::rx_l4_good == RTE_MBUF_F_RX_L4_CKSUM_GOOD);
 static_assert(flag::rx_lro == RTE_MBUF_F_RX_LRO);
+static_assert(flag::external == RTE_MBUF_F_EXTERNAL);
 static_assert(flag::indirect == RTE_MBUF_F_INDIRECT);
 
 }  // namespace millrace::pkt

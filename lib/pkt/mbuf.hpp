@@ -18,6 +18,7 @@ inline constexpr std::uint64_t rx_vlan_stripped = 1ULL << 6;
 inline constexpr std::uint64_t rx_ip_good = 1ULL << 7;
 inline constexpr std::uint64_t rx_l4_good = 1ULL << 8;
 inline constexpr std::uint64_t rx_lro = 1ULL << 16;
+inline constexpr std::uint64_t external = 1ULL << 61;  ///< its data is no pool's
 inline constexpr std::uint64_t indirect = 1ULL << 62;  ///< refers to the data of another buffer
 }  // namespace flag
 
@@ -95,6 +96,12 @@ struct [[gnu::may_alias]] alignas(64) Mbuf {
   [[nodiscard]] std::uint8_t* data() { return static_cast<std::uint8_t*>(buf_addr) + data_off; }
 };
 static_assert(sizeof(Mbuf) == 192);
+
+/// Whether a single buffer can go back to its pool as it is: what rte_pktmbuf_prefree_seg() would leave alone, told without
+/// the buffer's second line, which may have to come from another core.
+[[nodiscard]] inline bool is_sole(const Mbuf& m) {
+  return m.nb_segs == 1 && __atomic_load_n(&m.refcnt, __ATOMIC_RELAXED) == 1 && (m.ol_flags & (flag::indirect | flag::external)) == 0;
+}
 
 /// Bytes in front of the data of a fresh packet: room for every header that the stack puts there.
 inline constexpr std::uint16_t headroom = 128;

@@ -9,6 +9,7 @@
 #include <rte_mbuf.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 
 namespace millrace::pkt {
@@ -27,7 +28,51 @@ void Packet::free_without_reason(Mbuf* mbuf) {
 
 std::uint64_t freed_without_reason() { return lost_packets.load(std::memory_order_relaxed); }
 
-void consume(Packet packet) { rte_pktmbuf_free(rte(packet.release())); }
+void consume(Packet packet) {
+  Mbuf* const m = packet.release();
+  if (is_sole(*m)) return rte_mbuf_raw_free(rte(m));
+  rte_pktmbuf_free(rte(m));
+}
+
+namespace {
+
+/// Buffers of one pool on their way back to it, which takes many at a time.
+class Freed {
+ public:
+  ~Freed() { flush(); }
+  void add(Mbuf* m) {
+    if (m->pool != pool_ || count_ == mbufs_.size()) flush();
+    pool_ = m->pool;
+    mbufs_[count_++] = m;
+  }
+
+ private:
+  [[gnu::always_inline]] void flush() {
+    if (count_ != 0) rte_mempool_put_bulk(static_cast<rte_mempool*>(pool_), reinterpret_cast<void**>(mbufs_.data()), count_);
+    count_ = 0;
+  }
+  void* pool_ = nullptr;
+  unsigned count_ = 0;
+  std::array<Mbuf*, 32> mbufs_;
+};
+
+}  // namespace
+
+void consume(PacketList& packets) {
+  Freed freed;
+  Mbuf* next = nullptr;
+  for (Mbuf* head = packets.take(); head != nullptr; head = next) {
+    next = head->meta.list_next;
+    if (is_sole(*head)) {
+      freed.add(head);
+      continue;
+    }
+    for (Mbuf *m = head, *rest = nullptr; m != nullptr; m = rest) {
+      rest = m->next;
+      if (rte_pktmbuf_prefree_seg(rte(m)) != nullptr) freed.add(m);  // else others still refer to its bytes
+    }
+  }
+}
 
 // Whole buffers go.
 void Packet::trim_buffers(std::uint32_t n, Home* home) {
@@ -96,6 +141,10 @@ void Packet::chain(Packet tail) {
 }
 
 std::size_t Packet::copy_out(std::uint32_t offset, std::span<std::uint8_t> into) const {
+  if (!into.empty() && offset + into.size() <= mbuf_->data_len) {
+    copy_bytes(into.data(), mbuf_->data() + offset, into.size());
+    return into.size();
+  }
   std::size_t copied = 0;
   for (Mbuf* m = mbuf_; m != nullptr && copied < into.size(); m = m->next) {
     if (offset >= m->data_len) {

@@ -160,6 +160,23 @@ class PacketList {
     --size_;
     return Packet::adopt(m);
   }
+  /// Takes the first n off, of which `last` is the last.
+  [[nodiscard]] PacketList split_behind(Mbuf& last, std::uint32_t n) {
+    PacketList front;
+    front.head_ = std::exchange(head_, last.meta.list_next);
+    front.tail_ = &last;
+    front.size_ = n;
+    if (head_ == nullptr) tail_ = nullptr;
+    size_ -= n;
+    last.meta.list_next = nullptr;
+    return front;
+  }
+  /// Gives all of them away, linked as they are; the caller now owns them.
+  [[nodiscard]] Mbuf* take() {
+    tail_ = nullptr;
+    size_ = 0;
+    return std::exchange(head_, nullptr);
+  }
   void splice_back(PacketList& other) {
     if (other.empty()) return;
     (tail_ != nullptr ? tail_->meta.list_next : head_) = other.head_;
@@ -174,5 +191,8 @@ class PacketList {
   Mbuf* tail_ = nullptr;
   std::uint32_t size_ = 0;
 };
+
+/// The same of all packets of a list, in one go.
+void consume(PacketList& packets);
 
 }  // namespace millrace::pkt

@@ -19,11 +19,16 @@ namespace {
 
 using pkt::ChecksumRequest;
 
-std::uint8_t protocol_of(ChecksumRequest request) {
+/// Whose checksum is asked for, and where it lies in that header.
+struct Field {
+  std::uint8_t proto;
+  std::uint8_t at;
+};
+Field field_of(ChecksumRequest request) {
   switch (request) {
-    case ChecksumRequest::tcp: return wire::ip_proto::tcp;
-    case ChecksumRequest::udp: return wire::ip_proto::udp;
-    default: return wire::ip_proto::icmp6;
+    case ChecksumRequest::tcp: return {wire::ip_proto::tcp, 16};
+    case ChecksumRequest::udp: return {wire::ip_proto::udp, 6};
+    default: return {wire::ip_proto::icmp6, 2};  // RFC 4443 section 2.1
   }
 }
 
@@ -39,7 +44,7 @@ std::uint32_t transport_length(pkt::Mbuf& packet) {
 
 wire::Sum pseudo_header_of(pkt::Mbuf& packet, std::uint32_t length) {
   const std::uint8_t* ip = packet.data() + packet.meta.l3_offset;
-  const std::uint8_t proto = protocol_of(packet.meta.tx_checksum);
+  const std::uint8_t proto = field_of(packet.meta.tx_checksum).proto;
   if (ip[0] >> 4 == 4) return wire::pseudo_header(IpAddress::v4_from(ip + 12), IpAddress::v4_from(ip + 16), proto, length);
   return wire::pseudo_header(IpAddress::v6_from(ip + 8), IpAddress::v6_from(ip + 24), proto, length);
 }
@@ -52,6 +57,18 @@ void add_chain(wire::Sum& sum, pkt::Mbuf* m, std::uint32_t offset, std::uint32_t
     length -= n;
     offset = 0;
   }
+}
+
+/// Pseudo header, transport header and payload.
+wire::Sum sum_of(pkt::Mbuf& packet, std::uint32_t length) {
+  const pkt::Meta& meta = packet.meta;
+  const std::uint8_t* const ip = packet.data() + meta.l3_offset;
+  const bool v4 = ip[0] >> 4 == 4;
+  if (packet.nb_segs == 1 && meta.l4_offset == meta.l3_offset + (v4 ? wire::ipv4_header_bytes : wire::ipv6_header_bytes))
+    return wire::sum_behind_plain_ip(ip, v4, field_of(meta.tx_checksum).proto, length);
+  wire::Sum sum = pseudo_header_of(packet, length);
+  add_chain(sum, &packet, meta.l4_offset, length);
+  return sum;
 }
 
 /// The packet as one buffer; when there is none, or it does not fit, the reason.
@@ -119,25 +136,18 @@ std::uint16_t header_bytes(pkt::Mbuf& packet) {
   return bytes <= packet.data_len ? static_cast<std::uint16_t>(bytes) : std::uint16_t{0};
 }
 
-std::uint16_t checksum_offset(const pkt::Mbuf& packet) {
-  std::uint16_t in_header = 2;  // ICMPv6: RFC 4443 section 2.1
-  if (packet.meta.tx_checksum == ChecksumRequest::tcp) in_header = 16;
-  if (packet.meta.tx_checksum == ChecksumRequest::udp) in_header = 6;
-  return static_cast<std::uint16_t>(packet.meta.l4_offset + in_header);
-}
+std::uint16_t checksum_offset(const pkt::Mbuf& packet) { return static_cast<std::uint16_t>(packet.meta.l4_offset + field_of(packet.meta.tx_checksum).at); }
 
 void finish_checksum(pkt::Mbuf& packet) {
   const std::uint32_t length = transport_length(packet);
-  wire::Sum sum = pseudo_header_of(packet, length);
-  std::uint8_t* const field = packet.data() + checksum_offset(packet);
+  const bool is_udp = packet.meta.tx_checksum == ChecksumRequest::udp;
+  std::uint8_t* const l4 = packet.data() + packet.meta.l4_offset;
+  std::uint8_t* const field = l4 + field_of(packet.meta.tx_checksum).at;
   store_be16(field, 0);
-  add_chain(sum, &packet, packet.meta.l4_offset, length);
-  if (packet.meta.tx_checksum == ChecksumRequest::udp) {
-    wire::set_udp_checksum(packet.data() + packet.meta.l4_offset, sum.checksum());
-  } else {
-    store_be16(field, sum.checksum());
-  }
+  const std::uint16_t checksum = sum_of(packet, length).checksum();
   packet.meta.tx_checksum = ChecksumRequest::none;
+  if (is_udp) return wire::set_udp_checksum(l4, checksum);
+  store_be16(field, checksum);
 }
 
 void write_pseudo_sum(pkt::Mbuf& packet) {

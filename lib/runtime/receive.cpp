@@ -307,17 +307,25 @@ bool Receive::are_plain(const pkt::PacketList& packets) const {
   return wiring_.by_ifindex[ifindex] != nullptr;
 }
 
-// Nobody but their stack may want them.
 void Receive::to_stack(pkt::PacketList& packets) {
   env_.stats->softnet.add(stats::Softnet::processed, packets.size());
-  if (!limits_.netdev_tstamp_prequeue)
-    for (pkt::Mbuf* m = packets.front(); m != nullptr; m = m->meta.list_next) m->meta.rx_time = env_.now;
   wiring_.by_ifindex[packets.front()->meta.ifindex]->receive(packets);
 }
 
+// As long as they go where others of their flows went, which is looked up anew behind each callback.
+void Receive::to_known_flows(pkt::PacketList& packets) {
+  while (!packets.empty() && is_undisturbed()) {
+    socket::Stack* const stack = wiring_.by_ifindex[packets.front()->meta.ifindex];
+    const std::uint32_t n = stack != nullptr ? stack->ip().input_known(packets) : 0;
+    if (n == 0) return;
+    env_.stats->softnet.add(stats::Softnet::processed, n);
+  }
+}
+
 void Receive::netif_receive_list(pkt::PacketList& packets) {
+  to_known_flows(packets);
   if (packets.empty()) return;
-  if (env_.tap == nullptr && !packet_types_.is_wanted() && are_plain(packets)) return to_stack(packets);
+  if (is_undisturbed() && are_plain(packets)) return to_stack(packets);
   const PacketType* handler = nullptr;
   pkt::PacketList sublist;
   const auto flush = [&] {

@@ -85,6 +85,9 @@ class Receive final : public ip::Resteer {
  private:
   void add_protocols();
   void to_stack(pkt::Packet packet);
+  /// Nobody but their stack looks at packets, and they need no new stamp.
+  [[nodiscard]] bool is_undisturbed() const { return env_.tap == nullptr && !packet_types_.is_wanted() && limits_.netdev_tstamp_prequeue; }
+  void to_known_flows(pkt::PacketList& packets);
   [[nodiscard]] bool are_plain(const pkt::PacketList& packets) const;
   void to_stack(pkt::PacketList& packets);
   [[nodiscard]] const PacketType* find_last(pkt::Packet& packet);

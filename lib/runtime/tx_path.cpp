@@ -111,7 +111,8 @@ void TxPath::fill_burst() {
       held_until_ = wiring_.queue->drained_to(wiring_.bql_limit_max - 1, env_.now);
       return env_.stats->port.add(stats::Port::tx_byte_limit);
     }
-    pkt::Packet frame = next_frame();
+    const bool is_next_plain = segments_.empty() && fair_.empty() && !queue_.empty() && queue_.front()->meta.gso_size == 0;
+    pkt::Packet frame = is_next_plain ? queue_.pop_front() : next_frame();
     if (!frame) return;
     trace(env_, TracePoint::dev_hard_start_xmit);
     tap(env_, frame, TapPoint::out);

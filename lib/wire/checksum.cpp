@@ -5,6 +5,8 @@
 
 #include <millrace/base/simd.hpp>
 
+#include <limits>
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -25,26 +27,27 @@ std::uint64_t padded(std::uint8_t byte) { return std::endian::native == std::end
 
 std::uint64_t halves(std::uint64_t word) { return (word & 0xffffffff) + (word >> 32); }
 
-std::uint32_t fold32(std::uint64_t sum) {
-  sum = halves(sum);
-  return static_cast<std::uint32_t>(halves(sum));
+/// Four words at `p` more; 2^64 is 1 modulo 2^16 - 1, so what carries out is added again.
+std::uint64_t add_four(std::uint64_t sum, const std::uint8_t* p) {
+#if defined(__x86_64__)
+  // An add-with-carry for each word, where g++ would make three instructions of add_sums().
+  unsigned long long s0, s1, s2, s3, all;
+  unsigned char carry = _addcarry_u64(0, sum, load<std::uint64_t>(p), &s0);
+  carry = _addcarry_u64(carry, s0, load<std::uint64_t>(p + 8), &s1);
+  carry = _addcarry_u64(carry, s1, load<std::uint64_t>(p + 16), &s2);
+  carry = _addcarry_u64(carry, s2, load<std::uint64_t>(p + 24), &s3);
+  _addcarry_u64(carry, s3, 0, &all);
+  return all;
+#else
+  for (int i = 0; i < 4; ++i) sum = add_sums(sum, load<std::uint64_t>(p + 8 * i));
+  return sum;
+#endif
 }
 
-/// A 64-bit sum with its carries counted beside it: an add and an add-with-carry for each 8 bytes.
-struct Wide {
-  std::uint64_t sum = 0;
-  std::uint64_t carries = 0;
-
-  void add(std::uint64_t word) {
-    carries += __builtin_add_overflow(sum, word, &sum) ? 1 : 0;
-  }
-  /// 2^32 and 2^64 are 1 modulo 2^16 - 1, so halves and carries add up.
-  [[nodiscard]] std::uint64_t total() const { return halves(sum) + carries; }
-};
-
-/// Fewer than 8 bytes.
-std::uint64_t sum_tail(const std::uint8_t* p, std::size_t n) {
-  std::uint64_t sum = 0;
+/// Fewer than 32 bytes.
+std::uint64_t sum_tail(std::uint64_t sum, const std::uint8_t* p, std::size_t n) {
+  for (; n >= 8; p += 8, n -= 8) sum = add_sums(sum, load<std::uint64_t>(p));
+  sum = halves(sum);
   if ((n & 4) != 0) {
     sum += load<std::uint32_t>(p);
     p += 4;
@@ -57,88 +60,89 @@ std::uint64_t sum_tail(const std::uint8_t* p, std::size_t n) {
 }
 
 std::uint64_t sum_words(const std::uint8_t* p, std::size_t n) {
-  Wide a;
-  Wide b;
-  for (; n >= 16; p += 16, n -= 16) {
-    a.add(load<std::uint64_t>(p));
-    b.add(load<std::uint64_t>(p + 8));
-  }
-  if (n >= 8) {
-    a.add(load<std::uint64_t>(p));
-    p += 8;
-    n -= 8;
-  }
-  return a.total() + b.total() + sum_tail(p, n);
+  std::uint64_t sum = 0;
+  for (; n >= 32; p += 32, n -= 32) sum = add_four(sum, p);
+  return sum_tail(sum, p, n);
 }
 
 std::uint64_t copy_words(std::uint8_t* to, const std::uint8_t* from, std::size_t n) {
-  Wide a;
-  Wide b;
-  for (; n >= 16; to += 16, from += 16, n -= 16) {
-    const std::uint64_t words[2] = {load<std::uint64_t>(from), load<std::uint64_t>(from + 8)};
-    std::memcpy(to, words, sizeof words);
-    a.add(words[0]);
-    b.add(words[1]);
+  std::uint64_t sum = 0;
+  for (; n >= 32; to += 32, from += 32, n -= 32) {
+    std::memcpy(to, from, 32);
+    sum = add_four(sum, from);
   }
   for (std::size_t i = 0; i < n; ++i) to[i] = from[i];
-  return a.total() + b.total() + sum_words(from, n);
-}
-
-std::uint32_t sum_scalar_bytes(const std::uint8_t* p, std::size_t n) { return fold32(sum_words(p, n)); }
-std::uint32_t sum_scalar_copy(std::uint8_t* to, const std::uint8_t* from, std::size_t n) {
-  return fold32(copy_words(to, from, n));
+  return sum_tail(sum, from, n);
 }
 
 #if defined(__x86_64__)
 #define MR_AVX2 [[gnu::target("avx2")]]
 
-MR_AVX2 inline __m256i add_halves(__m256i sum, __m256i words) {
-  const __m256i low = _mm256_set1_epi64x(0xffffffff);
-  return _mm256_add_epi64(sum, _mm256_add_epi64(_mm256_and_si256(words, low), _mm256_srli_epi64(words, 32)));
+MR_AVX2 inline __m256i load256(const std::uint8_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
+MR_AVX2 inline void store256(std::uint8_t* p, __m256i v) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), v); }
+
+// Sixteen words more, in pairs: one multiplication by 1 adds the two of a pair, but takes them as signed, so each is 32768 less.
+MR_AVX2 inline __m256i add_pairs(__m256i sum, __m256i words) {
+  const __m256i shifted = _mm256_xor_si256(words, _mm256_set1_epi16(std::numeric_limits<std::int16_t>::min()));
+  return _mm256_add_epi32(sum, _mm256_madd_epi16(shifted, _mm256_set1_epi16(1)));
 }
 
-MR_AVX2 inline std::uint64_t add_across(__m256i a, __m256i b) {
-  // Each 64-bit lane is folded before the lanes meet, so that nothing can carry out however long the input was.
-  const __m256i lanes = add_halves(add_halves(_mm256_setzero_si256(), a), b);
-  const __m128i two = _mm_add_epi64(_mm256_castsi256_si128(lanes), _mm256_extracti128_si256(lanes, 1));
-  const auto sum = static_cast<std::uint64_t>(_mm_extract_epi64(two, 0)) + static_cast<std::uint64_t>(_mm_extract_epi64(two, 1));
+// Of so many bytes, of which each pair of words is in a lane.
+MR_AVX2 inline std::uint64_t add_across(__m256i lanes, std::size_t bytes) {
+  const __m128i four = _mm_add_epi32(_mm256_castsi256_si128(lanes), _mm256_extracti128_si256(lanes, 1));
+  const __m128i two = _mm_add_epi64(_mm_cvtepi32_epi64(four), _mm_cvtepi32_epi64(_mm_srli_si128(four, 8)));
+  const std::int64_t sum = _mm_cvtsi128_si64(two) + _mm_extract_epi64(two, 1);
   // g++ leaves it out in front of a call whose registers it knows, and SSE code behind it would pay for every instruction.
   _mm256_zeroupper();
-  return sum;
+  return static_cast<std::uint64_t>(sum + static_cast<std::int64_t>(bytes / 2 * 32768));
 }
-
-MR_AVX2 inline __m256i load256(const std::uint8_t* p) {
-  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
-}
-MR_AVX2 inline void store256(std::uint8_t* p, __m256i v) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), v); }
 
 // Below it the sum across the lanes costs more than they save.
 constexpr std::size_t fewest_avx2_bytes = 128;
+// Above it a lane could overflow.
+constexpr std::size_t most_avx2_bytes = std::size_t{1} << 18;
 
-MR_AVX2 std::uint32_t sum_avx2_bytes(const std::uint8_t* p, std::size_t n) {
-  if (n < fewest_avx2_bytes) return sum_scalar_bytes(p, n);
-  __m256i a = _mm256_setzero_si256();
-  __m256i b = _mm256_setzero_si256();
-  for (; n >= 64; p += 64, n -= 64) {
-    a = add_halves(a, load256(p));
-    b = add_halves(b, load256(p + 32));
+MR_AVX2 [[gnu::noinline]] std::uint64_t sum_vectors(const std::uint8_t* p, std::size_t n) {
+  const std::size_t tail = n % 32;
+  const std::uint8_t* const end = p + n - tail;
+  __m256i a = _mm256_setzero_si256(), b = a, c = a, d = a;
+  for (; end - p >= 128; p += 128) {
+    a = add_pairs(a, load256(p));
+    b = add_pairs(b, load256(p + 32));
+    c = add_pairs(c, load256(p + 64));
+    d = add_pairs(d, load256(p + 96));
   }
-  return fold32(add_across(a, b) + sum_words(p, n));
+  for (; p != end; p += 32) a = add_pairs(a, load256(p));
+  return add_across(_mm256_add_epi32(_mm256_add_epi32(a, b), _mm256_add_epi32(c, d)), n - tail) + sum_words(end, tail);
 }
 
-MR_AVX2 std::uint32_t sum_avx2_copy(std::uint8_t* to, const std::uint8_t* from, std::size_t n) {
-  if (n < 64) return sum_scalar_copy(to, from, n);
-  __m256i a = _mm256_setzero_si256();
-  __m256i b = _mm256_setzero_si256();
-  for (; n >= 64; to += 64, from += 64, n -= 64) {
+MR_AVX2 [[gnu::noinline]] std::uint64_t copy_vectors(std::uint8_t* to, const std::uint8_t* from, std::size_t n) {
+  const std::size_t tail = n % 64;
+  const std::uint8_t* const end = from + n - tail;
+  __m256i a = _mm256_setzero_si256(), b = a;
+  for (; from != end; to += 64, from += 64) {
     const __m256i first = load256(from);
     const __m256i second = load256(from + 32);
     store256(to, first);
     store256(to + 32, second);
-    a = add_halves(a, first);
-    b = add_halves(b, second);
+    a = add_pairs(a, first);
+    b = add_pairs(b, second);
   }
-  return fold32(add_across(a, b) + copy_words(to, from, n));
+  return add_across(_mm256_add_epi32(a, b), n - tail) + copy_words(to, end, tail);
+}
+
+std::uint64_t sum_avx2_bytes(const std::uint8_t* p, std::size_t n) {
+  if (n < fewest_avx2_bytes) return sum_words(p, n);
+  std::uint64_t sum = 0;
+  for (; n > most_avx2_bytes; p += most_avx2_bytes, n -= most_avx2_bytes) sum += sum_vectors(p, most_avx2_bytes);
+  return sum + sum_vectors(p, n);
+}
+
+std::uint64_t sum_avx2_copy(std::uint8_t* to, const std::uint8_t* from, std::size_t n) {
+  if (n < fewest_avx2_bytes) return copy_words(to, from, n);
+  std::uint64_t sum = 0;
+  for (; n > most_avx2_bytes; to += most_avx2_bytes, from += most_avx2_bytes, n -= most_avx2_bytes) sum += copy_vectors(to, from, most_avx2_bytes);
+  return sum + copy_vectors(to, from, n);
 }
 
 constexpr SumVariant avx2_variant{"avx2", sum_avx2_bytes, sum_avx2_copy};
@@ -146,7 +150,7 @@ constexpr SumVariant avx2_variant{"avx2", sum_avx2_bytes, sum_avx2_copy};
 
 }  // namespace
 
-constinit const SumVariant sum_scalar{"scalar", sum_scalar_bytes, sum_scalar_copy};
+constinit const SumVariant sum_scalar{"scalar", sum_words, copy_words};
 
 const SumVariant* sum_avx2() {
 #if defined(__x86_64__)
@@ -156,7 +160,7 @@ const SumVariant* sum_avx2() {
 }
 
 // Scalar until the initialiser below has run, so that other static initialisers may already sum.
-constinit SumVariant sum_chosen{"scalar", sum_scalar_bytes, sum_scalar_copy};
+constinit SumVariant sum_chosen{"scalar", sum_words, copy_words};
 
 namespace {
 

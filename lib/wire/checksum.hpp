@@ -11,11 +11,11 @@
 namespace millrace::wire {
 
 namespace detail {
-/// The 16-bit words of [p, p+n), as they lie in memory, summed with end-around carry and folded to 32 bits; a last
+/// The 16-bit words of [p, p+n), as they lie in memory, summed with end-around carry and not yet folded, less than 2^48 for less than 2^32 bytes; a last
 /// odd byte is padded with zero. The variant is chosen once, at program start.
-using SumBytes = std::uint32_t (*)(const std::uint8_t* p, std::size_t n);
+using SumBytes = std::uint64_t (*)(const std::uint8_t* p, std::size_t n);
 /// The same of `from`, copied to `to` on the way. The areas do not overlap.
-using SumCopy = std::uint32_t (*)(std::uint8_t* to, const std::uint8_t* from, std::size_t n);
+using SumCopy = std::uint64_t (*)(std::uint8_t* to, const std::uint8_t* from, std::size_t n);
 struct SumVariant {
   const char* name;
   SumBytes sum;
@@ -33,6 +33,10 @@ extern SumVariant sum_chosen;
   sum = (sum & 0xffff) + (sum >> 16);
   return static_cast<std::uint16_t>(sum);
 }
+/// A multiple times the inverse of 0xffff modulo 2^64 is the quotient, and only a multiple comes out that small. g++ does the
+/// same for `%`, but divides where it takes a branch for a rare one.
+[[nodiscard]] constexpr bool is_multiple_of_0xffff(std::uint64_t sum) { return sum * 0xfffefffefffeffff <= ~std::uint64_t{0} / 0xffff; }
+static_assert(0xffff * std::uint64_t{0xfffefffefffeffff} == 1);
 [[nodiscard]] constexpr std::uint16_t big_endian(std::uint16_t v) {
   return std::endian::native == std::endian::little ? __builtin_bswap16(v) : v;
 }
@@ -65,7 +69,7 @@ class Sum {
   /// What to store (store_be16) in the checksum field that was zero while it was summed.
   [[nodiscard]] std::uint16_t checksum() const { return static_cast<std::uint16_t>(~folded()); }
   /// True when the bytes added include a checksum field that fits them.
-  [[nodiscard]] bool is_valid() const { return folded() == 0xffff; }
+  [[nodiscard]] bool is_valid() const { return sum_ != 0 && detail::is_multiple_of_0xffff(sum_); }
 
  private:
   static std::uint64_t word(const std::uint8_t* p) {
@@ -73,7 +77,7 @@ class Sum {
     std::memcpy(&v, p, sizeof v);
     return v;
   }
-  void take(std::uint32_t part, std::size_t bytes) {
+  void take(std::uint64_t part, std::size_t bytes) {
     // RFC 1071 section 2 (B): a part at an odd offset has its bytes swapped, and so has its sum.
     sum_ += odd_ ? __builtin_bswap16(detail::fold16(part)) : part;
     odd_ ^= (bytes & 1) != 0;
@@ -81,6 +85,24 @@ class Sum {
   std::uint64_t sum_ = 0;
   bool odd_ = false;
 };
+
+/// a + b with end-around carry: of two sums, one of both.
+[[nodiscard]] constexpr std::uint64_t add_sums(std::uint64_t a, std::uint64_t b) {
+  const std::uint64_t sum = a + b;
+  return sum + (sum < b ? 1 : 0);
+}
+
+/// Whether an IPv4 header without options has the checksum that fits it.
+[[nodiscard]] inline bool is_plain_ipv4_sum_right(const std::uint8_t* ip) {
+  return detail::is_multiple_of_0xffff(add_sums(add_sums(load64(ip), load64(ip + 8)), load32(ip + 16)));
+}
+
+/// Stores the checksum of an IPv4 header without options.
+inline void set_plain_ipv4_sum(std::uint8_t* ip) {
+  store_be16(ip + 10, 0);
+  const std::uint64_t sum = add_sums(add_sums(load64(ip), load64(ip + 8)), load32(ip + 16));
+  store_be16(ip + 10, static_cast<std::uint16_t>(~detail::big_endian(detail::fold16(sum))));
+}
 
 /// The sum of a TCP, UDP or ICMPv6 pseudo-header (RFC 9293 section 3.1, RFC 8200 section 8.1); both addresses of one
 /// family. `length` is that of the transport header and payload, bytes.
@@ -94,6 +116,18 @@ class Sum {
     s.add_words(source.bytes.data(), 16);
     s.add_words(destination.bytes.data(), 16);
   }
+  s.add_be32(length);
+  s.add_be16(proto);
+  return s;
+}
+
+/// The same with the `length` bytes that follow an IP header without options or extensions: it ends in the addresses, so that
+/// all is summed at once.
+[[nodiscard]] inline Sum sum_behind_plain_ip(const std::uint8_t* ip, bool v4, std::uint8_t proto, std::uint32_t length) {
+  constexpr std::size_t v4_header = 20, v6_header = 40;
+  const std::size_t addresses = v4 ? 8 : 32;
+  Sum s;
+  s.add({ip + (v4 ? v4_header : v6_header) - addresses, addresses + length});
   s.add_be32(length);
   s.add_be16(proto);
   return s;

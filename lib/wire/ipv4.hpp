@@ -85,12 +85,9 @@ inline void emit(const Ipv4Header& header, std::uint8_t* out) {
                                                  (header.more_fragments ? 0x2000 : 0) | header.fragment_offset >> 3));
   out[8] = header.ttl;
   out[9] = header.proto;
-  store_be16(out + 10, 0);
   std::memcpy(out + 12, header.source.v4_bytes(), 4);
   std::memcpy(out + 16, header.destination.v4_bytes(), 4);
-  Sum s;
-  s.add_words(out, ipv4_header_bytes);
-  store_be16(out + 10, s.checksum());
+  set_plain_ipv4_sum(out);
 }
 
 /// Changes the total length of the header at `ipv4` and its checksum with it (RFC 1624).

@@ -27,12 +27,16 @@ extern "C" {
 [[gnu::noinline]] void mr_count_udp_take(millrace::bench::UdpOurs& ours, std::span<millrace::pkt::Mbuf* const> packets);
 [[gnu::noinline]] void mr_count_udp_gro(millrace::bench::UdpOurs& ours, std::span<millrace::pkt::Mbuf* const> packets);
 [[gnu::noinline]] void mr_count_udp_echo(millrace::bench::UdpOurs& ours, std::span<millrace::pkt::Mbuf* const> packets);
+[[gnu::noinline]] void mr_count_udp_reassemble(millrace::bench::UdpOurs& ours, std::span<millrace::pkt::Mbuf* const> packets);
+[[gnu::noinline]] void mr_count_lwip_reassemble(millrace::bench::peer::Lwip& lwip, std::span<rte_mbuf* const> packets);
 [[gnu::noinline]] void mr_count_lwip_take(millrace::bench::peer::Lwip& lwip, std::span<rte_mbuf* const> packets);
 [[gnu::noinline]] void mr_count_lwip_echo(millrace::bench::peer::Lwip& lwip, std::span<rte_mbuf* const> packets);
 
 void mr_count_udp_take(millrace::bench::UdpOurs& ours, std::span<millrace::pkt::Mbuf* const> packets) { ours.receive(packets); }
 void mr_count_udp_gro(millrace::bench::UdpOurs& ours, std::span<millrace::pkt::Mbuf* const> packets) { ours.receive(packets); }
 void mr_count_udp_echo(millrace::bench::UdpOurs& ours, std::span<millrace::pkt::Mbuf* const> packets) { ours.receive(packets); }
+void mr_count_udp_reassemble(millrace::bench::UdpOurs& ours, std::span<millrace::pkt::Mbuf* const> packets) { ours.receive(packets); }
+void mr_count_lwip_reassemble(millrace::bench::peer::Lwip& lwip, std::span<rte_mbuf* const> packets) { lwip.receive(packets); }
 void mr_count_lwip_take(millrace::bench::peer::Lwip& lwip, std::span<rte_mbuf* const> packets) { lwip.receive(packets); }
 void mr_count_lwip_echo(millrace::bench::peer::Lwip& lwip, std::span<rte_mbuf* const> packets) { lwip.receive(packets); }
 
@@ -95,6 +99,7 @@ void count_datagrams(const char* loop, UdpLoad& load, Side& side, std::uint64_t 
 void count_udp(std::uint64_t packets) {
   constexpr std::size_t payload = 64;
   UdpLoad load(datagrams(64, payload));
+  UdpLoad fragments(fragments_of(5888, 1));
   const auto ours = [&](const char* loop, UdpWork work, auto count, bool merges = false) {
     const auto side = std::make_unique<UdpOurs>(load.pool(), UdpOurs::Wanted{.work = work, .merges = merges});
     count_datagrams(loop, load, *side, packets, count);
@@ -102,12 +107,15 @@ void count_udp(std::uint64_t packets) {
   ours("mr_count_udp_take", UdpWork::take, mr_count_udp_take);
   ours("mr_count_udp_gro", UdpWork::take, mr_count_udp_gro, true);
   ours("mr_count_udp_echo", UdpWork::echo, mr_count_udp_echo);
-  const auto lwip = [&](const char* loop, UdpWork work, auto count) {
+  UdpOurs whole(load.pool(), {});
+  count_datagrams("mr_count_udp_reassemble", fragments, whole, packets, mr_count_udp_reassemble);
+  const auto lwip = [&](const char* loop, UdpWork work, auto count, UdpLoad& of) {
     peer::Lwip side(work);
-    count_datagrams(loop, load, side, packets, count);
+    count_datagrams(loop, of, side, packets, count);
   };
-  lwip("mr_count_lwip_take", UdpWork::take, mr_count_lwip_take);
-  lwip("mr_count_lwip_echo", UdpWork::echo, mr_count_lwip_echo);
+  lwip("mr_count_lwip_take", UdpWork::take, mr_count_lwip_take, load);
+  lwip("mr_count_lwip_echo", UdpWork::echo, mr_count_lwip_echo, load);
+  lwip("mr_count_lwip_reassemble", UdpWork::take, mr_count_lwip_reassemble, fragments);
 }
 
 }  // namespace

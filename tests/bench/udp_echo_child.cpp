@@ -7,7 +7,6 @@
 
 #include <millrace/engine/engine.hpp>
 
-#include <array>
 #include <stdexcept>
 #include <unistd.h>
 
@@ -27,13 +26,15 @@ void run_udp_echo(const std::string& socket, unsigned cpu) {
   config.stacks.push_back({.name = "echo", .interfaces = {{.port = "virtio", .name = "eth0", .addresses = {{IpAddress::v4(10, 77, 0, 2), 24}}}}, .routes = {}});
   auto engine = Engine::create(config);
   if (!engine) throw std::runtime_error(engine.error().message);
-  std::array<std::uint8_t, 65536> bytes;
-  const auto bound = (*engine)->bind_udp({IpAddress::v4(10, 77, 0, 2), UdpLoad::local_port}, [&bytes](UdpSocket& echo) {
+  const auto bound = (*engine)->bind_udp({IpAddress::v4(10, 77, 0, 2), UdpLoad::local_port}, [](UdpSocket& echo) {
     echo.set_option(socket::Option::rcvbuf, 4 << 20);
-    echo.on_readable([&bytes](UdpSocket& readable) {
-      Endpoint from;
-      const std::int64_t n = readable.receive_from(bytes, from);
-      if (n >= 0) readable.send_to({bytes.data(), static_cast<std::size_t>(n)}, from);
+    echo.on_readable([](UdpSocket& readable) {
+      pkt::PacketList datagrams;
+      readable.receive_packets(datagrams);
+      while (pkt::Packet datagram = datagrams.pop_front()) {
+        const Endpoint from = UdpSocket::sender_of(datagram);
+        static_cast<void>(readable.send_packet(std::move(datagram), from));
+      }
     });
   });
   if (!bound) throw std::runtime_error(bound.error().message);

@@ -40,6 +40,26 @@ std::vector<FrameBytes> datagrams(std::size_t count, std::size_t payload) {
   return frames;
 }
 
+std::vector<FrameBytes> fragments_of(std::size_t payload, std::uint16_t id) {
+  constexpr std::size_t headers = 34;  // Ethernet, IPv4
+  constexpr std::size_t mtu = 1500;
+  FrameBytes whole = test::RawFrame{.payload = payload, .source_port = UdpLoad::remote_port, .destination_port = UdpLoad::local_port}.bytes();
+  const std::size_t most = (mtu - 20) / 8 * 8, all = whole.size() - headers;
+  std::vector<FrameBytes> frames;
+  for (std::size_t at = 0; at < all; at += most) {
+    const std::size_t n = std::min(most, all - at);
+    FrameBytes frame(whole.begin(), whole.begin() + headers);
+    frame.insert(frame.end(), whole.begin() + static_cast<std::ptrdiff_t>(headers + at), whole.begin() + static_cast<std::ptrdiff_t>(headers + at + n));
+    store_be16(&frame[16], static_cast<std::uint16_t>(20 + n));
+    store_be16(&frame[18], id);
+    store_be16(&frame[20], static_cast<std::uint16_t>(at / 8 | (at + n < all ? 0x2000u : 0u)));
+    store_be16(&frame[24], 0);
+    store_be16(&frame[24], static_cast<std::uint16_t>(~test::naive_sum(std::span(frame).subspan(14, 20))));
+    frames.push_back(std::move(frame));
+  }
+  return frames;
+}
+
 FrameBytes arp_request() {
   constexpr std::array<std::uint8_t, 42> bytes{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 8, 6,  // to all, ARP
                                                0,    1,    8,    0,    6,    4,    0, 1,                    // Ethernet, IPv4, request

@@ -46,6 +46,8 @@ class UdpLoad {
 
 /// `count` datagrams of one flow, each with other bytes.
 [[nodiscard]] std::vector<FrameBytes> datagrams(std::size_t count, std::size_t payload);
+/// The fragments of one datagram, in order, on a link of 1500 bytes.
+[[nodiscard]] std::vector<FrameBytes> fragments_of(std::size_t payload, std::uint16_t id);
 /// Asks who has 10.77.0.2, so that both learn the asker's address.
 [[nodiscard]] FrameBytes arp_request();
 /// What went through, as both sides count it.

@@ -92,15 +92,25 @@ void UdpOurs::flush() {
   tx_.flush();
 }
 
-void UdpOurs::work(UdpSocket& socket) {
-  Endpoint from;
-  if (wanted_.work == UdpWork::take) {
-    pkt::Packet datagram = socket.receive_packet(from);
-    totals_.datagrams += datagram.meta().gso_size != 0 ? datagram.meta().gso_segs : 1u;
-    totals_.bytes += datagram.length();
-    if (verifies_) datagram.for_each_segment([&](std::span<const std::uint8_t> part) { totals_.digest += sum_of(part); });
-    return pkt::consume(std::move(datagram));
+void UdpOurs::take(UdpSocket& socket) {
+  pkt::PacketList datagrams;
+  socket.receive_packets(datagrams);
+  for (pkt::Mbuf* m = datagrams.front(); m != nullptr; m = m->meta.list_next) {
+    totals_.datagrams += m->meta.gso_size != 0 ? m->meta.gso_segs : 1u;
+    totals_.bytes += m->pkt_len;
+    if (!verifies_) continue;
+    for (pkt::Mbuf* part = m; part != nullptr; part = part->next) totals_.digest += sum_of({part->data(), part->data_len});
   }
+  if (wanted_.work == UdpWork::take) return pkt::consume(datagrams);
+  while (pkt::Packet datagram = datagrams.pop_front()) {
+    const Endpoint from = UdpSocket::sender_of(datagram);
+    static_cast<void>(socket.send_packet(std::move(datagram), from));
+  }
+}
+
+void UdpOurs::work(UdpSocket& socket) {
+  if (wanted_.work != UdpWork::copy) return take(socket);
+  Endpoint from;
   socket::Control control;
   const std::int64_t n = wanted_.merges ? socket.receive_from(bytes_, from, control) : socket.receive_from(bytes_, from);
   if (n < 0) return;
@@ -108,7 +118,6 @@ void UdpOurs::work(UdpSocket& socket) {
   totals_.datagrams += control.segment_size != 0 ? (got.size() + control.segment_size - 1) / control.segment_size : 1u;
   totals_.bytes += got.size();
   if (verifies_) totals_.digest += sum_of(got);
-  if (wanted_.work == UdpWork::echo) static_cast<void>(socket.send_to(got, from));
 }
 
 }  // namespace millrace::bench

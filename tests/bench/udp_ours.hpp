@@ -62,6 +62,7 @@ class UdpOurs {
 
  private:
   void receive_burst(std::span<pkt::Mbuf* const> burst);
+  void take(UdpSocket& socket);
   void work(UdpSocket& socket);
 
   UdpTotals totals_;

@@ -3,17 +3,12 @@
 // Called by udp.cpp.
 #include "tests/bench/udp.hpp"
 
-#include "tests/support/raw_frame.hpp"
-
-#include <millrace/base/byte_order.hpp>
-
 #include <algorithm>
 
 namespace millrace::bench {
 namespace {
 
 constexpr std::size_t headers = 34;  // Ethernet, IPv4
-constexpr std::size_t mtu = 1500;
 constexpr std::size_t fragmented = 5888;  // with its UDP header four fragments
 constexpr std::size_t fragments = 4;
 constexpr std::size_t trains = 16;
@@ -80,25 +75,6 @@ void send(Bench& bench, const std::string& name, std::size_t bytes, std::uint16_
   bench.load.look();
   bench.report.comparison(std::move(figure), compare(bench.control, {.sections = rounds_of_sections, .units = static_cast<double>(trains * frames)},
                                                      {.run = [&] { both.run_ours(trains); }}, {.run = [&] { both.run_lwip(trains); }}));
-}
-
-/// The fragments of one datagram, in order.
-std::vector<FrameBytes> fragments_of(std::size_t payload, std::uint16_t id) {
-  FrameBytes whole = test::RawFrame{.payload = payload, .source_port = UdpLoad::remote_port, .destination_port = UdpLoad::local_port}.bytes();
-  const std::size_t most = (mtu - 20) / 8 * 8, all = whole.size() - headers;
-  std::vector<FrameBytes> frames;
-  for (std::size_t at = 0; at < all; at += most) {
-    const std::size_t n = std::min(most, all - at);
-    FrameBytes frame(whole.begin(), whole.begin() + headers);
-    frame.insert(frame.end(), whole.begin() + static_cast<std::ptrdiff_t>(headers + at), whole.begin() + static_cast<std::ptrdiff_t>(headers + at + n));
-    store_be16(&frame[16], static_cast<std::uint16_t>(20 + n));
-    store_be16(&frame[18], id);
-    store_be16(&frame[20], static_cast<std::uint16_t>(at / 8 | (at + n < all ? 0x2000u : 0u)));
-    store_be16(&frame[24], 0);
-    store_be16(&frame[24], static_cast<std::uint16_t>(~test::naive_sum(std::span(frame).subspan(14, 20))));
-    frames.push_back(std::move(frame));
-  }
-  return frames;
 }
 
 void reassemble(Bench& bench) {

@@ -71,6 +71,25 @@ ScriptedHost::ScriptedHost(const neighbor::Options& options, std::uint32_t buffe
 }
 
 void ScriptedHost::receives(const Bytes& frame, const Arrival& arrival) {
+  const std::array one{std::pair{frame, arrival}};
+  receives(one);
+}
+
+void ScriptedHost::receives(std::span<const std::pair<Bytes, Arrival>> burst) {
+  pkt::PacketList frames;
+  for (const auto& [frame, arrival] : burst) frames.push_back(arrived(frame, arrival));
+  while (!frames.empty()) {
+    if (ip.input_known(frames) != 0) continue;
+    pkt::Packet packet = frames.pop_front();
+    if (packet.meta().ethertype == wire::ethertype::arp) {
+      ip.neighbors().receive_arp(interface, std::move(packet));
+    } else {
+      ip.input(std::move(packet));
+    }
+  }
+}
+
+pkt::Packet ScriptedHost::arrived(const Bytes& frame, const Arrival& arrival) {
   const std::size_t first = arrival.first_buffer == 0 ? frame.size() : arrival.first_buffer;
   const std::span<const std::uint8_t> all(frame);
   pkt::Packet packet = pool.packet(all.first(first));
@@ -92,11 +111,7 @@ void ScriptedHost::receives(const Bytes& frame, const Arrival& arrival) {
   meta.gso_segs = arrival.gso_segs;
   meta.gso_size = arrival.gso_size;
   if (arrival.rx_stamp) pkt::set_rx_stamp(packet.mbuf(), *arrival.rx_stamp);
-  if (meta.ethertype == wire::ethertype::arp) return ip.neighbors().receive_arp(interface, std::move(packet));
-  pkt::PacketList frames;
-  frames.push_back(std::move(packet));
-  ip.input_known(frames);
-  if (pkt::Packet left = frames.pop_front()) ip.input(std::move(left));
+  return packet;
 }
 
 void ScriptedHost::advance(Duration by) {

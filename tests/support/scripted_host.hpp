@@ -63,6 +63,8 @@ struct ScriptedHost {
   explicit ScriptedHost(const neighbor::Options& options = {}, std::uint32_t buffers = 1023);
 
   void receives(const Bytes& frame, const Arrival& arrival = {});
+  /// As one burst.
+  void receives(std::span<const std::pair<Bytes, Arrival>> burst);
   void advance(Duration by);
   /// Makes the peer's link address known for both families, by permanent entries: for tests of what lies above.
   void knows_peer();
@@ -74,6 +76,8 @@ struct ScriptedHost {
   [[nodiscard]] std::uint64_t operator[](stats::Icmp6 c) const { return stats.icmp6[c]; }
   [[nodiscard]] std::uint64_t operator[](stats::Udp c) const { return stats.udp[c]; }
   [[nodiscard]] std::uint64_t operator[](stats::Neighbor c) const { return stats.neighbor[c]; }
+
+  [[nodiscard]] pkt::Packet arrived(const Bytes& frame, const Arrival& arrival);
 
   TestPool pool;
   stats::LcoreStats stats;

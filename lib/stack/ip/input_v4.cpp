@@ -88,6 +88,11 @@ void Stack::route_v4(neighbor::Interface& interface, pkt::Packet packet) {
     if (passes_options(packet)) deliver_local_v4(interface, std::move(packet), demuxed);
     return;
   }
+  const FragmentRoute route{load64(bytes.data() + 12), interface.ifindex, generation()};
+  if (ip.is_fragment() && route == fragment_route_) {
+    if (passes_options(packet)) deliver_local_v4(interface, std::move(packet));
+    return;
+  }
   env_.stats->ip.add(Counter::FibLookups);
   // What came by lo has been routed here by ourselves, and so has what we sent to a group.
   const bool is_from_here = interface.is_loopback || packet.meta().type == pkt::PacketType::loopback;
@@ -113,6 +118,7 @@ void Stack::route_v4(neighbor::Interface& interface, pkt::Packet packet) {
   if (kind == LocalTable::Kind::broadcast || destination.is_multicast()) return deliver_local_v4(interface, std::move(packet));
   if (kind == LocalTable::Kind::local || is_local_route) {
     remember(demuxed, interface);
+    if (ip.is_fragment()) fragment_route_ = route;
     return deliver_local_v4(interface, std::move(packet), demuxed);
   }
   forward_v4(interface, std::move(packet), hop);

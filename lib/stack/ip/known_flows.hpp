@@ -2,7 +2,8 @@
 #pragma once
 
 #include <millrace/base/words.hpp>
-#include <millrace/stack/ip/transport.hpp>
+#include <millrace/pkt/mbuf.hpp>
+#include <millrace/wire/protocol.hpp>
 
 #include <array>
 #include <cstddef>
@@ -20,7 +21,7 @@ class KnownFlows {
   struct Flow {
     Key key{};
     std::uint64_t generation = 0;  ///< of routes and addresses when it was found out; 0: never
-    Delivery delivery{};           ///< without a socket: nothing is known
+    void* socket = nullptr;        ///< null: nothing is known
   };
 
   /// `ip`: the header, and behind it the ports.
@@ -30,6 +31,8 @@ class KnownFlows {
   [[nodiscard]] static Key key_v6(const std::uint8_t* ip, std::uint16_t ifindex) {
     return {load64(ip + 8), load64(ip + 16), load64(ip + 24), load64(ip + 32), ends(ip + 40, ifindex, 6)};
   }
+  /// Of a packet that is not at first sight of another kind.
+  [[nodiscard]] static bool may_have(const pkt::Meta& meta) { return meta.l4_proto == wire::ip_proto::udp && meta.l4_offset != 0; }
   /// The one place where a flow can be; another may be there.
   [[nodiscard]] Flow& slot(const Key& key) {
     const std::uint64_t addresses = (key[0] ^ key[2]) * odd_0 ^ (key[1] ^ key[3]) * odd_1;

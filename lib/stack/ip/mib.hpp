@@ -19,11 +19,16 @@ void count_received(stats::CounterBlock<Counter>& count, std::uint32_t bytes) {
   count.add(Counter::InOctets, bytes);
 }
 
-/// IPSTATS_MIB_NOECTPKTS and the three behind it, by the ECN field of TOS or traffic class; a merged packet as its segments.
+/// A merged packet counts as its segments.
+[[nodiscard]] inline std::uint16_t segments_of(const pkt::Mbuf& m) { return std::max<std::uint16_t>(m.meta.gso_segs, 1); }
+
+/// IPSTATS_MIB_NOECTPKTS and the three behind it, by the ECN field of TOS or traffic class.
+template <class Counter>
+inline constexpr std::array ecn_counters{Counter::InNoECTPkts, Counter::InECT1Pkts, Counter::InECT0Pkts, Counter::InCEPkts};
+
 template <class Counter>
 void count_ecn(stats::CounterBlock<Counter>& count, const pkt::Packet& packet, std::uint8_t traffic_class) {
-  constexpr std::array by_field{Counter::InNoECTPkts, Counter::InECT1Pkts, Counter::InECT0Pkts, Counter::InCEPkts};
-  count.add(by_field[traffic_class & 3u], std::max<std::uint16_t>(packet.meta().gso_segs, 1));
+  count.add(ecn_counters<Counter>[traffic_class & 3u], segments_of(packet.mbuf()));
 }
 
 /// IPSTATS_MIB_INMCAST and INBCAST, or OUT...: one more packet in a pair of counters.

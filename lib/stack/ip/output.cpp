@@ -21,7 +21,6 @@ using stats::DropReason;
 namespace {
 
 constexpr IpAddress loopback_v4 = IpAddress::v4(127, 0, 0, 1);
-constexpr std::uint32_t largest_packet = 65535;  // what a 16-bit length says
 
 // Of the same number in the Ip: and the Ip6: group.
 void count(Env& env, bool v4, stats::Ip ip, stats::Ip6 ip6) {
@@ -176,7 +175,7 @@ SendVerdict Stack::send(pkt::Packet datagram, const SendHeader& header) {
   }
   describe_frame(datagram.meta(), header.proto, static_cast<std::uint16_t>(header_bytes));
   if (v4) {
-    write_v4(datagram, *source, header);
+    write_v4(datagram, *source, header, next_id(*source, header, datagram.meta().gso_size != 0 ? datagram.meta().gso_segs : std::uint16_t{1}));
   } else {
     write_v6(datagram, *source, header, hop_limit_of(header, *hop->interface));
   }
@@ -185,7 +184,10 @@ SendVerdict Stack::send(pkt::Packet datagram, const SendHeader& header) {
     if (verdict != HookVerdict::accept) return verdict == HookVerdict::drop ? SendVerdict::denied : SendVerdict::sent;
   }
   if (header.loops && is_wanted(*hop->interface, header.destination, *source, header.proto)) loop_back(*hop->interface, datagram);
+  KnownPath::Header ip;
+  if (header.path != nullptr) std::copy_n(datagram.data().begin(), header_bytes, ip.begin());
   finish_output(*hop->interface, hop->next_hop, header.destination, std::move(datagram));
+  if (header.path != nullptr) know_path(*header.path, *hop, ip, *source, header);
   return SendVerdict::sent;
 }
 
@@ -212,19 +214,20 @@ SendVerdict Stack::refuse(pkt::Packet datagram, const IpAddress& destination) {
 SendVerdict Stack::send_fragments(const Hop& hop, const IpAddress& source, pkt::Packet datagram, const SendHeader& header,
                                   std::uint32_t mtu) {
   const bool v4 = header.destination.is_v4();
+  SendHeader without_df = header;
+  without_df.dont_fragment = false;
+  const std::uint16_t id = v4 ? next_id(source, without_df, 1) : std::uint16_t{0};
   if (hooks_ != nullptr) {
-    const HookVerdict verdict = pass_whole(hop, source, datagram, header);
+    const HookVerdict verdict = pass_whole(hop, source, datagram, without_df, id);
     if (verdict != HookVerdict::accept) return verdict == HookVerdict::drop ? SendVerdict::denied : SendVerdict::sent;
   }
   pkt::PacketList fragments;
   bool is_cut = false;
   if (v4) {
-    SendHeader without_df = header;
-    without_df.dont_fragment = false;
     is_cut = cut_into_fragments(env_, datagram,
                                 wire::Ipv4Header{.source = source,
                                                  .destination = header.destination,
-                                                 .id = next_id(source, without_df, 1),
+                                                 .id = id,
                                                  .tos = header.traffic_class,
                                                  .ttl = hop_limit_of(header),
                                                  .proto = header.proto},
@@ -253,23 +256,21 @@ SendVerdict Stack::send_fragments(const Hop& hop, const IpAddress& source, pkt::
 }
 
 // The hooks see a datagram before it is cut.
-HookVerdict Stack::pass_whole(const Hop& hop, const IpAddress& source, pkt::Packet& datagram, const SendHeader& header) {
-  SendHeader without_df = header;
-  without_df.dont_fragment = false;
+HookVerdict Stack::pass_whole(const Hop& hop, const IpAddress& source, pkt::Packet& datagram, const SendHeader& header, std::uint16_t id) {
   const bool v4 = header.destination.is_v4();
   const std::uint16_t bytes = v4 ? wire::ipv4_header_bytes : wire::ipv6_header_bytes;
   describe_frame(datagram.meta(), header.proto, bytes);
   if (v4) {
-    write_v4(datagram, source, without_df);
+    write_v4(datagram, source, header, id);
   } else {
-    write_v6(datagram, source, without_df, hop_limit_of(header, *hop.interface));
+    write_v6(datagram, source, header, hop_limit_of(header, *hop.interface));
   }
   const HookVerdict verdict = pass_output(hop, header.destination, datagram);
   if (verdict == HookVerdict::accept) datagram.trim_front(bytes);
   return verdict;
 }
 
-void Stack::write_v4(pkt::Packet& datagram, const IpAddress& source, const SendHeader& header) {
+void Stack::write_v4(pkt::Packet& datagram, const IpAddress& source, const SendHeader& header, std::uint16_t id) {
   const auto total = static_cast<std::uint16_t>(datagram.length() + wire::ipv4_header_bytes);
   datagram.meta().gso_fixed_id = header.dont_fragment;
   wire::emit(
@@ -277,7 +278,7 @@ void Stack::write_v4(pkt::Packet& datagram, const IpAddress& source, const SendH
           .source = source,
           .destination = header.destination,
           .total_length = total,
-          .id = next_id(source, header, datagram.meta().gso_size != 0 ? datagram.meta().gso_segs : std::uint16_t{1}),
+          .id = id,
           .tos = header.traffic_class,
           .ttl = hop_limit_of(header),
           .proto = header.proto,
@@ -302,12 +303,16 @@ void Stack::write_v6(pkt::Packet& datagram, const IpAddress& source, const SendH
 // A packet of many segments takes one for each.
 std::uint16_t Stack::next_id(const IpAddress& source, const SendHeader& header, std::uint16_t segments) {
   if (header.dont_fragment) return 0;
+  std::uint16_t& next = id_counter(source, header);
+  return std::exchange(next, static_cast<std::uint16_t>(next + segments));
+}
+
+std::uint16_t& Stack::id_counter(const IpAddress& source, const SendHeader& header) {
   std::array<std::uint8_t, 9> flow;
   std::copy_n(source.v4_bytes(), 4, flow.begin());
   std::copy_n(header.destination.v4_bytes(), 4, flow.begin() + 4);
   flow[8] = header.proto;
-  std::uint16_t& next = ids_[siphash(env_.secret, flow) % ids_.size()];
-  return std::exchange(next, static_cast<std::uint16_t>(next + segments));
+  return ids_[siphash(env_.secret, flow) % ids_.size()];
 }
 
 // RFC 7739 section 5.3: nobody can tell the next from those before.

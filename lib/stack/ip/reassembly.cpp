@@ -52,14 +52,16 @@ Reassembly::Chain& Reassembly::chain(const Fragment::Key& key) {
   return by_key_[siphash(env_.secret, bytes) % buckets];
 }
 
-Reassembly::Datagram* Reassembly::find(const Fragment::Key& key) {
+// Most fragments follow one of the same datagram.
+Reassembly::Datagram& Reassembly::find_or_create(const Fragment::Key& key) {
+  if (last_ != nullptr && last_->key == key) return *last_;
   Chain& candidates = chain(key);
   for (Datagram* d = candidates.front(); d != nullptr; d = candidates.next(*d))
-    if (d->key == key) return d;
-  return nullptr;
+    if (d->key == key) return *(last_ = d);
+  return *(last_ = &create(key, candidates));
 }
 
-Reassembly::Datagram& Reassembly::create(const Fragment::Key& key) {
+Reassembly::Datagram& Reassembly::create(const Fragment::Key& key, Chain& chain) {
   Datagram* datagram = free_.pop_front();
   if (datagram == nullptr) datagram = &datagrams_.emplace_back(*this);
   datagram->key = key;
@@ -69,7 +71,7 @@ Reassembly::Datagram& Reassembly::create(const Fragment::Key& key) {
   datagram->ecn_seen = 0;
   memory_ += datagram->cost;
   ++size_;
-  chain(key).push_back(*datagram);
+  chain.push_back(*datagram);
   by_age_.push_back(*datagram);
   env_.wheel->arm(datagram->timer, env_.now + options_.timeout);
   return *datagram;
@@ -124,8 +126,7 @@ Reassembly::Whole Reassembly::add(pkt::Packet packet, const Fragment& f) {
     drop(env_, std::move(packet), DropReason::frag_no_memory);
     return {};
   }
-  Datagram* const known = find(f.key);
-  Datagram& datagram = known != nullptr ? *known : create(f.key);
+  Datagram& datagram = find_or_create(f.key);
   if (const auto reason = objection(datagram, f)) {
     drop(env_, std::move(packet), *reason);
     if (*reason == DropReason::frag_overlap) count(stats::Ip::ReasmOverlaps, stats::Ip6::ReasmOverlaps);
@@ -205,6 +206,7 @@ void Reassembly::release(Datagram& datagram) {
   if (datagram.pieces.capacity() > worth_keeping) datagram.pieces.shrink_to_fit();
   memory_ -= datagram.cost;
   --size_;
+  if (last_ == &datagram) last_ = nullptr;
   env_.wheel->cancel(datagram.timer);
   datagram.by_key.unlink();
   datagram.by_age.unlink();

@@ -103,8 +103,8 @@ class Reassembly {
 
   void count(stats::Ip v4, stats::Ip6 v6);
   [[nodiscard]] Chain& chain(const Fragment::Key& key);
-  [[nodiscard]] Datagram* find(const Fragment::Key& key);
-  [[nodiscard]] Datagram& create(const Fragment::Key& key);
+  [[nodiscard]] Datagram& find_or_create(const Fragment::Key& key);
+  [[nodiscard]] Datagram& create(const Fragment::Key& key, Chain& chain);
   [[nodiscard]] bool is_too_long(std::uint32_t end, std::uint32_t header_bytes) const;
   [[nodiscard]] static bool reaches(const std::vector<Piece>& pieces, std::uint32_t from, std::vector<Piece>::const_iterator next, std::uint32_t end);
   [[nodiscard]] std::optional<stats::DropReason> objection(const Datagram& datagram, const Fragment& fragment) const;
@@ -123,6 +123,7 @@ class Reassembly {
   Options options_{};
   std::uint64_t memory_ = 0;
   std::uint32_t size_ = 0;
+  Datagram* last_ = nullptr;  // to which the last fragment belonged, while it is here
   std::deque<Datagram> datagrams_;  // all that were ever needed at once
   Chain free_;
   List<Datagram, &Datagram::by_age> by_age_;  // the oldest first

@@ -22,6 +22,14 @@ struct ReceiveRoute {
   std::uint16_t ifindex = 0;
 };
 
+/// That fragments between two IPv4 addresses are for this host, and may come by that interface: most follow one like them.
+struct FragmentRoute {
+  std::uint64_t addresses = 0;  ///< as the header has them
+  std::uint16_t ifindex = 0;
+  std::uint64_t generation = 0;
+  bool operator==(const FragmentRoute&) const = default;
+};
+
 /// A packet's ends as the socket lookup sees them.
 struct EarlyFlow {
   IpAddress local;

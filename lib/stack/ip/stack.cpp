@@ -35,6 +35,12 @@ void Stack::input(pkt::Packet frame) {
   drop(env_, std::move(frame), DropReason::unknown_ethertype);
 }
 
+void Stack::configure_forwarding(const Forwarding& forwarding) {
+  forwarding_ = forwarding;
+  ++address_generation_;  // what sockets know was judged by other rules
+  neighbors_.set_router(forwarding.v6);
+}
+
 void Stack::configure_reassembly(const Reassembly::Options& v4, const Reassembly::Options& v6) {
   fragments_v4_.configure(v4);
   fragments_v6_.configure(v6);

@@ -8,6 +8,7 @@
 #include <millrace/stack/ip/igmp.hpp>
 #include <millrace/stack/ip/ip.hpp>
 #include <millrace/stack/ip/known_flows.hpp>
+#include <millrace/stack/ip/known_path.hpp>
 #include <millrace/stack/ip/local_table.hpp>
 #include <millrace/stack/ip/path_mtu.hpp>
 #include <millrace/stack/ip/policy.hpp>
@@ -64,11 +65,7 @@ class Stack final : public Output, private neighbor::Unreachable, private Reasse
   void set_resteer(Resteer* resteer) { resteer_ = resteer; }
   void configure_reassembly(const Reassembly::Options& v4, const Reassembly::Options& v6);
   void configure_early_demux(const EarlyDemux& early_demux) { early_demux_ = early_demux; }
-  void configure_forwarding(const Forwarding& forwarding) {
-    forwarding_ = forwarding;
-    ++address_generation_;  // what sockets know was judged by other rules
-    neighbors_.set_router(forwarding.v6);
-  }
+  void configure_forwarding(const Forwarding& forwarding);
   void configure_path_mtu(const PathMtus::Options& options) { path_mtus_.configure(options); }
   void configure_redirects(const RedirectPolicy& policy) { redirect_policy_ = policy; }
   /// net.ipv4.ip_default_ttl, for both versions; 64 when never called.
@@ -83,11 +80,12 @@ class Stack final : public Output, private neighbor::Unreachable, private Reasse
 
   /// A received frame with an IPv4 or IPv6 packet at Meta::l3_offset; Meta::ifindex says where it came in.
   void input(pkt::Packet frame);
-  /// Takes frames off the front as long as they are datagrams of known flows (receive_path H3).
-  void input_known(pkt::PacketList& frames);
+  /// Takes frames off the front as long as they are datagrams of known flows to one socket (receive_path H3); how many.
+  std::uint32_t input_known(pkt::PacketList& frames) { return KnownFlows::may_have(frames.front()->meta) ? input_datagrams(frames) : 0; }
 
   // Output
   SendVerdict send(pkt::Packet datagram, const SendHeader& header) override;
+  [[nodiscard]] bool send_known(pkt::Packet& datagram, KnownPath& path) override;
   SendVerdict send_whole(pkt::Packet packet, const IpAddress& destination) override;
   [[nodiscard]] std::optional<IpAddress> source_for(const IpAddress& destination) const override;
   [[nodiscard]] std::uint32_t mtu_for(const IpAddress& destination) const override;
@@ -144,11 +142,13 @@ class Stack final : public Output, private neighbor::Unreachable, private Reasse
   [[nodiscard]] pkt::Packet reassemble_v6(pkt::Packet packet, const ExtHeaders& ext);
   void deliver_v6(neighbor::Interface& interface, pkt::Packet packet, const ExtHeaders& ext, void* socket);
 
-  // known_flows.cpp
+  // known_flows.cpp, known_path.cpp
   [[nodiscard]] bool may_know_flows() const;
+  std::uint32_t input_datagrams(pkt::PacketList& frames);
   template <class V>
-  [[nodiscard]] bool input_known_one(pkt::PacketList& frames);
+  std::uint32_t input_known_of(pkt::PacketList& frames);
   void know_flow(const pkt::Packet& packet, Delivery& delivery);
+  void know_path(KnownPath& path, const Hop& hop, const KnownPath::Header& ip, const IpAddress& source, const SendHeader& header);
 
   // early_demux.cpp
   [[nodiscard]] std::uint64_t generation() const { return std::uint64_t{address_generation_} << 32 | routes_.generation(); }
@@ -200,9 +200,10 @@ class Stack final : public Output, private neighbor::Unreachable, private Reasse
   SendVerdict refuse(pkt::Packet datagram, const IpAddress& destination);
   void finish_output(neighbor::Interface& out, const IpAddress& next_hop, const IpAddress& destination, pkt::Packet packet);
   SendVerdict send_fragments(const Hop& hop, const IpAddress& source, pkt::Packet datagram, const SendHeader& header, std::uint32_t mtu);
-  [[nodiscard]] HookVerdict pass_whole(const Hop& hop, const IpAddress& source, pkt::Packet& datagram, const SendHeader& header);
-  void write_v4(pkt::Packet& datagram, const IpAddress& source, const SendHeader& header);
+  [[nodiscard]] HookVerdict pass_whole(const Hop& hop, const IpAddress& source, pkt::Packet& datagram, const SendHeader& header, std::uint16_t id);
+  void write_v4(pkt::Packet& datagram, const IpAddress& source, const SendHeader& header, std::uint16_t id);
   void write_v6(pkt::Packet& datagram, const IpAddress& source, const SendHeader& header, std::uint8_t hop_limit);
+  [[nodiscard]] std::uint16_t& id_counter(const IpAddress& source, const SendHeader& header);
   [[nodiscard]] std::uint16_t next_id(const IpAddress& source, const SendHeader& header, std::uint16_t segments);
   [[nodiscard]] std::uint32_t next_fragment_id(const IpAddress& source, const SendHeader& header);
 
@@ -227,6 +228,7 @@ class Stack final : public Output, private neighbor::Unreachable, private Reasse
   Redirects redirects_{env_, routes_};
   RedirectPolicy redirect_policy_;
   KnownFlows known_flows_;
+  FragmentRoute fragment_route_;
   std::uint32_t address_generation_ = 1;
   std::vector<neighbor::Interface*> interfaces_;
   std::vector<neighbor::Interface*> by_ifindex_;

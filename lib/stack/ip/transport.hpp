@@ -2,6 +2,7 @@
 #pragma once
 
 #include <millrace/pkt/packet.hpp>
+#include <millrace/stack/ip/known_path.hpp>
 #include <millrace/stack/ip/route_cache.hpp>
 #include <millrace/stack/neighbor/interface.hpp>
 #include <millrace/wire/address.hpp>
@@ -48,10 +49,15 @@ class Transport {
   /// Takes a datagram whose data() begins at the transport header; its Meta offsets still count from the frame's
   /// start and must not be used. length() is exactly the IP payload. May be a merged packet (Meta::gso_size).
   virtual void receive(pkt::Packet datagram, const Delivery& delivery) = 0;
+  /// Datagrams of flows whose last one led to `socket`, told by Delivery::found; of one family, in order. data() at the frame, of
+  /// which Meta's offsets are right and the IP header is plain and has been verified; it takes them all.
+  virtual void receive_known(void* /*socket*/, pkt::PacketList& /*frames*/) {}
   virtual void error(const ErrorReport& report) = 0;
   /// inet_protos[].early_demux: the socket that is connected to the flow's other end.
   [[nodiscard]] virtual Demuxed early_demux(const EarlyFlow&) { return {}; }
 };
+
+inline constexpr std::uint32_t largest_packet = 65535;  ///< bytes: what a length of 16 bits says
 
 /// How a transport wants a datagram sent.
 struct SendHeader {
@@ -64,6 +70,7 @@ struct SendHeader {
   bool may_fragment = false;  ///< what is longer than the MTU is cut here, without DF; else it is too_big
   std::uint16_t ifindex = 0;  ///< of a group: the interface to send it by; 0: by which it is reached
   bool loops = false;         ///< of a group: this host hears it, too, if it listens
+  KnownPath* path = nullptr;    ///< where to leave how it was sent; null: nowhere
   RouteCache* route = nullptr;  ///< of a socket that sends from `source` to `destination` only
   bool link_mtu_only = false; ///< what is known of the path does not count: for probes, and for TCP, which learns by its own loss
 };

@@ -44,13 +44,20 @@ void Neighbors::send(Interface& interface, const IpAddress& next_hop, pkt::Packe
   if (const auto mapped = group_mac(interface, next_hop))
     return transmit(interface, make_header(interface, *mapped, next_hop), std::move(ip_packet));
   env_.stats->neighbor.add(Event::lookups);
-  const bool again = last_ != nullptr && last_->address == next_hop && last_->interface == &interface;
-  Entry* e = again ? last_ : lookup(interface, next_hop);
+  Entry* e = last_sent_to(interface, next_hop);
+  if (e == nullptr) e = lookup(interface, next_hop);
   if (e == nullptr) e = create(interface, next_hop);
   if (e == nullptr) return drop(env_, std::move(ip_packet), DropReason::neighbor_table_full);
   last_ = e;
   touch(*e);
   output(*e, std::move(ip_packet));
+}
+
+void Neighbors::send_at_hand(Entry& e, pkt::Packet ip_packet) {
+  env_.stats->neighbor.add(Event::lookups);
+  env_.stats->neighbor.add(Event::hits);
+  touch(e);
+  transmit(*e.interface, e.header, std::move(ip_packet));
 }
 
 // neigh_event_send(): may it go now, and does using the entry move its state?

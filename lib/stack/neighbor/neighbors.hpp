@@ -81,6 +81,16 @@ class Neighbors {
   /// Sends an IP packet, data() at its IP header, to `next_hop` on the link; Meta offsets are already those of the
   /// finished frame. An address not yet known is asked for while the packet waits.
   void send(Interface& interface, const IpAddress& next_hop, pkt::Packet ip_packet);
+  /// Whom the last packet went to by send(), if that was it; else null.
+  [[nodiscard]] Entry* last_sent_to(const Interface& interface, const IpAddress& next_hop) const {
+    return last_ != nullptr && last_->address == next_hop && last_->interface == &interface ? last_ : nullptr;
+  }
+  /// Whether the entry, which was that of `next_hop` once, still is, and a packet may go to it without a change of its state.
+  [[nodiscard]] static bool is_at_hand(const Entry& entry, const Interface& interface, const IpAddress& next_hop) {
+    return entry.address == next_hop && entry.interface == &interface && is_valid(entry.state) && entry.state != State::stale;
+  }
+  /// send() to such a one.
+  void send_at_hand(Entry& entry, pkt::Packet ip_packet);
   /// Advertisements say so from now on (RFC 4861 section 4.4, R).
   void set_router(bool is_router) { is_router_ = is_router; }
   /// An ARP frame, Ethernet header included.

@@ -179,10 +179,14 @@ std::uint16_t Sockets::lcore() const { return env_.lcore; }
 
 void Sockets::count_delivered() { env_.stats->ledger.add(stats::Ledger::delivered); }
 
-void Sockets::count_uncopied(const pkt::Packet& packet) {
-  count_delivered();
-  env_.stats->socket.add(stats::Socket::uncopied_bytes, packet.length());
+void Sockets::count_uncopied(std::uint32_t packets, std::uint64_t bytes) {
+  env_.stats->ledger.add(stats::Ledger::delivered, packets);
+  env_.stats->socket.add(stats::Socket::uncopied_bytes, bytes);
 }
+
+void Sockets::count_taken_back() { env_.stats->ledger.add(stats::Ledger::made); }
+
+void Sockets::drop_closed(pkt::Packet packet) { drop(env_, std::move(packet), stats::DropReason::socket_closed); }
 
 std::int64_t Sockets::count_copied(std::int64_t result, std::size_t room) {
   if (result > 0) env_.stats->socket.add(stats::Socket::copied_bytes, std::min<std::uint64_t>(static_cast<std::uint64_t>(result), room));

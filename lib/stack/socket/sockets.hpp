@@ -128,8 +128,12 @@ class Sockets {
 
   /// A packet was given to the application, whose it is now.
   void count_delivered();
-  /// The same of one that a receive call gives away in its buffers (receive_path L12).
-  void count_uncopied(const pkt::Packet& packet);
+  /// The same of those that a receive call gives away in their buffers (receive_path L12).
+  void count_uncopied(std::uint32_t packets, std::uint64_t bytes);
+  /// A packet of the application's is the stack's again.
+  void count_taken_back();
+  /// Of a socket that is closed.
+  void drop_closed(pkt::Packet packet);
   /// A receive call copied so many bytes, of a datagram or stream: its result, of which no more than `room`.
   std::int64_t count_copied(std::int64_t result, std::size_t room);
   void count_data_ready(bool is_heard);

@@ -56,8 +56,7 @@ void Stack::receive(pkt::Packet frame) {
 
 void Stack::receive(pkt::PacketList& frames) {
   while (!frames.empty()) {
-    ip_.input_known(frames);
-    if (pkt::Packet frame = frames.pop_front()) receive(std::move(frame));
+    if (ip_.input_known(frames) == 0) receive(frames.pop_front());
   }
 }
 

@@ -48,7 +48,7 @@ std::int64_t Stream::write(std::span<const std::uint8_t> bytes) {
 
 pkt::Packet Stream::read_packet() {
   pkt::Packet payload = take_packet();
-  if (payload) sockets_.count_uncopied(payload);
+  if (payload) sockets_.count_uncopied(1, payload.length());
   return payload;
 }
 

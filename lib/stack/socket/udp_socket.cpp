@@ -3,6 +3,7 @@
 #include <millrace/stack/socket/udp_socket.hpp>
 
 #include <millrace/stack/socket/sockets.hpp>
+#include <millrace/stack/udp/sender.hpp>
 #include <millrace/stack/udp/udp.hpp>
 #include <millrace/steer/flow_table.hpp>
 #include <millrace/wire/protocol.hpp>
@@ -94,6 +95,15 @@ std::int64_t UdpSocket::send_to(std::span<const std::uint8_t> bytes, const Endpo
   return socket_ != nullptr ? udp_.send_to(*socket_, bytes, &to, wanted) : -EBADF;
 }
 
+std::int64_t UdpSocket::send_packet(pkt::Packet payload, const Endpoint& to) {
+  const Sockets::Call call(sockets_);
+  record_flow();
+  sockets_.count_taken_back();
+  if (socket_ != nullptr) return udp_.send_packet(*socket_, std::move(payload), &to);
+  sockets_.drop_closed(std::move(payload));
+  return -EBADF;
+}
+
 std::optional<QueuedError> UdpSocket::receive_error() {
   if (socket_ == nullptr) return std::nullopt;
   return udp_.take_queued_error(*socket_);
@@ -114,9 +124,19 @@ int UdpSocket::detach_filter() {
 
 pkt::Packet UdpSocket::receive_packet(Endpoint& from) {
   pkt::Packet datagram = take_packet(from);
-  if (datagram) sockets_.count_uncopied(datagram);
+  if (datagram) sockets_.count_uncopied(1, datagram.length());
   return datagram;
 }
+
+std::uint32_t UdpSocket::receive_packets(pkt::PacketList& into) {
+  record_flow();
+  if (socket_ == nullptr) return 0;
+  const std::uint32_t packets = socket_->waiting();
+  sockets_.count_uncopied(packets, udp_.take_all(*socket_, into));
+  return packets;
+}
+
+Endpoint UdpSocket::sender_of(const pkt::Packet& datagram) { return udp::load_sender(datagram); }
 
 pkt::Packet UdpSocket::take_packet(Endpoint& from) {
   record_flow();

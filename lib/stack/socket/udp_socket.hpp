@@ -16,6 +16,7 @@
 
 namespace millrace::pkt {
 class Packet;
+class PacketList;
 }
 namespace millrace::udp {
 class Socket;
@@ -37,7 +38,8 @@ struct SendControl {
 /// One UDP socket on one lcore; every call and callback happens there. Results are POSIX's. Lives until close().
 class UdpSocket {
  public:
-  /// Called when a datagram has arrived. Edge: again only for further datagrams.
+  /// Called when datagrams have arrived, and again at once while it reads some and leaves others. Else as an edge: only for
+  /// further datagrams.
   void on_readable(std::function<void(UdpSocket&)> function);
   /// The twin of udp_sock's encap_rcv, for a tunnel that lives in the socket (RFC 3948): sees each datagram before the
   /// socket's queue does, its checksum verified, data() at its payload. Takes it, to end it with pkt::consume, and
@@ -57,12 +59,20 @@ class UdpSocket {
   std::int64_t receive_from(std::span<std::uint8_t> into, Endpoint& from, Control& control, int flags);
   /// The next datagram in the buffers that it came in, or null: none waiting. The caller ends it with pkt::consume.
   [[nodiscard]] pkt::Packet receive_packet(Endpoint& from);
-  /// The same, its end not counted yet (lib/stats/ledger.hpp): the caller does.
+  /// All that wait, in order, in the buffers that they came in, put behind what is in `into`: recvmmsg(2) without a copy. How
+  /// many. sender_of() tells whose each is. The caller ends them with pkt::consume.
+  std::uint32_t receive_packets(pkt::PacketList& into);
+  /// The sender of a datagram that receive_packets() gave, as long as it stays as it is.
+  [[nodiscard]] static Endpoint sender_of(const pkt::Packet& datagram);
+  /// The next datagram, its end not counted yet (lib/stats/ledger.hpp): the caller does.
   [[nodiscard]] pkt::Packet take_packet(Endpoint& from);
   /// Sends one datagram; the count, or -EMSGSIZE, -ENETUNREACH, -ENOBUFS, or an error that ICMP brought.
   std::int64_t send_to(std::span<const std::uint8_t> bytes, const Endpoint& to);
   /// The same, with that. -EINVAL: the source is none of ours, or a hop limit of 0.
   std::int64_t send_to(std::span<const std::uint8_t> bytes, const Endpoint& to, const SendControl& control);
+  /// The same of a packet, without a copy: one that receive_packet() gave, say. It is the stack's from now on, whatever becomes
+  /// of it, so that its bytes may change only if nobody else keeps them. -EBADF: the socket is closed.
+  std::int64_t send_packet(pkt::Packet payload, const Endpoint& to);
   /// recvmsg(2) with MSG_ERRQUEUE: the oldest ICMP error (udp/socket.hpp) since IP_RECVERR or IPV6_RECVERR was set; null: none.
   [[nodiscard]] std::optional<QueuedError> receive_error();
   /// SO_ATTACH_FILTER: a classic BPF program that sees each datagram from its UDP header on, before the socket pays for it. What

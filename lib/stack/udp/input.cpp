@@ -13,7 +13,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <limits>
 
 namespace millrace::udp {
 
@@ -21,6 +20,12 @@ using stats::DropReason;
 using Counter = stats::Udp;
 
 struct Udp::Arrival {
+  /// data() at the UDP header, which has been checked.
+  Arrival(const pkt::Packet& datagram, const ip::Delivery& delivery)
+      : ip(delivery),
+        local_port(load_be16(&datagram.data()[2])),
+        remote_port(load_be16(&datagram.data()[0])),
+        has_header(datagram.meta().gso_size == 0 && (datagram.data().size() > wire::udp_header_bytes || datagram.segments() == 1)) {}
   const ip::Delivery& ip;
   std::uint16_t local_port;
   std::uint16_t remote_port;
@@ -77,11 +82,7 @@ int error_of(ip::ErrorKind kind, bool v4) {
 
 void Udp::receive(pkt::Packet datagram, const ip::Delivery& delivery) {
   if (!check(datagram, delivery)) return;
-  const wire::UdpView udp = *wire::UdpView::parse(datagram.data());
-  const Arrival arrival{.ip = delivery,
-                        .local_port = udp.destination_port(),
-                        .remote_port = udp.source_port(),
-                        .has_header = datagram.meta().gso_size == 0 && (datagram.data().size() > wire::udp_header_bytes || datagram.segments() == 1)};
+  const Arrival arrival(datagram, delivery);
   auto* socket = static_cast<Socket*>(delivery.socket);
   if (socket == nullptr) {
     const bool is_shout = delivery.destination.is_unspecified() || ip_.is_broadcast(delivery.destination);
@@ -90,15 +91,22 @@ void Udp::receive(pkt::Packet datagram, const ip::Delivery& delivery) {
     if (socket == nullptr) return refuse_port(std::move(datagram), delivery);
     if (delivery.found != nullptr) *delivery.found = socket;
   }
+  if (queue(*socket, std::move(datagram), arrival)) tell(*socket);
+}
+
+bool Udp::receive_for(Socket& socket, pkt::Packet datagram, const ip::Delivery& delivery) {
+  if (!check(datagram, delivery)) return false;
+  const Arrival arrival(datagram, delivery);
+  return queue(socket, std::move(datagram), arrival);
+}
+
+// udp_queue_rcv_skb(): merged datagrams stay so only for a socket that asked for that (UDP_GRO).
+bool Udp::queue(Socket& socket, pkt::Packet datagram, const Arrival& arrival) {
   datagram.trim_front(wire::udp_header_bytes);
-  // udp_queue_rcv_skb(): merged datagrams stay so only for a socket that asked for that (UDP_GRO).
-  if (socket->gro_ || datagram.meta().gso_size == 0) {
-    if (enqueue(*socket, std::move(datagram), arrival)) tell(*socket);
-    return;
-  }
-  bool is_told = false;
-  for_each_segment(std::move(datagram), [&](pkt::Packet one) { is_told |= enqueue(*socket, std::move(one), arrival); });
-  if (is_told) tell(*socket);
+  if (socket.gro_ || datagram.meta().gso_size == 0) return enqueue(socket, std::move(datagram), arrival);
+  bool is_queued = false;
+  for_each_segment(std::move(datagram), [&](pkt::Packet one) { is_queued |= enqueue(socket, std::move(one), arrival); });
+  return is_queued;
 }
 
 void Udp::refuse_port(pkt::Packet datagram, const ip::Delivery& delivery) {
@@ -223,10 +231,7 @@ bool Udp::enqueue(Socket& socket, pkt::Packet payload, const Arrival& arrival) {
   if (payload && socket.filter != nullptr) payload = pass_filter(socket, std::move(payload), arrival);
   if (!payload) return false;
   if (socket.wants_info) pkt::set_packet_info(payload, {arrival.local(), arrival.ip.traffic_class, arrival.ip.hop_limit});
-  // Of unconnected sockets, too, where Linux keeps the first napi id and no CPU.
-  socket.napi_id_ = payload.meta().napi_id;
-  socket.incoming_cpu_ = env_.lcore;
-  if (socket.is_connected() && (payload.mbuf().ol_flags & pkt::flag::rx_rss_hash) != 0) socket.flow_hash_ = payload.mbuf().rss_hash;
+  note_arrival(socket, payload.mbuf());
   const std::uint32_t size = pkt::truesize(payload);
   if (!has_room(socket, size)) {
     refuse(socket, Counter::RcvbufErrors, arrival);
@@ -241,21 +246,16 @@ bool Udp::enqueue(Socket& socket, pkt::Packet payload, const Arrival& arrival) {
   tap(env_, payload, TapPoint::socket);
   socket.rmem_ += size;
   held_ += size;
-  store_sender(payload, arrival.remote(), arrival.remote_port);
+  store_sender(payload.meta(), arrival.remote(), arrival.remote_port);
   socket.queue_.push_back(std::move(payload));
   return true;
 }
 
-// The test comes before the charge, so that one datagram of any size fits an empty queue (receive_path J3, X7).
-bool Udp::has_room(const Socket& socket, std::uint32_t bytes) {
-  constexpr std::uint32_t huge = std::numeric_limits<std::int32_t>::max() / 2;
-  return std::uint64_t{socket.rmem_} + (socket.rcvbuf > huge ? bytes : 0) <= socket.rcvbuf;
-}
-
-// __sk_mem_raise_allocated() of a protocol that knows no memory pressure, byte by byte in place of page by page.
-bool Udp::may_charge(const Socket& socket, std::uint32_t bytes) const {
-  const std::uint64_t pages = pages_of(held_ + bytes);
-  return pages <= memory_.pages[0] || (pages <= memory_.pages[2] && socket.rmem_ < memory_.rmem_min);
+// Of unconnected sockets, too, where Linux keeps the first napi id and no CPU.
+void Udp::note_arrival(Socket& socket, const pkt::Mbuf& m) const {
+  socket.napi_id_ = m.meta.napi_id;
+  socket.incoming_cpu_ = env_.lcore;
+  if (socket.is_connected() && (m.ol_flags & pkt::flag::rx_rss_hash) != 0) socket.flow_hash_ = m.rss_hash;
 }
 
 // A datagram that the socket cannot hold counts twice: for the reason and as an error (receive_path J5).
@@ -269,9 +269,16 @@ void Udp::refuse(Socket& socket, const Arrival& arrival) {
   counters(arrival.remote()).add(Counter::InErrors);
 }
 
-// Users are told when the datagram has been dealt with, for they may close this socket or any other.
+// Users are told when the datagrams have been dealt with, for they may close this socket or any other. Who reads one at a time
+// is told again.
 void Udp::tell(Socket& socket) {
-  if (socket.events_ != nullptr) socket.events_->on_readable(socket);
+  if (socket.events_ == nullptr) return;
+  const std::uint64_t id = socket.id_;
+  std::uint32_t before;
+  do {
+    before = socket.waiting();
+    socket.events_->on_readable(socket);
+  } while (socket.open_ && socket.id_ == id && socket.waiting() != 0 && socket.waiting() < before);
 }
 
 void Udp::error(const ip::ErrorReport& report) {

@@ -39,6 +39,12 @@ std::uint32_t copy_message(const pkt::Packet& datagram, std::span<std::uint8_t> 
   return datagram.length();
 }
 
+// For Ethernet's, IP's and UDP's header.
+bool has_room_in_front(const pkt::Packet& payload) {
+  constexpr std::uint16_t longest_headers = 64;
+  return payload.headroom() >= longest_headers && (pkt::is_sole(payload.mbuf()) || !payload.is_shared());
+}
+
 // ip_dont_fragment() and ip_sk_local_df().
 bool has_df(MtuDiscover d) { return d == MtuDiscover::want || d == MtuDiscover::require || d == MtuDiscover::probe; }
 bool may_cut(MtuDiscover d) { return d == MtuDiscover::dont || d == MtuDiscover::want || d == MtuDiscover::omit; }
@@ -76,26 +82,55 @@ int Udp::prepare(Socket& socket, const Endpoint* to, std::size_t length) {
 std::int64_t Udp::send_to(Socket& socket, std::span<const std::uint8_t> bytes, const Endpoint* to) { return send_to(socket, bytes, to, {}); }
 
 std::int64_t Udp::send_to(Socket& socket, std::span<const std::uint8_t> bytes, const Endpoint* to, const SendControl& control) {
-  if (const int refused = prepare(socket, to, bytes.size()); refused != 0) return refused;
+  const Endpoint& destination = to != nullptr ? *to : socket.remote_;
+  const bool known = is_known(socket, destination);
+  const int refused = known ? 0 : prepare(socket, to, bytes.size());
+  if (refused != 0) return refused;
   if (const IpAddress& source = control.source; !source.is_unspecified()) {
-    const bool is_v4 = (to != nullptr ? *to : socket.remote_).address.is_v4();
-    if (!ip_.is_local(source) || source.is_v4() != is_v4) return -EINVAL;
+    if (!ip_.is_local(source) || source.is_v4() != destination.address.is_v4()) return -EINVAL;
   }
   pkt::Packet payload = packet_of(env_, bytes);
-  const Endpoint& destination = to != nullptr ? *to : socket.remote_;
   if (!payload) {
     counters(destination.address).add(Counter::SndbufErrors);
     return -ENOBUFS;
   }
-  return transmit(socket, std::move(payload), destination, control);
+  return transmit(socket, std::move(payload), destination, control, known);
 }
 
 std::int64_t Udp::send_packet(Socket& socket, pkt::Packet payload, const Endpoint* to) {
-  if (const int refused = prepare(socket, to, payload.length()); refused != 0) {
+  const Endpoint& destination = to != nullptr ? *to : socket.remote_;
+  const bool known = is_known(socket, destination);
+  const int refused = known ? 0 : prepare(socket, to, payload.length());
+  if (refused != 0) {
     drop(env_, std::move(payload), DropReason::udp_send_refused);
     return refused;
   }
-  return transmit(socket, std::move(payload), to != nullptr ? *to : socket.remote_);
+  if (!has_room_in_front(payload)) payload = behind_own_buffer(std::move(payload));
+  if (payload) return transmit(socket, std::move(payload), destination, {}, known);
+  counters(destination.address).add(Counter::SndbufErrors);
+  return -ENOBUFS;
+}
+
+// Headers come where nobody else reads. Null: the pool is empty.
+pkt::Packet Udp::behind_own_buffer(pkt::Packet payload) {
+  pkt::Packet whole = make_packet(env_);
+  if (whole) {
+    join(env_, whole, std::move(payload));
+  } else {
+    drop(env_, std::move(payload), DropReason::no_buffer);
+  }
+  return whole;
+}
+
+// What a datagram's header has from the socket, and what it was sent with last: then all was found right for it.
+SendOptions Udp::options_of(const Socket& socket, bool is_v4) {
+  if (is_v4) return {socket.hop_limit, socket.traffic_class, socket.mtu_discover};
+  return {socket.hop_limit_v6, socket.traffic_class_v6, socket.mtu_discover_v6};
+}
+
+bool Udp::is_known(const Socket& socket, const Endpoint& to) {
+  return socket.path_.generation != 0 && socket.path_to_ == to && socket.segment_size == 0 && socket.error_ == 0 &&
+         socket.path_options_ == options_of(socket, to.address.is_v4());
 }
 
 // sk_dst_check(): of a socket without a peer, too, where Linux looks up each time, as long as it sends to the same address.
@@ -107,7 +142,7 @@ ip::RouteCache& Udp::route_of(Socket& socket, const IpAddress& destination) {
   return socket.route_;
 }
 
-std::int64_t Udp::transmit(Socket& socket, pkt::Packet payload, const Endpoint& destination, const SendControl& control) {
+std::int64_t Udp::transmit(Socket& socket, pkt::Packet payload, const Endpoint& destination, const SendControl& control, bool known) {
   const std::uint32_t bytes = payload.length();
   wire::emit(wire::UdpHeader{.source_port = socket.local_.port,
                              .destination_port = destination.port,
@@ -115,30 +150,42 @@ std::int64_t Udp::transmit(Socket& socket, pkt::Packet payload, const Endpoint& 
              payload.prepend(wire::udp_header_bytes));
   payload.meta().tx_checksum = pkt::ChecksumRequest::udp;
   mark_segments(payload.meta(), bytes, socket.segment_size);
-  const IpAddress& own = control.source.is_unspecified() ? socket.local_.address : control.source;
-  const bool is_source = !own.is_unspecified() && !own.is_multicast() && !ip_.is_broadcast(own);
-  const bool is_v4 = destination.address.is_v4();
-  const MtuDiscover discover = is_v4 ? socket.mtu_discover : socket.mtu_discover_v6;
-  const bool to_group = destination.address.is_multicast();
-  const MulticastOptions& group = is_v4 ? socket.multicast : socket.multicast_v6;
-  const auto verdict = ip_.send(std::move(payload),
-                                {.source = is_source ? own : IpAddress{},
-                                 .destination = destination.address,
-                                 .proto = wire::ip_proto::udp,
-                                 .hop_limit = control.hop_limit.value_or(to_group ? group.hop_limit : is_v4 ? socket.hop_limit : socket.hop_limit_v6),
-                                 .traffic_class = control.traffic_class.value_or(is_v4 ? socket.traffic_class : socket.traffic_class_v6),
-                                 .dont_fragment = has_df(discover),
-                                 .may_fragment = socket.segment_size == 0 && may_cut(discover),
-                                 .ifindex = to_group ? group.ifindex : std::uint16_t{0},
-                                 .loops = to_group && group.loop,
-                                 .route = control.source.is_unspecified() && !to_group ? &route_of(socket, destination.address) : nullptr,
-                                 .link_mtu_only = discover > MtuDiscover::require});
+  const bool is_sent = known && control.is_none() && ip_.send_known(payload, socket.path_);
+  const auto verdict = is_sent ? ip::SendVerdict::sent : send_anew(socket, std::move(payload), destination, control);
   if (verdict == ip::SendVerdict::sent) {
     counters(destination.address).add(Counter::OutDatagrams);
     return bytes;
   }
   if (verdict == ip::SendVerdict::no_buffer) counters(destination.address).add(Counter::SndbufErrors);
   return -errno_of(verdict);
+}
+
+ip::SendVerdict Udp::send_anew(Socket& socket, pkt::Packet datagram, const Endpoint& destination, const SendControl& control) {
+  const IpAddress& own = control.source.is_unspecified() ? socket.local_.address : control.source;
+  const bool is_source = !own.is_unspecified() && !own.is_multicast() && !ip_.is_broadcast(own);
+  const bool is_v4 = destination.address.is_v4();
+  const SendOptions options = options_of(socket, is_v4);
+  const bool to_group = destination.address.is_multicast();
+  const MulticastOptions& group = is_v4 ? socket.multicast : socket.multicast_v6;
+  const bool is_like_others = control.is_none() && !to_group;
+  if (is_like_others) {
+    socket.path_ = {};
+    socket.path_to_ = destination;
+    socket.path_options_ = options;
+  }
+  return ip_.send(std::move(datagram),
+                  {.source = is_source ? own : IpAddress{},
+                   .destination = destination.address,
+                   .proto = wire::ip_proto::udp,
+                   .hop_limit = control.hop_limit.value_or(to_group ? group.hop_limit : options.hop_limit),
+                   .traffic_class = control.traffic_class.value_or(options.traffic_class),
+                   .dont_fragment = has_df(options.discover),
+                   .may_fragment = socket.segment_size == 0 && may_cut(options.discover),
+                   .ifindex = to_group ? group.ifindex : std::uint16_t{0},
+                   .loops = to_group && group.loop,
+                   .path = is_like_others ? &socket.path_ : nullptr,
+                   .route = control.source.is_unspecified() && !to_group ? &route_of(socket, destination.address) : nullptr,
+                   .link_mtu_only = options.discover > MtuDiscover::require});
 }
 
 std::int64_t Udp::recv_from(Socket& socket, std::span<std::uint8_t> into, Endpoint* from, Received* received) {
@@ -170,6 +217,20 @@ pkt::Packet Udp::take(Socket& socket, Endpoint* from) {
   if (from != nullptr) *from = sender;
   counters(sender.address).add(Counter::InDatagrams);
   return datagram;
+}
+
+std::uint64_t Udp::take_all(Socket& socket, pkt::PacketList& into) {
+  std::uint64_t bytes = 0;
+  std::uint32_t v4 = 0;
+  for (pkt::Mbuf* m = socket.queue_.front(); m != nullptr; m = m->meta.list_next) {
+    bytes += m->pkt_len;
+    v4 += is_sender_v4(m->meta) ? 1 : 0;
+  }
+  held_ -= std::exchange(socket.rmem_, 0u);
+  env_.stats->udp.add(Counter::InDatagrams, v4);
+  env_.stats->udp6.add(Counter::InDatagrams, socket.waiting() - v4);
+  into.splice_back(socket.queue_);
+  return bytes;
 }
 
 }  // namespace millrace::udp

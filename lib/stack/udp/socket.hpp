@@ -5,6 +5,7 @@
 #include <millrace/bpf/filter.hpp>
 #include <millrace/pkt/packet.hpp>
 #include <millrace/stack/group/filter.hpp>
+#include <millrace/stack/ip/known_path.hpp>
 #include <millrace/stack/ip/route_cache.hpp>
 #include <millrace/stack/udp/queued_error.hpp>
 #include <millrace/wire/address.hpp>
@@ -24,7 +25,8 @@ class Socket;
 class Events {
  public:
   virtual ~Events() = default;
-  /// A datagram was queued: once for each.
+  /// Datagrams were queued: once for those of a burst that follow one another, and again at once while it takes some and
+  /// leaves others.
   virtual void on_readable(Socket& socket) = 0;
   /// udp_sock's encap_rcv, called where Socket::encap is on: a tunnel that lives in the socket (RFC 3948) sees each
   /// datagram before the queue does, its checksum verified, data() at its payload. It takes the datagram and returns
@@ -69,6 +71,14 @@ struct GroupMembership {
   IpAddress group;
   std::uint16_t ifindex = 0;
   group::Filter filter;
+};
+
+/// What the header of a datagram has from its socket.
+struct SendOptions {
+  std::uint8_t hop_limit = 0;
+  std::uint8_t traffic_class = 0;
+  MtuDiscover discover = MtuDiscover::want;
+  bool operator==(const SendOptions&) const = default;
 };
 
 /// One UDP socket: a slot in Udp's table. Its state is changed by Udp alone, on one lcore.
@@ -130,6 +140,9 @@ class Socket {
   std::uint32_t napi_id_ = 0;
   ip::RouteCache route_;  ///< to route_to_
   IpAddress route_to_;    ///< where it sent last
+  ip::KnownPath path_;    ///< to path_to_, with path_options_
+  Endpoint path_to_;
+  SendOptions path_options_;
   ip::ReceiveRoute receive_route_;
   std::uint32_t flow_hash_ = 0;
   int incoming_cpu_ = -1;

@@ -72,6 +72,7 @@ Socket* Udp::open(Events* events) {
   socket->napi_id_ = 0;
   socket->route_ = {};
   socket->route_to_ = {};
+  socket->path_ = {};
   socket->receive_route_ = {};
   socket->flow_hash_ = 0;
   socket->incoming_cpu_ = -1;
@@ -169,6 +170,7 @@ int Udp::connect(Socket& socket, const Endpoint& remote) {
   socket.remote_ = remote;
   ip_.forget_flows();
   socket.route_ = {};
+  socket.path_ = {};
   socket.receive_route_ = {};
   socket.flow_hash_ = 0;
   return 0;

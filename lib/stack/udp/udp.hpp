@@ -8,8 +8,10 @@
 #include <millrace/stack/ip/ip.hpp>
 #include <millrace/stack/udp/socket.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -41,6 +43,7 @@ struct SendControl {
   IpAddress source{};  ///< IP_PKTINFO: an own address; unspecified: the socket's
   std::optional<std::uint8_t> traffic_class{};  ///< IP_TOS, IPV6_TCLASS
   std::optional<std::uint8_t> hop_limit{};      ///< IP_TTL, IPV6_HOPLIMIT; not 0
+  [[nodiscard]] bool is_none() const { return source.is_unspecified() && !traffic_class && !hop_limit; }
 };
 
 /// UDP (RFC 768, RFC 8200 section 8.1) of one lcore's stack: its sockets, what arrives for them and what they send.
@@ -86,7 +89,7 @@ class Udp final : public ip::Transport {
   std::int64_t send_to(Socket& socket, std::span<const std::uint8_t> bytes, const Endpoint* to = nullptr);
   /// The same with that. EINVAL: the source is none of ours, or of the other family.
   std::int64_t send_to(Socket& socket, std::span<const std::uint8_t> bytes, const Endpoint* to, const SendControl& control);
-  /// The same, consuming `payload` in every case; it needs pkt::headroom in front.
+  /// The same, without a copy: consumes `payload` in every case.
   std::int64_t send_packet(Socket& socket, pkt::Packet payload, const Endpoint* to = nullptr);
 
   /// Reads the next datagram: copies what fits, drops the rest of it, returns its whole length. EAGAIN, or an error
@@ -94,6 +97,8 @@ class Udp final : public ip::Transport {
   std::int64_t recv_from(Socket& socket, std::span<std::uint8_t> into, Endpoint* from = nullptr, Received* received = nullptr);
   /// The same, and leaves the datagram where it is (MSG_PEEK).
   std::int64_t peek_from(Socket& socket, std::span<std::uint8_t> into, Endpoint* from = nullptr, Received* received = nullptr);
+  /// Takes all that wait, in order; sender_of() tells whose each is. How many bytes.
+  std::uint64_t take_all(Socket& socket, pkt::PacketList& into);
   /// Takes the next datagram itself, data() at its payload; null when recv_from would say EAGAIN.
   [[nodiscard]] pkt::Packet take(Socket& socket, Endpoint* from = nullptr);
   /// SO_ERROR: the pending error as a positive errno, cleared by reading.
@@ -115,6 +120,7 @@ class Udp final : public ip::Transport {
 
   // ip::Transport
   void receive(pkt::Packet datagram, const ip::Delivery& delivery) override;
+  void receive_known(void* socket, pkt::PacketList& frames) override;
   void error(const ip::ErrorReport& report) override;
   [[nodiscard]] ip::Demuxed early_demux(const ip::EarlyFlow& flow) override;
 
@@ -147,6 +153,8 @@ class Udp final : public ip::Transport {
   [[nodiscard]] bool check(pkt::Packet& datagram, const ip::Delivery& delivery);
   void refuse_bad(pkt::Packet datagram, const ip::Delivery& delivery, stats::DropReason reason);
   void refuse_port(pkt::Packet datagram, const ip::Delivery& delivery);
+  [[nodiscard]] bool receive_for(Socket& socket, pkt::Packet datagram, const ip::Delivery& delivery);
+  [[nodiscard]] bool queue(Socket& socket, pkt::Packet datagram, const Arrival& arrival);
   void receive_for_all(pkt::Packet datagram, const Arrival& arrival);
   template <class F>
   void for_each_segment(pkt::Packet datagrams, F&& f);
@@ -154,19 +162,45 @@ class Udp final : public ip::Transport {
   [[nodiscard]] pkt::Packet pass_filter(Socket& socket, pkt::Packet payload, const Arrival& arrival);
   [[nodiscard]] pkt::Packet pass_encap(Socket& socket, pkt::Packet payload, const Arrival& arrival);
   [[nodiscard]] bool enqueue(Socket& socket, pkt::Packet payload, const Arrival& arrival);
+  void note_arrival(Socket& socket, const pkt::Mbuf& m) const;
   void make_ready(Socket& socket) {
     if (!socket.ready_.is_linked()) ready_.push_back(socket);
   }
-  [[nodiscard]] static bool has_room(const Socket& socket, std::uint32_t bytes);
-  [[nodiscard]] bool may_charge(const Socket& socket, std::uint32_t bytes) const;
+  // The test comes before the charge, so that one datagram of any size fits an empty queue (receive_path J3, X7).
+  [[nodiscard]] static bool has_room(const Socket& socket, std::uint32_t bytes) {
+    constexpr std::uint32_t huge = std::numeric_limits<std::int32_t>::max() / 2;
+    return std::uint64_t{socket.rmem_} + (socket.rcvbuf > huge ? bytes : 0) <= socket.rcvbuf;
+  }
+  // __sk_mem_raise_allocated() of a protocol that knows no memory pressure, byte by byte in place of page by page.
+  [[nodiscard]] bool may_charge(const Socket& socket, std::uint32_t bytes) const {
+    const std::uint64_t pages = pages_of(held_ + bytes);
+    return pages <= memory_.pages[0] || (pages <= memory_.pages[2] && socket.rmem_ < memory_.rmem_min);
+  }
+  /// What may be queued without a look at either of them: less than they allow.
+  [[nodiscard]] std::uint64_t room_of(const Socket& socket) const {
+    const std::uint64_t in_all = std::uint64_t{memory_.pages[0]} * page_bytes;
+    return std::min<std::uint64_t>(socket.rcvbuf > socket.rmem_ ? socket.rcvbuf - socket.rmem_ : 0, in_all > held_ ? in_all - held_ : 0);
+  }
   void refuse(Socket& socket, stats::Udp why, const Arrival& arrival);
   void refuse(Socket& socket, const Arrival& arrival);
   static void tell(Socket& socket);
 
+  // input_known.cpp
+  template <class V>
+  [[nodiscard]] bool queue_known(Socket& socket, pkt::PacketList& frames);
+  template <class V>
+  [[nodiscard]] bool queue_plain(Socket& socket, pkt::PacketList& frames);
+  template <class V>
+  [[nodiscard]] bool queue_slowly(Socket& socket, pkt::Packet frame);
+
   // output.cpp
   [[nodiscard]] static ip::RouteCache& route_of(Socket& socket, const IpAddress& destination);
   int prepare(Socket& socket, const Endpoint* to, std::size_t length);
-  std::int64_t transmit(Socket& socket, pkt::Packet payload, const Endpoint& destination, const SendControl& control = {});
+  [[nodiscard]] pkt::Packet behind_own_buffer(pkt::Packet payload);
+  [[nodiscard]] static SendOptions options_of(const Socket& socket, bool is_v4);
+  [[nodiscard]] static bool is_known(const Socket& socket, const Endpoint& to);
+  std::int64_t transmit(Socket& socket, pkt::Packet payload, const Endpoint& destination, const SendControl& control, bool known);
+  ip::SendVerdict send_anew(Socket& socket, pkt::Packet datagram, const Endpoint& destination, const SendControl& control);
 
   Env& env_;
   ip::Output& ip_;

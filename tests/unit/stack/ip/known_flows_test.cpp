@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Datagrams of flows that are known take a short way through IP, which differs in nothing but its cost.
 #include <millrace/base/rng.hpp>
+#include <millrace/bpf/filter.hpp>
+#include <millrace/pkt/packet_info.hpp>
 #include <millrace/wire/ipv4.hpp>
 
 #include "tests/support/catch.hpp"
@@ -75,6 +77,64 @@ Bytes datagram(bool v4, std::uint16_t from = 999, std::uint16_t to = 7, const Ip
   return ip_frame(wire::ip_proto::udp, udp_datagram(from, to, counting(40), source, host), source, host);
 }
 
+using Sockets = std::array<std::vector<udp::Socket*>, 2>;
+
+void open_any(std::uint64_t choice, Host& host, std::vector<udp::Socket*>& open) {
+  udp::Socket* const socket = host.udp.open(&host.diary);
+  socket->reuse_address = true;
+  const std::array<IpAddress, 4> to{any4, host4, any6, host6};
+  const auto port = static_cast<std::uint16_t>(7 + choice / 64 % 3);
+  if (host.udp.bind(*socket, {to[choice % 4], port}) != 0) return host.udp.close(*socket);  // the address is away
+  socket->wants_info = choice % 32 == 3;
+  host.udp.set_gro(*socket, choice % 32 == 5);
+  if (choice % 32 == 7) socket->filter = *bpf::Filter::load(std::array{bpf::Instruction{0x06, 0, 0, 20}});  // ret 20: cut to that
+  if (choice % 16 > 11) static_cast<void>(host.udp.connect(*socket, {to[choice % 4].is_v4() ? peer4 : peer6, 999}));
+  open.push_back(socket);
+}
+
+/// A socket comes or goes, or an address and the rules of forwarding change.
+void happen(std::uint64_t event, std::uint64_t choice, Host& host, std::vector<udp::Socket*>& open) {
+  if (event == 0) return open_any(choice, host, open);
+  if (event == 1) {
+    if (open.empty()) return;
+    const auto at = open.begin() + static_cast<std::ptrdiff_t>(choice % open.size());
+    host.udp.close(**at);
+    open.erase(at);
+    return;
+  }
+  host.ip.configure_forwarding({.rp_filter = static_cast<std::uint8_t>(choice % 3)});
+  if (choice % 2 == 0) {
+    static_cast<void>(host.ip.remove_address(host.interface, {host4, 24}));
+  } else {
+    static_cast<void>(host.ip.add_address(host.interface, {host4, 24}));
+  }
+}
+
+/// One of a few flows, right or wrong.
+std::pair<Bytes, Arrival> any_datagram(Rng& rng) {
+  const bool v4 = rng.next() % 2 == 0;
+  const std::size_t ip_at = 14;
+  const std::size_t udp_at = ip_at + (v4 ? 20u : 40u);
+  const std::array<IpAddress, 6> sources4{peer4, peer4, peer4, other4, host4, far4}, sources6{peer6, peer6, peer6, other6, host6, far6};
+  const std::size_t source = rng.next() % sources4.size();
+  const auto from = static_cast<std::uint16_t>(999 + rng.next() % 2);
+  Bytes frame = datagram(v4, from, static_cast<std::uint16_t>(7 + rng.next() % 3), sources4[source], sources6[source]);
+  Arrival arrival;
+  switch (rng.next() % 16) {
+    case 0: frame[ip_at + rng.next() % (frame.size() - ip_at)] ^= static_cast<std::uint8_t>(1u << rng.next() % 8); break;
+    case 1: frame.resize(udp_at + rng.next() % 48); break;
+    case 2: frame.resize(frame.size() + 1 + rng.next() % 20, 0xee); break;
+    case 3: arrival.first_buffer = udp_at + rng.next() % 20; break;
+    case 4: store_be16(&frame[udp_at + 6], 0); break;
+    case 5: arrival.checksum = pkt::ChecksumVerdict::bad; break;
+    case 6: frame[0] ^= 1; break;  // to a group of the link
+    case 7: frame[ip_at + 1] ^= static_cast<std::uint8_t>(rng.next() % 4); break;
+    case 8: arrival = {.checksum = pkt::ChecksumVerdict::good, .gso_segs = 2, .gso_size = 20}; break;
+    default: break;
+  }
+  return {std::move(frame), arrival};
+}
+
 }  // namespace
 
 TEST_CASE("H3: the first datagram of a flow is routed, those behind it are not, without a connected socket, too") {
@@ -141,60 +201,20 @@ TEST_CASE("H3: a hook sees every datagram, whatever was known before") {
 TEST_CASE("H3: whatever comes, and whatever happens to the sockets meanwhile, counters and sockets are the same") {
   INFO("MILLRACE_SEED=" << seed());
   Rng rng(seed());
+  REQUIRE(pkt::register_packet_info());
   std::array<Host, 2> hosts{Host(true), Host(false)};
-  std::array<std::vector<udp::Socket*>, 2> sockets;
-  const auto on_both = [&](auto&& f) {
-    for (std::size_t i = 0; i < hosts.size(); ++i) f(hosts[i], sockets[i]);
-  };
-  for (int round = 0; round < 20000; ++round) {
-    const auto event = rng.next() % 400;
-    const auto port = static_cast<std::uint16_t>(7 + rng.next() % 3);
-    const auto choice = rng.next();
-    if (event == 0) {
-      on_both([&](Host& host, auto& open) {
-        udp::Socket* const socket = host.udp.open(&host.diary);
-        socket->reuse_address = true;
-        const std::array<IpAddress, 4> to{any4, host4, any6, host6};
-        if (host.udp.bind(*socket, {to[choice % 4], port}) != 0) return host.udp.close(*socket);  // the address is away
-        if (choice % 16 > 11) static_cast<void>(host.udp.connect(*socket, {to[choice % 4].is_v4() ? peer4 : peer6, 999}));
-        open.push_back(socket);
-      });
-    } else if (event == 1 && !sockets[0].empty()) {
-      on_both([&](Host& host, auto& open) {
-        const auto at = static_cast<std::ptrdiff_t>(choice % open.size());
-        host.udp.close(*open[static_cast<std::size_t>(at)]);
-        open.erase(open.begin() + at);
-      });
-    } else if (event == 2) {
-      on_both([&](Host& host, auto&) {
-        host.ip.configure_forwarding({.rp_filter = static_cast<std::uint8_t>(choice % 3)});
-        if (choice % 2 == 0) {
-          static_cast<void>(host.ip.remove_address(host.interface, {host4, 24}));
-        } else {
-          static_cast<void>(host.ip.add_address(host.interface, {host4, 24}));
-        }
-      });
+  Sockets sockets;
+  for (int round = 0; round < 4000; ++round) {
+    if (const auto event = rng.next() % 30; event < 3) {
+      const auto choice = rng.next();
+      for (std::size_t i = 0; i < hosts.size(); ++i) happen(event, choice, hosts[i], sockets[i]);
     }
-    const bool v4 = rng.next() % 2 == 0;
-    const std::size_t ip_at = 14;
-    const std::size_t udp_at = ip_at + (v4 ? 20u : 40u);
-    const std::array<IpAddress, 6> sources4{peer4, peer4, peer4, other4, host4, far4}, sources6{peer6, peer6, peer6, other6, host6, far6};
-    const std::size_t source = rng.next() % sources4.size();
-    Bytes frame = datagram(v4, static_cast<std::uint16_t>(999 + rng.next() % 2), port, sources4[source], sources6[source]);
-    Arrival arrival;
-    switch (rng.next() % 12) {
-      case 0: frame[ip_at + rng.next() % (frame.size() - ip_at)] ^= static_cast<std::uint8_t>(1u << rng.next() % 8); break;
-      case 1: frame.resize(udp_at + rng.next() % 48); break;
-      case 2: frame.resize(frame.size() + 1 + rng.next() % 20, 0xee); break;
-      case 3: arrival.first_buffer = udp_at + rng.next() % 20; break;
-      case 4: store_be16(&frame[udp_at + 6], 0); break;
-      case 5: arrival.checksum = pkt::ChecksumVerdict::bad; break;
-      case 6: frame[0] ^= 1; break;  // to a group of the link
-      case 7: frame[ip_at + 1] ^= static_cast<std::uint8_t>(rng.next() % 4); break;
-      default: break;
-    }
-    on_both([&](Host& host, auto&) { host.receives(frame, arrival); });
-    if (round % 64 == 0) on_both([](Host& host, auto&) { host.advance(10ms); });
+    std::vector<std::pair<Bytes, Arrival>> burst;
+    for (auto n = 1 + rng.next() % 12; n > 0; --n) burst.push_back(any_datagram(rng));
+    hosts[0].receives(burst);
+    for (const auto& [frame, arrival] : burst) hosts[1].receives(frame, arrival);
+    if (round % 8 == 0)
+      for (Host& host : hosts) host.advance(10ms);
     INFO("round " << round);
     REQUIRE(hosts[0].counts() == hosts[1].counts());
     REQUIRE(hosts[0].wire.take() == hosts[1].wire.take());
@@ -202,7 +222,6 @@ TEST_CASE("H3: whatever comes, and whatever happens to the sockets meanwhile, co
   CHECK(hosts[0].diary.text.str() == hosts[1].diary.text.str());
   CHECK(hosts[0].stats.ip[stats::Ip::FibLookups] < hosts[1].stats.ip[stats::Ip::FibLookups]);
   CHECK(hosts[0][stats::Udp::InDatagrams] > 500);
-  on_both([](Host& host, auto& open) {
-    for (udp::Socket* socket : open) host.udp.close(*socket);
-  });
+  for (std::size_t i = 0; i < hosts.size(); ++i)
+    for (udp::Socket* socket : sockets[i]) hosts[i].udp.close(*socket);
 }

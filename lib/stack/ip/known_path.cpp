@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The short way out of what follows another to the same destination. Called by UDP through ip::Output; calls the neighbour.
+// It differs from Stack::send() (output.cpp) in nothing but its cost, and leaves to it what is not as it was (receive_path I2).
+#include <millrace/stack/ip/mib.hpp>
+#include <millrace/stack/ip/stack.hpp>
+
+#include <millrace/stack/neighbor/link_address.hpp>
+#include <millrace/wire/checksum.hpp>
+#include <millrace/wire/ethernet.hpp>
+#include <millrace/wire/ipv4.hpp>
+#include <millrace/wire/ipv6.hpp>
+
+#include <cstring>
+
+namespace millrace::ip {
+namespace {
+
+void write_known_v4(std::uint8_t* ip, const KnownPath& path, std::uint32_t length, std::uint8_t hop_limit) {
+  std::memcpy(ip, path.header.data(), wire::ipv4_header_bytes);
+  store_be16(ip + 2, static_cast<std::uint16_t>(length));
+  store_be16(ip + 4, path.next_id != nullptr ? (*path.next_id)++ : std::uint16_t{0});
+  ip[8] = hop_limit;
+  wire::set_plain_ipv4_sum(ip);
+}
+
+void write_known_v6(std::uint8_t* ip, const KnownPath& path, std::uint32_t length, std::uint8_t hop_limit) {
+  std::memcpy(ip, path.header.data(), wire::ipv6_header_bytes);
+  store_be16(ip + 4, static_cast<std::uint16_t>(length - wire::ipv6_header_bytes));
+  ip[7] = hop_limit;
+}
+
+}  // namespace
+
+bool Stack::send_known(pkt::Packet& datagram, KnownPath& path) {
+  const bool v4 = path.header_bytes == wire::ipv4_header_bytes;
+  neighbor::Interface& out = *path.interface;
+  const std::uint32_t length = datagram.length() + path.header_bytes;
+  const std::uint32_t mtu = path.link_mtu_only ? out.mtu_of(v4) : path_mtus_.lookup(path.destination, out.mtu_of(v4));
+  if (path.generation != generation() || hooks_ != nullptr || length > mtu || length > largest_packet) return false;
+  if (!neighbor::Neighbors::is_at_hand(*path.neighbor, out, path.next_hop)) return false;
+
+  trace(env_, TracePoint::ip_queue_xmit);
+  pkt::Meta& meta = datagram.meta();
+  meta.frame_offset = 0;  // its buffer may be that of a frame which it answers
+  meta.l3_offset = wire::ethernet_header_bytes;
+  meta.l4_offset = static_cast<std::uint16_t>(wire::ethernet_header_bytes + path.header_bytes);
+  meta.l4_proto = wire::ip_proto::udp;
+  std::uint8_t* const ip = datagram.prepend(path.header_bytes);
+  if (v4) {
+    write_known_v4(ip, path, length, path.hop_limit != 0 ? path.hop_limit : default_hop_limit_);
+    env_.stats->ip.add(stats::Ip::OutRequests);
+    count_bytes(env_.stats->ip, stats::Ip::OutTransmits, stats::Ip::OutOctets, datagram);
+  } else {
+    write_known_v6(ip, path, length, path.hop_limit != 0 ? path.hop_limit : out.hop_limit_v6 != 0 ? out.hop_limit_v6 : default_hop_limit_);
+    env_.stats->ip6.add(stats::Ip6::OutRequests);
+    count_bytes(env_.stats->ip6, stats::Ip6::OutTransmits, stats::Ip6::OutOctets, datagram);
+  }
+  trace(env_, TracePoint::ip_finish_output2);
+  neighbors_.send_at_hand(*path.neighbor, std::move(datagram));
+  return true;
+}
+
+// Of what has just been sent so, with the header `ip`.
+void Stack::know_path(KnownPath& path, const Hop& hop, const KnownPath::Header& ip, const IpAddress& source, const SendHeader& header) {
+  path.generation = 0;
+  neighbor::Entry* const neighbor = neighbors_.last_sent_to(*hop.interface, hop.next_hop);
+  const bool is_to_many = header.destination.is_multicast() || neighbor::is_broadcast(*hop.interface, header.destination);
+  if (neighbor == nullptr || is_to_many || hooks_ != nullptr) return;
+  const bool v4 = header.destination.is_v4();
+  path = {.generation = generation(),
+          .interface = hop.interface,
+          .neighbor = neighbor,
+          .next_hop = hop.next_hop,
+          .destination = header.destination,
+          .header = ip,
+          .next_id = v4 && !header.dont_fragment ? &id_counter(source, header) : nullptr,
+          .header_bytes = static_cast<std::uint8_t>(v4 ? wire::ipv4_header_bytes : wire::ipv6_header_bytes),
+          .hop_limit = header.hop_limit,
+          .link_mtu_only = header.link_mtu_only};
+}
+
+}  // namespace millrace::ip
