@@ -109,6 +109,8 @@ struct StackInterface {
   std::vector<IpPrefix> addresses{};
   bool autoconf = false;  ///< IPv6 as a Linux host has it: duplicate address detection, what routers advertise
   bool dhcp = false;      ///< gets an IPv4 address, routes, MTU and name servers by DHCP, beside `addresses`
+  std::optional<IpAddress> dhcp_address{};  ///< of its lease when it ran last: asked for before any other
+  bool dhcp_release = true;                 ///< at the engine's end the lease is given back
   bool operator==(const StackInterface&) const = default;
 };
 

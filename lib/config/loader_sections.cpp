@@ -147,6 +147,9 @@ void read_interface(const Value& value, StackInterface& interface) {
        }},
       {"autoconf", [&](const Value& v) { v.flag(interface.autoconf); }},
       {"dhcp", [&](const Value& v) { v.flag(interface.dhcp); }},
+      {"dhcp_address",
+       [&](const Value& v) { v.parsed(interface.dhcp_address, IpAddress::parse, "an IPv4 address, such as 10.77.0.2"); }},
+      {"dhcp_release", [&](const Value& v) { v.flag(interface.dhcp_release); }},
   });
   if (interface.name.empty()) interface.name = interface.port;
 }

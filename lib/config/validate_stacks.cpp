@@ -54,12 +54,22 @@ void check_address(const IpPrefix& prefix, const std::string& key, Findings& fin
   }
 }
 
+void check_dhcp_address(const StackInterface& interface, const std::string& key, Findings& findings) {
+  const IpAddress& address = *interface.dhcp_address;
+  if (!interface.dhcp) {
+    findings.add(key, address.to_string(), "is asked for by DHCP; say dhcp: true");
+  } else if (!address.is_v4() || address.is_multicast() || address.is_unspecified() || address.is_loopback()) {
+    findings.add(key, address.to_string(), "must be an IPv4 address of a host");
+  }
+}
+
 void check_interface(const Config& config, const StackInterface& interface, const std::string& at, Findings& findings) {
   findings.name(at + ".name", interface.name, limit::interface_name);
   if (interface.name == "lo")
     findings.add(at + ".name", "lo", "is the loopback interface, which every stack has; choose another name");
   for (std::size_t a = 0; a < interface.addresses.size(); ++a)
     check_address(interface.addresses[a], indexed(at + ".addresses", a), findings);
+  if (interface.dhcp_address) check_dhcp_address(interface, at + ".dhcp_address", findings);
   const Port* port = find_port(config, interface.port);
   if (port == nullptr) {
     findings.add(at + ".port", interface.port, "is not a port; ports are named by ports[].name");

@@ -281,7 +281,7 @@ Result<void> Engine::Impl::make_stack(std::uint16_t id, std::size_t index) {
     (*interface)->rx_placement = placements[ifindex - 1u].get();
     parts.stack_by_ifindex[ifindex] = stack.get();
     parts.steer->set_stack(ifindex, options.id);
-    if (wanted_interface.dhcp) stack->dhcp().start(**interface);
+    if (wanted_interface.dhcp) stack->dhcp().start(**interface, {.had = wanted_interface.dhcp_address, .release = wanted_interface.dhcp_release});
     if (wanted_interface.autoconf) stack->addrconf().start(**interface, addresses_v6(wanted_interface));
     if (const config::Port& port = config.ports[ifindex - 1u]; port.driver == config::PortDriver::vlan)
       parts.steer->set_vlan_stack(ifindex_of(config, port.link), port.vlan_id, options.id);

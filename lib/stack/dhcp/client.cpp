@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::uint32_t first_wait_ms = 1000;
 constexpr int most_requests = 4;                  // section 4.4.1: 60 seconds of them, then the beginning
+constexpr int most_reboot_requests = 2;           // 12 seconds: where the host is now, that server may not be
 constexpr Duration decline_wait = 10s;            // section 3.1, step 5
 constexpr Duration least_nak_wait = 1s;           // systemd-networkd's, so that a server that refuses all is not stormed
 constexpr Duration most_nak_wait = 64s;
@@ -22,7 +23,14 @@ constexpr Duration announce_interval = 2s;
 
 }  // namespace
 
-Client::Client(Env& env, ip::Stack& ip, neighbor::Interface& interface, Owner& owner) : env_(env), ip_(ip), interface_(interface), owner_(owner) {
+Client::Client(Env& env, ip::Stack& ip, neighbor::Interface& interface, Owner& owner, const Options& options)
+    : env_(env),
+      ip_(ip),
+      interface_(interface),
+      owner_(owner),
+      releases_(options.release),
+      state_(options.had ? State::init_reboot : State::init),
+      wish_(options.had) {
   arm(env_.now + std::chrono::milliseconds(env_.rng.below(first_wait_ms)));
 }
 
@@ -32,6 +40,8 @@ void Client::fire(void* self, Instant) { static_cast<Client*>(self)->on_timer();
 
 void Client::on_timer() {
   switch (state_) {
+    case State::init_reboot: return reboot();
+    case State::rebooting: return sent_ < most_reboot_requests ? request() : start_over(Duration{0});
     case State::init: return select();
     case State::selecting: return discover();
     case State::requesting: return sent_ < most_requests ? request() : start_over(Duration{0});
@@ -54,11 +64,20 @@ void Client::start_over(Duration wait) {
   arm(env_.now + wait);
 }
 
-void Client::select() {
-  state_ = State::selecting;
+void Client::begin(State state) {
+  state_ = state;
   acquiring_ = env_.now;
   xid_ = static_cast<std::uint32_t>(env_.rng.next());
   sent_ = 0;
+}
+
+void Client::reboot() {
+  begin(State::rebooting);
+  request();
+}
+
+void Client::select() {
+  begin(State::selecting);
   discover();
 }
 
@@ -88,17 +107,18 @@ void Client::on_offer(const wire::DhcpMessage& message) {
   request();
 }
 
-// Section 4.4.5: in REBINDING any server may.
+// Sections 4.4.2 and 4.4.5: in REBOOTING and REBINDING any server may.
 bool Client::may_answer(const IpAddress& server) const {
-  return state_ == State::rebinding || ((state_ == State::requesting || state_ == State::renewing) && server == lease_->server);
+  if (state_ == State::rebooting || state_ == State::rebinding) return true;
+  return (state_ == State::requesting || state_ == State::renewing) && server == lease_->server;
 }
 
 void Client::on_ack(const wire::DhcpMessage& message) {
   const auto given = lease_of(message);
-  if (!given || !may_answer(given->server) || given->address.address != lease_->address.address) return;
+  if (!given || !may_answer(given->server) || given->address.address != wanted()) return;
   if (after(asked_, given->lasts) <= env_.now) return;  // it comes too late
   begun_ = asked_;
-  if (state_ != State::requesting) return extend(*given);
+  if (lease() != nullptr) return extend(*given);
   lease_ = given;
   state_ = State::probing;
   arm(expires());
@@ -108,7 +128,7 @@ void Client::on_ack(const wire::DhcpMessage& message) {
 // Section 3.1, steps 4 and 6; section 4.4.5: what is refused is not used any more.
 void Client::on_nak(const wire::DhcpMessage& message) {
   if (!message.server_id || !may_answer(*message.server_id)) return;
-  wish_.reset();
+  wish_.reset();  // it is no good here
   nak_wait_ = std::clamp(2 * nak_wait_, least_nak_wait, most_nak_wait);
   const bool was_bound = lease() != nullptr;
   start_over(nak_wait_);
@@ -162,14 +182,8 @@ void Client::lose_lease() {
   owner_.lease_changed(interface_);
 }
 
-void Client::release() {
-  if (const Lease* const had = lease()) {
-    wire::DhcpMessage bye = message(wire::DhcpType::release);
-    bye.secs = 0;  // table 5
-    bye.ciaddr = had->address.address;
-    bye.server_id = had->server;
-    owner_.send_to_server(had->address.address, had->server, wire::make_dhcp(bye));
-  }
+void Client::shut_down() {
+  if (lease() != nullptr && releases_) release();
   state_ = State::init;
   probe_.reset();
   env_.wheel->cancel(timer_);

@@ -14,9 +14,14 @@
 
 namespace millrace::dhcp {
 
-/// RFC 2131 figure 5; probing is section 2.2's look whether the address is free. There is no memory of leases beyond a run of
-/// the program, so none of INIT-REBOOT and REBOOTING.
-enum class State : std::uint8_t { init, selecting, requesting, probing, bound, renewing, rebinding };
+/// RFC 2131 figure 5; probing is section 2.2's look whether the address is free.
+enum class State : std::uint8_t { init_reboot, rebooting, init, selecting, requesting, probing, bound, renewing, rebinding };
+
+/// A client has no memory beyond a run of the program; who has one says what it was.
+struct Options {
+  std::optional<IpAddress> had{};  ///< the address of an earlier lease: it is asked for before any other (section 3.2)
+  bool release = true;             ///< at its end the client gives the lease back
+};
 
 /// What a client asks of who owns it.
 class Owner {
@@ -33,15 +38,15 @@ class Owner {
 class Client {
  public:
   /// It begins in the first second, at random (RFC 2131 section 4.4.1 wants up to ten, which no client of Linux waits).
-  Client(Env& env, ip::Stack& ip, neighbor::Interface& interface, Owner& owner);
+  Client(Env& env, ip::Stack& ip, neighbor::Interface& interface, Owner& owner, const Options& options = {});
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
   /// The payload of a datagram to port 68 that came in on the interface.
   void receive(std::span<const std::uint8_t> bytes);
-  /// Tells the server that the lease is not needed any more; the client does nothing from then on.
-  void release();
+  /// Tells the server that the lease is not needed any more, unless it is to be kept; the client does nothing from then on.
+  void shut_down();
 
   /// What the interface has; null: nothing.
   [[nodiscard]] const Lease* lease() const { return state_ >= State::bound ? &*lease_ : nullptr; }
@@ -55,6 +60,8 @@ class Client {
   void on_timer();
   void arm(Instant when) { env_.wheel->arm(timer_, when); }
   void start_over(Duration wait);
+  void begin(State state);
+  void reboot();
   void select();
   void on_offer(const wire::DhcpMessage& message);
   void on_ack(const wire::DhcpMessage& message);
@@ -67,6 +74,7 @@ class Client {
   void lose_lease();
   [[nodiscard]] bool is_answer(const wire::DhcpMessage& message) const;
   [[nodiscard]] bool may_answer(const IpAddress& server) const;
+  [[nodiscard]] IpAddress wanted() const { return lease_ ? lease_->address.address : *wish_; }
   [[nodiscard]] Instant t1() const { return after(begun_, lease_->t1); }
   [[nodiscard]] Instant t2() const { return after(begun_, lease_->t2); }
 
@@ -75,6 +83,7 @@ class Client {
   void request();
   void request_more();
   void decline();
+  void release();
   [[nodiscard]] wire::DhcpMessage message(wire::DhcpType type) const;
   void broadcast(const IpAddress& source, const wire::DhcpMessage& message);
   [[nodiscard]] Duration pause();
@@ -83,7 +92,8 @@ class Client {
   ip::Stack& ip_;
   neighbor::Interface& interface_;
   Owner& owner_;
-  State state_ = State::init;
+  const bool releases_;
+  State state_;
   std::uint32_t xid_ = 0;
   int sent_ = 0;                          ///< in this state
   Duration backoff_{};                    ///< of the next retransmission
@@ -93,7 +103,7 @@ class Client {
   std::uint16_t secs_ = 0;                ///< of the last DISCOVER
   Instant begun_{};                       ///< when the lease was asked for
   Instant asked_{};                       ///< when the last request was sent
-  std::optional<IpAddress> wish_{};       ///< an address that it had before
+  std::optional<IpAddress> wish_;         ///< an address that it had before
   std::optional<Lease> lease_{};          ///< offered, then had
   std::unique_ptr<neighbor::AddressProbe> probe_{};
   timer::Timer timer_{&Client::fire, this};

@@ -52,10 +52,10 @@ Dhcp::~Dhcp() {
     if (socket != nullptr) udp_.close(*socket);
 }
 
-void Dhcp::start(neighbor::Interface& interface) {
+void Dhcp::start(neighbor::Interface& interface, const Options& options) {
   links_.push_back({.interface = &interface, .own_mtu = interface.mtu, .settings = {.ifindex = interface.ifindex}});
   if (socket_ == nullptr) socket_ = open(IpAddress::v4(0, 0, 0, 0), wire::dhcp_client_port);
-  if (interface.speaks) links_.back().client = std::make_unique<Client>(env_, ip_, interface, static_cast<Owner&>(*this));
+  if (interface.speaks) links_.back().client = std::make_unique<Client>(env_, ip_, interface, static_cast<Owner&>(*this), options);
   hook_unicast();
 }
 
@@ -72,7 +72,7 @@ udp::Socket* Dhcp::open(const IpAddress& any, std::uint16_t port) {
 
 void Dhcp::shut_down() {
   for (Link& link : links_)
-    if (link.client) link.client->release();
+    if (link.client) link.client->shut_down();
   links6_.clear();
 }
 

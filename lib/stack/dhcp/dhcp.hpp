@@ -60,8 +60,8 @@ class Dhcp final : private udp::Events, private Owner, private Sender6, private 
   /// Set-up; null: there is one lcore. It outlives this.
   void set_relay(Relay* relay) { relay_ = relay; }
   /// The interface, which the stack has, is to get its IPv4 address by DHCP from now on.
-  void start(neighbor::Interface& interface);
-  /// Gives the leases back; nothing is asked for any more.
+  void start(neighbor::Interface& interface, const Options& options = {});
+  /// Gives the leases back, but for those that are to be kept; nothing is asked for any more.
   void shut_down();
 
   /// On the lcore that speaks, of what another one was sent.

@@ -54,14 +54,17 @@ void Client::discover() {
   arm(env_.now + pause());
 }
 
-// Section 4.4.1: xid and secs are those of the DISCOVER that was answered.
+// Section 4.4.1: xid and secs are those of the DISCOVER that was answered. Section 4.3.2: in REBOOTING there was none, and no
+// server is named.
 void Client::request() {
   wire::DhcpMessage request = message(wire::DhcpType::request);
   if (sent_ == 0) asked_ = env_.now;  // the lease counts from the first, whichever is answered
-  request.secs = secs_;
   request.broadcast = true;
-  request.requested = lease_->address.address;
-  request.server_id = lease_->server;
+  request.requested = wanted();
+  if (state_ == State::requesting) {
+    request.secs = secs_;
+    request.server_id = lease_->server;
+  }
   ask_for_parameters(request, interface_.mtu);
   ++sent_;
   broadcast(nobody, request);
@@ -87,6 +90,15 @@ void Client::decline() {
   no.requested = lease_->address.address;
   no.server_id = lease_->server;
   broadcast(nobody, no);
+}
+
+// Section 4.4.6.
+void Client::release() {
+  wire::DhcpMessage bye = message(wire::DhcpType::release);
+  bye.secs = 0;  // table 5
+  bye.ciaddr = lease_->address.address;
+  bye.server_id = lease_->server;
+  owner_.send_to_server(bye.ciaddr, lease_->server, wire::make_dhcp(bye));
 }
 
 // IP's output has no way for a packet from 0.0.0.0.

@@ -108,12 +108,16 @@ TEST_CASE("whether an interface configures itself and asks DHCP's servers") {
 ports: [{name: p0}, {name: p1}]
 stacks:
   - name: host
-    interfaces: [{port: p0, autoconf: true, dhcp: true}, {port: p1}]
+    interfaces: [{port: p0, autoconf: true, dhcp: true, dhcp_address: 10.77.0.50, dhcp_release: false}, {port: p1}]
 )");
   CHECK(c.stacks[0].interfaces[0].autoconf);
   CHECK(c.stacks[0].interfaces[0].dhcp);
   CHECK_FALSE(c.stacks[0].interfaces[1].autoconf);
   CHECK_FALSE(c.stacks[0].interfaces[1].dhcp);
+  CHECK(c.stacks[0].interfaces[0].dhcp_address == IpAddress::parse("10.77.0.50"));
+  CHECK_FALSE(c.stacks[0].interfaces[0].dhcp_release);
+  CHECK_FALSE(c.stacks[0].interfaces[1].dhcp_address);
+  CHECK(c.stacks[0].interfaces[1].dhcp_release);
   for (const char* value : {"4", "maybe", "[true]", "{}", "10.77.0.2/24"}) {
     const Loaded bad = parse_yaml(std::string("stacks: [{name: h, interfaces: [{port: p0, dhcp: ") + value + "}]}]", "t");
     REQUIRE_FALSE(bad);

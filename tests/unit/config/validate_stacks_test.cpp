@@ -8,6 +8,12 @@ TEST_CASE("stacks: each impossible interface is the one problem") {
   const auto address = [](const char* text) {
     return [text](Config& c) { c.stacks[0].interfaces[1].addresses = {*IpPrefix::parse(text)}; };
   };
+  const auto dhcp_address = [](const char* text) {
+    return [text](Config& c) {
+      c.stacks[0].interfaces[1].dhcp = true;
+      c.stacks[0].interfaces[1].dhcp_address = IpAddress::parse(text);
+    };
+  };
   const Broken cases[] = {
       {"no name", [](Config& c) { c.stacks[0].name.clear(); }, "stacks[0].name", "1..15"},
       {"name twice", [](Config& c) { c.stacks.push_back({.name = "host"}); }, "stacks[1].name",
@@ -34,6 +40,10 @@ TEST_CASE("stacks: each impossible interface is the one problem") {
          c.stacks[0].interfaces[1].dhcp = true;
        },
        "stacks[0].interfaces[1].dhcp", "at least 576"},
+      {"dhcp_address without dhcp", [](Config& c) { c.stacks[0].interfaces[1].dhcp_address = IpAddress::parse("10.77.0.50"); },
+       "stacks[0].interfaces[1].dhcp_address", "dhcp: true"},
+      {"dhcp_address of IPv6", dhcp_address("fd00:77::2"), "stacks[0].interfaces[1].dhcp_address", "IPv4 address of a host"},
+      {"dhcp_address of a group", dhcp_address("224.0.0.1"), "stacks[0].interfaces[1].dhcp_address", "IPv4 address of a host"},
       {"small mtu", [](Config& c) { c.ports[0].mtu = 1279; }, "stacks[0].interfaces[0].addresses[1]", "at least 1280"},
   };
   for (const Broken& broken : cases) check(broken);

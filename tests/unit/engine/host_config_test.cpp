@@ -13,6 +13,7 @@
 #include "tests/support/two_engines.hpp"
 
 #include <algorithm>
+#include <optional>
 
 using namespace millrace;
 using namespace millrace::test;
@@ -50,10 +51,11 @@ using Bytes = std::vector<std::uint8_t>;
 /// A link on which a DHCP server stands at `server`, who gives 10.77.0.50 for an hour. It broadcasts its answers to who has no
 /// address; to who has one it sends them alone.
 struct ServedHost {
-  explicit ServedHost(std::size_t lcores, const IpAddress& at) : server(at) {
+  explicit ServedHost(std::size_t lcores, const IpAddress& at, std::optional<IpAddress> had = {}) : server(at) {
     Config config = host_config(2, lcores);
     config.stacks[0].interfaces[0].addresses.clear();
     config.stacks[0].interfaces[0].dhcp = true;
+    config.stacks[0].interfaces[0].dhcp_address = had;
     auto made = Engine::create(config);
     if (!made) FAIL(made.error().message);
     engine = std::move(*made);
@@ -135,6 +137,14 @@ TEST_CASE("H16: a lease of DHCP is every lcore's, whichever of them the server's
     const auto later = host.engine->addresses();
     CHECK(std::any_of(later.begin(), later.end(), [&](const HostAddress& a) { return a.address.address == own && a.valid_until > until; }));
   }
+}
+
+TEST_CASE("H16: dhcp_address is asked for without a DISCOVER") {
+  const IpAddress own = addr("10.77.0.50");
+  ServedHost host(1, addr("10.77.0.1"), own);
+  host.run_for(10s);
+  CHECK(host.heard == std::vector{wire::DhcpType::request});
+  CHECK(state_of(*host.engine, own) == AddressState::preferred);
 }
 
 TEST_CASE("autoconf: addresses are looked for before they are used, on every lcore; of two hosts with one the second does without") {

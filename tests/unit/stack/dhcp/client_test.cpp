@@ -67,6 +67,62 @@ TEST_CASE("H16: RFC 2131 4.4.1: the time counts from the first of the requests, 
   CHECK(host.dhcp.leases()[0].until == requests[0].when + 3600s);
 }
 
+TEST_CASE("H16: RFC 2131 3.2: an address of an earlier run is asked for at once, of whatever server; then it is probed and taken") {
+  LeasedHost host(true, nullptr, {.had = leased});
+  const Said request = host.says_one(1s);
+  CHECK(request.message.type == DhcpType::request);
+  CHECK(request.source == nobody);
+  CHECK(request.destination == everybody);
+  CHECK(request.message.broadcast);
+  CHECK(request.message.requested == leased);
+  CHECK_FALSE(request.message.server_id);
+  CHECK(request.message.ciaddr == nobody);
+  DhcpMessage ack = LeasedHost::reply(DhcpType::ack, request.message);
+  ack.server_id = other_server;
+  ack.yiaddr = addr("10.77.0.51");
+  host.answers(ack);
+  ack.yiaddr = leased;
+  host.answers(ack);
+  CHECK_FALSE(host.has(leased));
+  CHECK(host.says(9s).empty());
+  CHECK(host.has(leased));
+  CHECK(host.arps.size() == 5);
+  REQUIRE(host.dhcp.leases().size() == 1);
+  CHECK(host.dhcp.leases()[0].until == request.when + 3600s);
+  CHECK(host.says_one(1800s).destination == other_server);
+}
+
+TEST_CASE("H16: RFC 2131 3.2: asked for twice in vain, the address of an earlier run is one that the host would like to have") {
+  LeasedHost host(true, nullptr, {.had = leased});
+  const auto said = host.says(14s);
+  REQUIRE(said.size() == 3);
+  const Duration pauses[] = {4s, 8s};
+  for (std::size_t i = 0; i < 2; ++i) {
+    CHECK(said[i].message.type == DhcpType::request);
+    CHECK(said[i].message.xid == said[0].message.xid);
+    CHECK(said[i].message.secs == std::chrono::duration_cast<std::chrono::seconds>(said[i].when - said[0].when).count());
+    const Duration off = said[i + 1].when - said[i].when - pauses[i];
+    CHECK(off >= -1s);
+    CHECK(off <= 1s);
+  }
+  CHECK(said[2].message.type == DhcpType::discover);
+  CHECK(said[2].message.xid != said[0].message.xid);
+  CHECK(said[2].message.requested == leased);
+  host.answers(LeasedHost::reply(DhcpType::ack, said[1].message));  // it comes too late
+  host.answers(LeasedHost::reply(DhcpType::offer, said[2].message));
+  CHECK(host.says_one(0s).message.server_id == peer4);
+}
+
+TEST_CASE("H16: RFC 2131 3.2: where the address of an earlier run is refused, by whatever server, the host asks for any") {
+  LeasedHost host(true, nullptr, {.had = leased});
+  DhcpMessage nak = LeasedHost::reply(DhcpType::nak, host.says_one(1s).message);
+  nak.server_id = other_server;
+  host.answers(nak);
+  const Said discover = host.says_one(1s);
+  CHECK(discover.message.type == DhcpType::discover);
+  CHECK_FALSE(discover.message.requested);
+}
+
 TEST_CASE("H16: RFC 2131 4.4.5: at T1 the server is asked alone, from the address, and gives more time") {
   LeasedHost host;
   const Said request = host.binds();
@@ -291,7 +347,7 @@ TEST_CASE("H16: a lease for ever is never renewed; one that ends before its addr
   CHECK_FALSE(brief.has(leased));
 }
 
-TEST_CASE("H16: RFC 2131 4.4.6: at its end the host gives the lease back") {
+TEST_CASE("H16: RFC 2131 4.4.6: at its end the host gives the lease back, unless it is to keep it") {
   LeasedHost host;
   host.binds();
   host.dhcp.shut_down();
@@ -305,4 +361,8 @@ TEST_CASE("H16: RFC 2131 4.4.6: at its end the host gives the lease back") {
   LeasedHost without;
   without.dhcp.shut_down();
   CHECK(without.says(100s).empty());
+  LeasedHost keeps(true, nullptr, {.release = false});
+  keeps.binds();
+  keeps.dhcp.shut_down();
+  CHECK(keeps.says(7200s).empty());
 }

@@ -28,13 +28,13 @@ struct Said {
 
 /// A host without an IPv4 address that asks for one, and the server, 10.77.0.1, which the test plays.
 struct LeasedHost : ScriptedHost {
-  explicit LeasedHost(bool speaks = true, dhcp::Relay* relay = nullptr) : addrconf(env, ip), dhcp(env, ip, udp, addrconf) {
+  explicit LeasedHost(bool speaks = true, dhcp::Relay* relay = nullptr, const dhcp::Options& options = {}) : addrconf(env, ip), dhcp(env, ip, udp, addrconf) {
     REQUIRE(ip.remove_address(interface, {host4, 24}));
     interface.speaks = speaks;
     knows_peer();
     REQUIRE(ip.neighbors().add_permanent(interface, other_server, peer_mac));
     dhcp.set_relay(relay);
-    dhcp.start(interface);
+    dhcp.start(interface, options);
   }
   addrconf::Addrconf addrconf;
   dhcp::Dhcp dhcp;
