@@ -75,6 +75,25 @@ TEST_CASE("H13: accept_redirects 0, and a route of the administrator's to that v
   CHECK(host.gateway() == peer4);
 }
 
+TEST_CASE("H3, H13: a socket that knows its way hears of a redirect, and of its end") {
+  RoutedHost host;
+  for (const auto& [address, last] : {std::pair{peer4, 1}, std::pair{better, 9}})
+    REQUIRE(host.ip.neighbors().add_permanent(host.interface, address, MacAddress{{2, 0, 0, 0, 0, static_cast<std::uint8_t>(last)}}));
+  ip::RouteCache cache;
+  const auto goes_to = [&] {
+    pkt::Packet datagram = host.pool.packet(counting(8));
+    REQUIRE(host.ip.send(std::move(datagram), {.source = host4, .destination = far_away, .proto = 253, .route = &cache}) == ip::SendVerdict::sent);
+    return int{host.wire.take_one()[5]};
+  };
+  CHECK(goes_to() == 1);
+  host.redirect(peer4, better);
+  CHECK(goes_to() == 9);
+  host.advance(299s);
+  CHECK(goes_to() == 9);
+  host.advance(1s);
+  CHECK(goes_to() == 1);
+}
+
 TEST_CASE("H13: a second redirect takes the place of the first, and 256 are kept") {
   RoutedHost host;
   host.redirect(peer4, better);
