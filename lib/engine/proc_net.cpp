@@ -30,7 +30,7 @@ std::vector<stats::GroupRow> groups_on(std::uint16_t ifindex, const std::vector<
   std::vector<stats::GroupRow> found;
   for (const group::Row& row : rows)
     if (row.ifindex == ifindex) found.push_back({row.group, row.users, row.timer, row.last_reporter});
-  for (const IpAddress& group : {IpAddress::v4(224, 0, 0, 1), *IpAddress::parse("ff02::1")}) {
+  for (const IpAddress& group : {IpAddress::v4(224, 0, 0, 1), *IpAddress::parse("ff02::1"), *IpAddress::parse("ff01::1")}) {
     auto row = std::find_if(found.begin(), found.end(), [&](const stats::GroupRow& r) { return r.group == group; });
     if (row == found.end()) row = found.insert(found.end(), {.group = group, .users = 0, .timer = {}});
     ++row->users;

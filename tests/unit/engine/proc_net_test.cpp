@@ -219,7 +219,10 @@ TEST_CASE("H11: /proc/net/igmp and igmp6 of a host: what all hosts are in, what 
   const std::string igmp6 = world.b->proc_net_igmp6();
   CHECK(is_in(igmp6, "eth0            ff0200000000000000000000000000fb     1 00000004 0\n"));
   CHECK(is_in(igmp6, "eth0            ff0200000000000000000001ff000002     1 00000004 0\n"));
-  CHECK(is_in(igmp6, "eth0            ff020000000000000000000000000001     1 0000000C 0\n"));
+  for (const char* device : {"eth0", "lo  "})
+    CHECK(is_in(igmp6, std::string(device) + "            ff020000000000000000000000000001     1 0000000C 0\n"));
+  CHECK(is_in(igmp6, "            ff020000000000000000000000000001     1 0000000C 0\n1    eth0            ff010000000000000000000000000001     1 00000008 0\n"));
+  CHECK(is_in(igmp6, "lo              ff010000000000000000000000000001     1 00000008 0\n"));
   CHECK(is_in(igmp, "\tlo        :     1      V3\n\t\t\t\t010000E0     1 0:00000000\t\t0\n"));
   v4.close();
   CHECK(is_in(world.b->proc_net_igmp(), "eth0      :     1      V3\n\t\t\t\t010000E0     1 0:00000000\t\t0\n"));
