@@ -36,6 +36,10 @@ class Output {
   virtual SendVerdict send_whole(pkt::Packet packet, const IpAddress& destination) = 0;
   /// The local address from which `destination` is reached, or null when there is no route.
   [[nodiscard]] virtual std::optional<IpAddress> source_for(const IpAddress& destination) const = 0;
+  /// Whether there is a way to `destination`: `sent`, or what send() would say for want of one.
+  [[nodiscard]] virtual SendVerdict way_to(const IpAddress& destination) const {
+    return source_for(destination) ? SendVerdict::sent : SendVerdict::no_route;
+  }
   /// Largest IP packet towards `destination`, bytes, IP header included (path MTU where one is known).
   [[nodiscard]] virtual std::uint32_t mtu_for(const IpAddress& destination) const = 0;
   /// The same without what is known of the path: what may come from there (Linux: advmss).

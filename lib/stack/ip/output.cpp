@@ -199,16 +199,22 @@ void Stack::finish_output(neighbor::Interface& out, const IpAddress& next_hop, c
 }
 
 // There is no way, or a route that says so (fib_props[].error).
-SendVerdict Stack::refuse(pkt::Packet datagram, const IpAddress& destination) {
+SendVerdict Stack::refusal(const IpAddress& destination) const {
   const NextHop* const hop = routes_.lookup(destination);
-  SendVerdict verdict = SendVerdict::no_route;
-  if (hop != nullptr && hop->type == RouteType::blackhole) verdict = SendVerdict::blackhole;
-  if (hop != nullptr && hop->type == RouteType::unreachable) verdict = SendVerdict::host_unreachable;
-  if (hop != nullptr && hop->type == RouteType::prohibit) verdict = SendVerdict::prohibited;
-  if (verdict == SendVerdict::no_route) count(env_, destination.is_v4(), stats::Ip::OutNoRoutes, stats::Ip6::OutNoRoutes);
+  if (hop != nullptr && hop->type == RouteType::blackhole) return SendVerdict::blackhole;
+  if (hop != nullptr && hop->type == RouteType::unreachable) return SendVerdict::host_unreachable;
+  if (hop != nullptr && hop->type == RouteType::prohibit) return SendVerdict::prohibited;
+  count(env_, destination.is_v4(), stats::Ip::OutNoRoutes, stats::Ip6::OutNoRoutes);
+  return SendVerdict::no_route;
+}
+
+SendVerdict Stack::refuse(pkt::Packet datagram, const IpAddress& destination) {
+  const SendVerdict verdict = refusal(destination);
   drop(env_, std::move(datagram), verdict == SendVerdict::no_route ? DropReason::no_route : DropReason::route_refuses);
   return verdict;
 }
+SendVerdict Stack::way_to(const IpAddress& destination) const { return source_for(destination) ? SendVerdict::sent : refusal(destination); }
+
 
 // ip_fragment(), ip6_fragment(): all or nothing.
 SendVerdict Stack::send_fragments(const Hop& hop, const IpAddress& source, pkt::Packet datagram, const SendHeader& header,

@@ -88,6 +88,7 @@ class Stack final : public Output, private neighbor::Unreachable, private Reasse
   [[nodiscard]] bool send_known(pkt::Packet& datagram, KnownPath& path) override;
   SendVerdict send_whole(pkt::Packet packet, const IpAddress& destination) override;
   [[nodiscard]] std::optional<IpAddress> source_for(const IpAddress& destination) const override;
+  [[nodiscard]] SendVerdict way_to(const IpAddress& destination) const override;
   [[nodiscard]] std::uint32_t mtu_for(const IpAddress& destination) const override;
   [[nodiscard]] std::uint32_t link_mtu_for(const IpAddress& destination) const override;
   void learn_path_mtu(const IpAddress& destination, std::uint32_t mtu) override { path_mtus_.learn(destination, mtu); }
@@ -199,6 +200,7 @@ class Stack final : public Output, private neighbor::Unreachable, private Reasse
   [[nodiscard]] std::optional<Hop> on_link(const IpAddress& destination, const IpAddress& source) const;
   SendVerdict refuse(pkt::Packet datagram, const IpAddress& destination);
   void finish_output(neighbor::Interface& out, const IpAddress& next_hop, const IpAddress& destination, pkt::Packet packet);
+  [[nodiscard]] SendVerdict refusal(const IpAddress& destination) const;
   SendVerdict send_fragments(const Hop& hop, const IpAddress& source, pkt::Packet datagram, const SendHeader& header, std::uint32_t mtu);
   [[nodiscard]] HookVerdict pass_whole(const Hop& hop, const IpAddress& source, pkt::Packet& datagram, const SendHeader& header, std::uint16_t id);
   void write_v4(pkt::Packet& datagram, const IpAddress& source, const SendHeader& header, std::uint16_t id);

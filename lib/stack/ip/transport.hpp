@@ -7,6 +7,7 @@
 #include <millrace/stack/neighbor/interface.hpp>
 #include <millrace/wire/address.hpp>
 
+#include <cerrno>
 #include <cstdint>
 #include <span>
 
@@ -86,3 +87,18 @@ enum class SendVerdict : std::uint8_t {
 };
 
 }  // namespace millrace::ip
+/// What a socket's user is told of it (fib_props[].error for routes); 0: it was sent.
+[[nodiscard]] constexpr int errno_of(SendVerdict verdict) {
+  switch (verdict) {
+    case SendVerdict::sent: return 0;
+    case SendVerdict::no_route: return ENETUNREACH;
+    case SendVerdict::blackhole: return EINVAL;
+    case SendVerdict::host_unreachable: return EHOSTUNREACH;
+    case SendVerdict::prohibited: return EACCES;
+    case SendVerdict::too_big: return EMSGSIZE;
+    case SendVerdict::no_buffer: return ENOBUFS;
+    case SendVerdict::denied: return EPERM;
+  }
+  return EINVAL;
+}
+

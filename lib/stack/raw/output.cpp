@@ -15,20 +15,6 @@ namespace {
 
 constexpr std::size_t largest_packet = 65535;
 
-int errno_of(ip::SendVerdict verdict) {
-  switch (verdict) {
-    case ip::SendVerdict::sent: return 0;
-    case ip::SendVerdict::no_route: return ENETUNREACH;
-    case ip::SendVerdict::host_unreachable: return EHOSTUNREACH;
-    case ip::SendVerdict::prohibited: return EACCES;
-    case ip::SendVerdict::too_big: return EMSGSIZE;
-    case ip::SendVerdict::no_buffer: return ENOBUFS;
-    case ip::SendVerdict::denied: return EPERM;
-    case ip::SendVerdict::blackhole: break;
-  }
-  return EINVAL;
-}
-
 // icmp_out_count()
 void count_out(Env& env, std::uint8_t proto, std::uint8_t type) {
   if (proto == wire::ip_proto::icmp) {

@@ -52,8 +52,14 @@ class Sockets {
   [[nodiscard]] Result<void> listen(const Endpoint& local, int backlog, Accept on_accept);
   /// Ends what listen() began; connections that were accepted stay. Also from inside `on_accept`.
   void stop_listening(const Endpoint& local);
-  /// Begins an active open; the result's on_connected or on_closed tells how it went. Fails with EHOSTUNREACH,
-  /// EADDRNOTAVAIL (no port is free), ENOBUFS (no room for a connection).
+  /// SO_ATTACH_FILTER on what listens there, and on the connections that begin there from now on: as Stream::attach_filter(). ENOENT:
+  /// nothing listens there.
+  [[nodiscard]] Result<void> attach_filter(const Endpoint& listening, std::span<const bpf::Instruction> program);
+  /// SO_DETACH_FILTER: 0 or -ENOENT. Connections keep theirs.
+  int detach_filter(const Endpoint& listening);
+  /// Begins an active open; the result's on_connected or on_closed tells how it went. Fails with ENETUNREACH (no route),
+  /// EHOSTUNREACH, EACCES or EINVAL (a route of type unreachable, prohibit or blackhole), EADDRNOTAVAIL (no port is free), ENOBUFS (no
+  /// room for a connection).
   [[nodiscard]] Result<Stream*> connect(const Endpoint& remote);
   /// What bind_udp() sets before it binds. By default an unspecified address means its own family only.
   struct UdpBind {

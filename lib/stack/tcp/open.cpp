@@ -11,6 +11,18 @@
 #include <utility>
 
 namespace millrace::tcp {
+namespace {
+
+const char* want_of_way(ip::SendVerdict verdict) {
+  switch (verdict) {
+    case ip::SendVerdict::blackhole: return ": its route is of type blackhole";
+    case ip::SendVerdict::host_unreachable: return ": its route is of type unreachable";
+    case ip::SendVerdict::prohibited: return ": its route is of type prohibit";
+    default: return ": no route; add one to the stack";
+  }
+}
+
+}  // namespace
 
 Result<Listener*> Tcp::listen(const Endpoint& local, int backlog, AcceptEvents& events) {
   if (!local.address.is_unspecified() && !ip_.is_local(local.address))
@@ -43,12 +55,10 @@ std::optional<std::uint16_t> Tcp::free_listening_port(const IpAddress& address) 
 Result<Connection*> Tcp::connect(const Endpoint& remote, Events& events, const Endpoint& local) {
   if (remote.address.is_unspecified() || remote.address.is_multicast() || remote.port == 0)
     return failure(EADDRNOTAVAIL, "tcp connect to " + remote.to_string() + ": not an address and port of one host");
+  if (const ip::SendVerdict way = ip_.way_to(remote.address); way != ip::SendVerdict::sent)
+    return failure(ip::errno_of(way), "tcp connect to " + remote.to_string() + want_of_way(way));
   FlowKey flow{local.address, remote.address, local.port, remote.port, stack_, wire::ip_proto::tcp, 0};
-  if (flow.local.is_unspecified()) {
-    const auto source = ip_.source_for(remote.address);
-    if (!source) return failure(EHOSTUNREACH, "tcp connect to " + remote.to_string() + ": no route; add one to the stack");
-    flow.local = *source;
-  }
+  if (flow.local.is_unspecified()) flow.local = ip_.source_for(remote.address).value_or(IpAddress{});
   if (flow.local_port == 0) {
     const auto port = choose_port(flow);
     if (!port)

@@ -39,7 +39,7 @@ class Tcp final : public ip::Transport {
   /// backlog is cut to somaxconn. Fails with EADDRINUSE, EADDRNOTAVAIL.
   [[nodiscard]] Result<Listener*> listen(const Endpoint& local, int backlog, AcceptEvents& events);
   /// Active open; the SYN leaves in the next flush(). An unspecified local address or port 0 is chosen. Fails with
-  /// EHOSTUNREACH, EADDRNOTAVAIL (no port), EADDRINUSE, ENOBUFS (no room for a connection).
+  /// ENETUNREACH (no route), EHOSTUNREACH, EACCES, EINVAL (by its type), EADDRNOTAVAIL (no port), EADDRINUSE, ENOBUFS (no room for a connection).
   [[nodiscard]] Result<Connection*> connect(const Endpoint& remote, Events& events, const Endpoint& local = {});
 
   /// Does what has been decided since the last call: tells the application, sends segments, arms timers, frees what

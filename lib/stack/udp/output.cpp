@@ -49,20 +49,6 @@ bool has_room_in_front(const pkt::Packet& payload) {
 bool has_df(MtuDiscover d) { return d == MtuDiscover::want || d == MtuDiscover::require || d == MtuDiscover::probe; }
 bool may_cut(MtuDiscover d) { return d == MtuDiscover::dont || d == MtuDiscover::want || d == MtuDiscover::omit; }
 
-int errno_of(ip::SendVerdict verdict) {
-  switch (verdict) {
-    case ip::SendVerdict::sent: return 0;
-    case ip::SendVerdict::no_route: return ENETUNREACH;
-    case ip::SendVerdict::blackhole: return EINVAL;
-    case ip::SendVerdict::host_unreachable: return EHOSTUNREACH;
-    case ip::SendVerdict::prohibited: return EACCES;
-    case ip::SendVerdict::too_big: return EMSGSIZE;
-    case ip::SendVerdict::no_buffer: return ENOBUFS;
-    case ip::SendVerdict::denied: return EPERM;
-  }
-  return EINVAL;
-}
-
 }  // namespace
 
 // What must hold before a datagram is built; 0 or -errno.

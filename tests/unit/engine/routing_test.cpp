@@ -52,6 +52,26 @@ TEST_CASE("H4: routes come and go while the engine runs, for all of its lcores")
   CHECK(code(engine.remove_route({.to = prefix("192.0.2.0/24")})) == ESRCH);
 }
 
+TEST_CASE("H4: connect() of TCP says what the type of its route says, or that there is none") {
+  TwoEngines world;
+  Engine& engine = *world.a;
+  REQUIRE(engine.add_route({.to = prefix("192.0.2.128/25"), .type = config::RouteType::prohibit}));
+  REQUIRE(engine.add_route({.to = prefix("192.0.2.64/26"), .type = config::RouteType::unreachable}));
+  REQUIRE(engine.add_route({.to = prefix("192.0.2.32/27"), .type = config::RouteType::blackhole}));
+  REQUIRE(engine.add_route({.to = prefix("2001:db8::/64"), .type = config::RouteType::unreachable}));
+  const auto told = [&](std::string_view to) { return TwoEngines::sockets(engine).connect(endpoint(to)).error(); };
+  CHECK(told("192.0.2.129:80").code == EACCES);
+  CHECK(told("192.0.2.65:80").code == EHOSTUNREACH);
+  CHECK(told("192.0.2.33:80").code == EINVAL);
+  CHECK(told("192.0.2.33:80").message == "tcp connect to 192.0.2.33:80: its route is of type blackhole");
+  CHECK(told("[2001:db8::1]:80").code == EHOSTUNREACH);
+  CHECK(engine.stats().total("ip", "OutNoRoutes") == 0);
+  CHECK(told("192.0.2.1:80").code == ENETUNREACH);
+  CHECK(told("[2001:db8:1::1]:80").code == ENETUNREACH);
+  CHECK(engine.stats().total("ip", "OutNoRoutes") == 1);
+  CHECK(engine.stats().total("ip6", "OutNoRoutes") == 1);
+}
+
 TEST_CASE("H4: /proc/net/route tells of each route its interface, gateway, flags and metric") {
   TwoEngines world;
   Engine& engine = *world.a;
