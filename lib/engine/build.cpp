@@ -90,7 +90,10 @@ Result<void> Engine::Impl::make_lcores() {
   }
   make_homes();
   rcu = std::make_unique<runtime::Rcu>(count);
-  for (std::size_t stack = 0; stack < config.stacks.size(); ++stack) routes.push_back(std::make_unique<ip::Routes>(rcu.get()));
+  for (std::size_t stack = 0; stack < config.stacks.size(); ++stack) {
+    routes.push_back(std::make_unique<ip::Routes>(rcu.get()));
+    icmp_limits.push_back(std::make_unique<icmp::RateLimit>(stack_options(config.sysctl).icmp));
+  }
   for (std::uint16_t id = 0; id < count; ++id) lcores[id]->set_rcu({*rcu, id});
   directory.emplace(std::move(tables));
   toeplitz.emplace();
@@ -265,6 +268,7 @@ Result<void> Engine::Impl::make_stack(std::uint16_t id, std::size_t index) {
   options.udp.port_phase = id;
   options.udp.gro_ports = udp_ports.get();
   options.routes = routes[index].get();
+  options.icmp_limit = icmp_limits[index].get();
   auto stack = std::make_unique<socket::Stack>(lcores[id]->env(), *flow_tables[id], options);
   stack->sockets().set_sock_flows(sock_flows, *toeplitz);
   stack->ip().set_resteer(parts.receive.get());

@@ -73,6 +73,7 @@ struct Engine::Impl {
   std::optional<steer::Toeplitz> toeplitz;
   std::unique_ptr<runtime::Rcu> rcu;                              ///< the lcores read what follows
   std::vector<std::unique_ptr<ip::Routes>> routes;                ///< by stack
+  std::vector<std::unique_ptr<icmp::RateLimit>> icmp_limits;      ///< by stack
   RcuPointer<steer::SockFlows> sock_flows;                        ///< null: RFS is off
   RcuPointer<const wire::PacketOffloads> packet_offloads;         ///< of applications' protocols; null: none
   std::vector<std::unique_ptr<steer::RxPlacementPointer>> placements;  ///< by ifindex - 1

@@ -152,9 +152,15 @@ void Icmp::send_error(const pkt::Packet& packet, std::uint16_t header_bytes, con
   send_error_v6(packet, header_bytes, bytes, problem);
 }
 
-bool Icmp::is_within_limits(const IpAddress& to, ErrorKind kind) {
-  if (kind == ErrorKind::packet_too_big) return true;
-  return limit_.allow(siphash(env_.secret, to.bytes), env_.now);
+// icmpv4_global_allow(), icmpv4_xrlim_allow() and IPv6's: none about what came by the loopback, or how long packets may be; what
+// goes by the loopback is counted with the rest, but limited by them alone.
+Icmp::Limit Icmp::exceeded_limit(const pkt::Packet& about, const IpAddress& to, ErrorKind kind) {
+  const neighbor::Interface* const from = ip_.interface(about.meta().ifindex);
+  if (kind == ErrorKind::packet_too_big || (from != nullptr && from->is_loopback)) return Limit::none;
+  if (!limit_.allows(env_.now)) return Limit::global;
+  if (!ip_.is_local(to) && !limit_.allows(siphash(env_.secret, to.bytes), env_.now)) return Limit::host;
+  limit_.consume(env_.rng);
+  return Limit::none;
 }
 
 void Icmp::send_error_v4(const pkt::Packet& packet, std::uint16_t header_bytes, std::span<const std::uint8_t> bytes,
@@ -162,8 +168,9 @@ void Icmp::send_error_v4(const pkt::Packet& packet, std::uint16_t header_bytes, 
   const auto about = wire::Ipv4View::parse(bytes);
   if (!about || !may_answer_v4(ip_, packet.meta(), *about, bytes)) return;
   const IpAddress to = about->source();
-  auto& count = env_.stats->icmp;
-  if (!is_within_limits(to, problem.kind)) return count.add(stats::Icmp::OutRateLimitHost);
+  const Limit limit = exceeded_limit(packet, to, problem.kind);
+  if (limit == Limit::global) return env_.stats->icmp.add(stats::Icmp::OutRateLimitGlobal);
+  if (limit == Limit::host) return env_.stats->icmp.add(stats::Icmp::OutRateLimitHost);
   const Shape shape = shape_v4(problem);
   send_about_v4(packet, header_bytes, *about, {shape.type, shape.code, shape.rest});
 }
@@ -195,7 +202,9 @@ void Icmp::send_error_v6(const pkt::Packet& packet, std::uint16_t header_bytes, 
   if (!about || !may_answer_v6(packet.meta(), *about, bytes, shape)) return;
   const IpAddress to = about->source();
   auto& count = env_.stats->icmp6;
-  if (!is_within_limits(to, problem.kind)) return count.add(stats::Icmp6::OutRateLimitHost);
+  const Limit limit = exceeded_limit(packet, to, problem.kind);
+  if (limit == Limit::global) return env_.stats->icmp.add(stats::Icmp::OutRateLimitGlobal);  // Linux has but one counter
+  if (limit == Limit::host) return count.add(stats::Icmp6::OutRateLimitHost);
   const IpAddress own = about->destination();
   const auto source = ip_.is_local(own) ? std::optional(own) : ip_.source_for(to);  // section 2.2
   if (!source) return count.add(stats::Icmp6::OutErrors);
@@ -230,7 +239,7 @@ void Icmp::send_redirect_v6(const pkt::Packet& packet, neighbor::Interface& in, 
   const IpAddress destination = about->destination();
   if (next_hop != destination && !next_hop.is_link_local()) return;  // hosts know routers by those
   const auto own = std::find_if(in.addresses.begin(), in.addresses.end(), [](const IpPrefix& p) { return p.address.is_link_local(); });
-  if (own == in.addresses.end() || !limit_.allow(siphash(env_.secret, to.bytes), env_.now)) return;
+  if (own == in.addresses.end() || !limit_.allows(siphash(env_.secret, to.bytes), env_.now, 1s)) return;
   constexpr std::size_t fixed = wire::icmp6_header_bytes + 16 + 16, link_option = 8, header_option = 8;
   const auto neighbor = ip_.neighbors().find(in, next_hop);
   const bool knows_link = neighbor && is_valid(neighbor->state);

@@ -9,6 +9,7 @@
 #include <millrace/wire/ipv4.hpp>
 
 #include <cstdint>
+#include <memory>
 #include <span>
 
 namespace millrace::icmp {
@@ -18,8 +19,9 @@ namespace millrace::icmp {
 /// One thread.
 class Icmp final : public ip::Transport, public ip::ErrorSender {
  public:
-  /// Registers itself with `ip`, which outlives it, for both protocols and as its error sender.
-  Icmp(Env& env, ip::Stack& ip, const RateLimit::Options& limits = {});
+  /// Registers itself with `ip`, which outlives it, for both protocols and as its error sender. `limit`: the host's, which its
+  /// other lcores share; null: this one's alone.
+  Icmp(Env& env, ip::Stack& ip, const RateLimit::Options& limits = {}, RateLimit* limit = nullptr);
 
   // ip::Transport
   void receive(pkt::Packet message, const ip::Delivery& delivery) override;
@@ -44,7 +46,8 @@ class Icmp final : public ip::Transport, public ip::ErrorSender {
   void receive_error_v6(pkt::Packet message, const ip::Delivery& delivery);
 
   // errors_out.cpp
-  [[nodiscard]] bool is_within_limits(const IpAddress& to, ip::ErrorKind kind);
+  enum class Limit : std::uint8_t { none, global, host };
+  [[nodiscard]] Limit exceeded_limit(const pkt::Packet& about, const IpAddress& to, ip::ErrorKind kind);
   void send_error_v4(const pkt::Packet& packet, std::uint16_t header_bytes, std::span<const std::uint8_t> bytes,
                      const ip::Problem& problem);
   void send_about_v4(const pkt::Packet& packet, std::uint16_t header_bytes, const wire::Ipv4View& about, const wire::Icmp4Header& header);
@@ -54,7 +57,8 @@ class Icmp final : public ip::Transport, public ip::ErrorSender {
 
   Env& env_;
   ip::Stack& ip_;
-  RateLimit limit_;
+  std::unique_ptr<RateLimit> own_limit_;
+  RateLimit& limit_;
   RedirectLimit redirect_limit_;
 };
 

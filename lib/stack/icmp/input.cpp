@@ -65,7 +65,8 @@ void count_type_v4(stats::CounterBlock<stats::Icmp>& count, std::uint8_t type) {
 
 }  // namespace
 
-Icmp::Icmp(Env& env, ip::Stack& ip, const RateLimit::Options& limits) : env_(env), ip_(ip), limit_(limits) {
+Icmp::Icmp(Env& env, ip::Stack& ip, const RateLimit::Options& limits, RateLimit* limit)
+    : env_(env), ip_(ip), own_limit_(limit == nullptr ? std::make_unique<RateLimit>(limits) : nullptr), limit_(limit == nullptr ? *own_limit_ : *limit) {
   ip.add_protocol(wire::ip_proto::icmp, *this);
   ip.add_protocol(wire::ip_proto::icmp6, *this);
   ip.set_error_sender(*this);

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <millrace/base/rng.hpp>
 #include <millrace/base/time.hpp>
-#include <millrace/wire/address.hpp>
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 
 namespace millrace::icmp {
 
-/// Linux's two limits on ICMP errors, RFC 1812 section 4.3.2.8 and RFC 4443 section 2.4(f): one for all
-/// (icmp_global_allow) and one for each destination (inet_peer_xrlim_allow). One per lcore, so a stack on n lcores
-/// may send n times as many. Packet-too-big is exempt, as in Linux (icmpv4_mask_allow). Destinations whose keyed hashes
-/// meet share a bucket.
+/// Linux's two limits on ICMP errors, RFC 1812 section 4.3.2.8 and RFC 4443 section 2.4(f): one for all (icmp_global_allow), one
+/// for each destination (inet_peer_xrlim_allow). One per host, whose lcores share it: an error costs each of its two words one
+/// atomic exchange at most. Destinations whose keyed hashes meet share a bucket.
 class RateLimit {
  public:
   struct Options {
@@ -20,25 +20,26 @@ class RateLimit {
     std::uint32_t msgs_per_sec = 1000;       ///< icmp_msgs_per_sec
     std::uint32_t msgs_burst = 50;           ///< icmp_msgs_burst
   };
-  explicit RateLimit(const Options& options) : options_(options), global_credit_(full()) {}
+  explicit RateLimit(const Options& options);
 
-  /// Whether an error may go to the destination of this `hash` now; if so, it is charged.
-  [[nodiscard]] bool allow(std::uint64_t hash, Instant now);
+  /// icmp_global_allow(): whether an error may go now as far as all of them are concerned. Nothing is charged; lcores that ask at
+  /// the same time may all hear yes.
+  [[nodiscard]] bool allows(Instant now);
+  /// icmp_global_consume(): an error goes. It costs none, one or two credits, so that nobody can count what others are sent.
+  void consume(Rng& rng);
+  /// inet_peer_xrlim_allow(): whether one may go to the destination of this `hash`; if so, it is charged.
+  [[nodiscard]] bool allows(std::uint64_t hash, Instant now) { return allows(hash, now, options_.ratelimit); }
+  /// The same with that much time between two.
+  [[nodiscard]] bool allows(std::uint64_t hash, Instant now, Duration ratelimit);
 
  private:
   static constexpr int burst_factor = 6;  // XRLIM_BURST_FACTOR: errors that a quiet destination may get at once
-  struct Bucket {
-    Instant last{};
-    Duration credit{};
-    bool used = false;
-  };
-  [[nodiscard]] Duration per_message() const { return Duration(1s) / options_.msgs_per_sec; }
-  [[nodiscard]] Duration full() const { return per_message() * options_.msgs_burst; }
+  static constexpr std::int64_t long_ago = INT64_MIN / 2;
 
   Options options_;
-  Instant global_last_{};
-  Duration global_credit_;
-  std::array<Bucket, 256> buckets_{};
+  alignas(64) std::atomic<std::int32_t> credit_;      ///< messages; may go below 0
+  std::atomic<std::int64_t> filled_{long_ago};        ///< when credit_ was filled up last
+  std::array<std::atomic<std::int64_t>, 256> empty_;  ///< of a destination: when its credit, which is time, was 0
 };
 
 }  // namespace millrace::icmp

@@ -13,7 +13,7 @@ Stack::Stack(Env& env, steer::FlowTable& flows, const Options& options)
       id_(options.id),
       ip_(env, options.neighbor, options.routes),
       addrconf_(env, ip_, options.addrconf),
-      icmp_(env, ip_, options.icmp),
+      icmp_(env, ip_, options.icmp, options.icmp_limit),
       udp_(env, ip_, options.udp),
       dhcp_(env, ip_, udp_, addrconf_),
       tcp_(env, ip_, flows, options.id, options.tcp),

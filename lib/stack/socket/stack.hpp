@@ -34,6 +34,7 @@ class Stack {
     group::Options group;
     addrconf::Options addrconf;
     icmp::RateLimit::Options icmp;
+    icmp::RateLimit* icmp_limit = nullptr;  ///< of the host, as `routes`
     udp::Options udp;
     tcp::Config tcp;
   };

@@ -32,6 +32,33 @@ bool says(const Error& error, const char* what) { return error.message.find(what
 
 }  // namespace
 
+TEST_CASE("H13: the lcores of a host share the limits of its ICMP errors, to one destination and to all") {
+  const auto counted = [](test::TwoEngines& world, const char* name) { return world.b->stats().total("icmp", name); };
+  const auto scan = [](test::TwoEngines& world) {
+    for (std::uint16_t port = 1; port <= 300; ++port) {
+      auto socket = test::TwoEngines::sockets(*world.a).bind_udp(test::endpoint("10.77.0.1:0"));
+      REQUIRE(socket);
+      REQUIRE((*socket)->send_to(test::bytes("?"), {IpAddress::v4(10, 77, 0, 2), port}) == 1);
+      (*socket)->close();
+      if (port % 50 == 1) world.settle();
+    }
+    world.settle();
+    const auto refused = world.b->stats().find("udp", "NoPorts")->by_lcore;
+    REQUIRE(refused.size() == 2);
+    for (const std::uint64_t of_lcore : refused) REQUIRE(of_lcore > 100);
+  };
+  test::TwoEngines one({.lcores_b = 2});
+  scan(one);
+  CHECK(counted(one, "OutDestUnreachs") == 6);
+  CHECK(counted(one, "OutRateLimitHost") == 294);
+  test::TwoEngines all({.lcores_b = 2, .adjust_b = [](Config& config) { config.sysctl.icmp_ratelimit = 0; }});
+  scan(all);
+  CHECK(counted(all, "OutDestUnreachs") > 30);  // 50 credits, of which a message costs one on average
+  CHECK(counted(all, "OutDestUnreachs") < 70);
+  CHECK(counted(all, "OutRateLimitGlobal") == 300 - counted(all, "OutDestUnreachs"));
+  CHECK(all.b->proc_net_snmp().find(" " + std::to_string(counted(all, "OutRateLimitGlobal")) + " 0 ") != std::string::npos);
+}
+
 TEST_CASE("everything that is wrong with a configuration is told at once") {
   Config config = host_config(2);
   config.lcores.clear();

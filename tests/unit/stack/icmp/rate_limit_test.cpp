@@ -2,14 +2,24 @@
 #include <millrace/stack/icmp/rate_limit.hpp>
 
 #include "tests/support/catch.hpp"
+#include "tests/support/seed.hpp"
 
 using namespace millrace;
 
 namespace {
 
-int burst(icmp::RateLimit& limit, Instant now, int tries, std::uint64_t first_hash, std::uint64_t step) {
+int to_one(icmp::RateLimit& limit, Instant now, int tries, std::uint64_t hash) {
   int allowed = 0;
-  for (int i = 0; i < tries; ++i) allowed += limit.allow(first_hash + static_cast<std::uint64_t>(i) * step, now);
+  for (int i = 0; i < tries; ++i) allowed += limit.allows(hash, now);
+  return allowed;
+}
+
+int to_all(icmp::RateLimit& limit, Instant now, int tries, Rng& rng) {
+  int allowed = 0;
+  for (int i = 0; i < tries && limit.allows(now); ++i) {
+    limit.consume(rng);
+    ++allowed;
+  }
   return allowed;
 }
 
@@ -18,24 +28,42 @@ int burst(icmp::RateLimit& limit, Instant now, int tries, std::uint64_t first_ha
 TEST_CASE("H13, icmp_ratelimit: six at once to one destination, then one a second") {
   icmp::RateLimit limit({});
   Instant now{};
-  CHECK(burst(limit, now, 20, 5, 0) == 6);
-  CHECK(burst(limit, now + 999ms, 5, 5, 0) == 0);
-  CHECK(burst(limit, now + 1s, 5, 5, 0) == 1);
-  CHECK(burst(limit, now + 2s, 5, 5, 0) == 1);
-  CHECK(burst(limit, now + 1h, 20, 5, 0) == 6);
+  CHECK(to_one(limit, now, 20, 5) == 6);
+  CHECK(to_one(limit, now + 999ms, 5, 5) == 0);
+  CHECK(to_one(limit, now + 1s, 5, 5) == 1);
+  CHECK(to_one(limit, now + 2s, 5, 5) == 1);
+  CHECK(to_one(limit, now + 1h, 20, 5) == 6);
+  CHECK(to_one(limit, now, 20, 6) == 6);  // of another it says nothing
 }
 
-TEST_CASE("H13, icmp_msgs_per_sec: fifty at once to all, then a thousand a second") {
-  icmp::RateLimit limit({});
-  Instant now{};
-  CHECK(burst(limit, now, 200, 0, 1) == 50);
-  CHECK(burst(limit, now + 10ms, 200, 60, 1) == 10);
+TEST_CASE("icmp_ratelimit 0: no limit for each") {
+  icmp::RateLimit limit({.ratelimit = Duration{0}});
+  CHECK(to_one(limit, Instant{}, 1000, 5) == 1000);
 }
 
-TEST_CASE("one destination's limit does not use up another's, nor the limit for all") {
+TEST_CASE("H13, icmp_msgs_per_sec: fifty credits at once, then a thousand a second, and a message costs one on average") {
+  const std::uint64_t seed = test::seed();
+  INFO("MILLRACE_SEED=" << seed);
+  Rng rng(seed);
+  int at_once = 0, later = 0;
+  constexpr int runs = 400;
+  for (int i = 0; i < runs; ++i) {
+    icmp::RateLimit limit({});
+    Instant now{};
+    at_once += to_all(limit, now, 1000, rng);
+    CHECK(to_all(limit, now + 19ms, 1000, rng) == 0);  // HZ/50
+    later += to_all(limit, now + 20ms, 1000, rng);
+    now += 20ms;
+    CHECK(to_all(limit, now + 19ms, 1000, rng) == 0);
+  }
+  // The last credit may be overdrawn, which the next fill-up makes good.
+  CHECK(at_once / runs >= 49);
+  CHECK(at_once / runs <= 52);
+  CHECK(later / runs >= 18);
+  CHECK(later / runs <= 22);
+}
+
+TEST_CASE("H13: what nobody is sent costs nothing of the limit for all") {
   icmp::RateLimit limit({});
-  Instant now{};
-  CHECK(burst(limit, now, 1000, 5, 0) == 6);
-  CHECK(burst(limit, now, 44, 10, 1) == 44);
-  CHECK(burst(limit, now, 1, 100, 1) == 0);
+  for (int i = 0; i < 1000; ++i) CHECK(limit.allows(Instant{}));
 }
