@@ -40,4 +40,25 @@ template <class Fill>
   return build_packet(env, bytes.size(), [&](std::size_t at, std::span<std::uint8_t> room) { std::copy_n(bytes.data() + at, room.size(), room.data()); });
 }
 
+/// skb_cow(): the packet itself when nobody else reads its bytes, else one whose headers are its own to write. Null: no buffer,
+/// and it was dropped.
+[[nodiscard]] inline pkt::Packet with_own_headers(Env& env, pkt::Packet packet) {
+  constexpr std::uint32_t all_headers = 256;
+  if (packet.mbuf().refcnt <= 1) return packet;
+  pkt::Packet own = make_packet(env);
+  const auto copied = static_cast<std::uint16_t>(std::min<std::size_t>({packet.data().size(), all_headers, own ? own.tailroom() : 0u}));
+  pkt::Packet rest;
+  if (own && copied < packet.length()) rest = make_reference(env, packet, copied, packet.length() - copied);
+  if (!own || (copied < packet.length() && !rest)) {
+    if (own) drop(env, std::move(own), stats::DropReason::no_buffer);
+    drop(env, std::move(packet), stats::DropReason::no_buffer);
+    return {};
+  }
+  std::copy_n(packet.data().data(), copied, own.append(copied));
+  if (rest) join(env, own, std::move(rest));
+  own.meta() = packet.meta();
+  consume(env, std::move(packet), stats::Ledger::used);
+  return own;
+}
+
 }  // namespace millrace

@@ -19,6 +19,13 @@ class Wheel;
 
 namespace millrace {
 
+/// Tells what has to be added to Env::now for the time since 1970, UTC. Asked by what puts the time of day on the wire alone.
+class UtcOffset {
+ public:
+  virtual ~UtcOffset() = default;
+  [[nodiscard]] virtual Duration utc_offset() = 0;
+};
+
 /// What an lcore's code may know of the world around it: the only ambient thing, and it is a parameter. One per
 /// lcore, owned by the runtime, touched by that lcore only. `now` moves only between polls and timer batches.
 struct Env {
@@ -30,10 +37,17 @@ struct Env {
   stats::LcoreStats* stats = nullptr;
   PacketTap* tap = nullptr;               ///< null: nobody watches
   Tracer* tracer = nullptr;               ///< null: nothing is traced
+  UtcOffset* utc = nullptr;               ///< null: `now` counts from midnight
   std::uint32_t tx_behind = 0;            ///< tx queues of this lcore whose devices are behind: frames wait by flow
   std::uint16_t lcore = 0;
   std::array<std::uint64_t, 2> secret{};  ///< key of siphash(): ISNs and table seeds
 };
+
+/// inet_current_timestamp(): milliseconds since midnight UT (RFC 791 section 3.1).
+[[nodiscard]] inline std::uint32_t time_of_day(const Env& env) {
+  const Duration since = env.now.time_since_epoch() + (env.utc != nullptr ? env.utc->utc_offset() : Duration{0});
+  return static_cast<std::uint32_t>(since % Duration(24h) / 1ms);
+}
 
 // Every packet begins and ends here or at a port, and is counted once at both (lib/stats/ledger.hpp).
 

@@ -7,11 +7,19 @@
 
 namespace millrace::runtime {
 
-Instant MonotonicClock::now() {
+namespace {
+
+Duration read(clockid_t clock) {
   timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return Instant(std::chrono::seconds(t.tv_sec) + Duration(t.tv_nsec));
+  clock_gettime(clock, &t);
+  return std::chrono::seconds(t.tv_sec) + Duration(t.tv_nsec);
 }
+
+}  // namespace
+
+Instant MonotonicClock::now() { return Instant(read(CLOCK_MONOTONIC)); }
+
+Duration MonotonicClock::utc_offset() { return read(CLOCK_REALTIME) - read(CLOCK_MONOTONIC); }
 
 std::uint64_t MonotonicClock::ticks() { return rte_rdtsc(); }
 

@@ -2,15 +2,15 @@
 #pragma once
 
 #include <millrace/base/time.hpp>
+#include <millrace/env/env.hpp>
 
 #include <cstdint>
 
 namespace millrace::runtime {
 
 /// Where an lcore's time comes from. The runtime alone reads it, before each poll and each batch of timers.
-class Clock {
+class Clock : public UtcOffset {
  public:
-  virtual ~Clock() = default;
   [[nodiscard]] virtual Instant now() = 0;
   /// A count for the lengths of what happens within a pass: cheaper to read than now(), and with no meaning beyond that.
   [[nodiscard]] virtual std::uint64_t ticks() = 0;
@@ -23,10 +23,11 @@ class MonotonicClock final : public Clock {
   [[nodiscard]] Instant now() override;
   [[nodiscard]] std::uint64_t ticks() override;
   [[nodiscard]] double ns_per_tick() const override;
+  [[nodiscard]] Duration utc_offset() override;  ///< CLOCK_REALTIME's, as it is now
 };
 
 /// Moves only when it is told to, or by a fixed cost for each reading, so that a run under it can meet the time
-/// limits of the loop. One thread.
+/// limits of the loop. It begins at midnight. One thread.
 class ManualClock final : public Clock {
  public:
   [[nodiscard]] Instant now() override {
@@ -38,6 +39,7 @@ class ManualClock final : public Clock {
     return static_cast<std::uint64_t>(now_.time_since_epoch().count());
   }
   [[nodiscard]] double ns_per_tick() const override { return 1; }
+  [[nodiscard]] Duration utc_offset() override { return Duration{0}; }
   [[nodiscard]] Instant peek() const { return now_; }
   void set(Instant now) { now_ = now; }
   void advance(Duration by) { now_ += by; }

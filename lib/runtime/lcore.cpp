@@ -55,6 +55,7 @@ Lcore::Lcore(std::uint16_t id, Clock& clock, Waker& waker, const SoftnetLimits& 
   softirq_.need_resched = [](const Lcore& self) { return self.is_wanted(); };
   env_.lcore = id;
   env_.stats = &stats_;
+  env_.utc = &clock;
   env_.now = clock.now();
   accounted_to_ = env_.now;
   MR_ASSERT(events_.add(waker.fd(), waker_token));

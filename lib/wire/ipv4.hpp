@@ -90,6 +90,23 @@ inline void emit(const Ipv4Header& header, std::uint8_t* out) {
   set_plain_ipv4_sum(out);
 }
 
+/// Makes the checksum of a header right, options and all.
+inline void seal_ipv4(std::span<std::uint8_t> header) {
+  store_be16(header.data() + 10, 0);
+  Sum s;
+  s.add_words(header.data(), header.size());
+  store_be16(header.data() + 10, s.checksum());
+}
+
+/// The same with `options` behind it, a multiple of 4 bytes and at most 40.
+inline void emit(const Ipv4Header& header, std::span<const std::uint8_t> options, std::uint8_t* out) {
+  emit(header, out);
+  if (options.empty()) return;
+  out[0] = static_cast<std::uint8_t>(0x45 + options.size() / 4);
+  std::memcpy(out + ipv4_header_bytes, options.data(), options.size());
+  seal_ipv4({out, ipv4_header_bytes + options.size()});
+}
+
 /// Changes the total length of the header at `ipv4` and its checksum with it (RFC 1624).
 inline void set_ipv4_total_length(std::uint8_t* ipv4, std::uint16_t total_length) {
   store_be16(ipv4 + 10, checksum_update(load_be16(ipv4 + 10), load_be16(ipv4 + 2), total_length));

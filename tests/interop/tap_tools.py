@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """H6, H7, H11, H12: Debian's network tools against Millrace over TAP, in namespaces of their own, IPv4 and IPv6.
 
-    tap_tools.py BUILD host        ping of all sizes and ways to cut them, to everybody; traceroute and tracepath; rdisc6
+    tap_tools.py BUILD host        ping of all sizes and ways to cut them, to everybody, with recorded routes and timestamps; traceroute and
+                                   tracepath; rdisc6
     tap_tools.py BUILD router      traceroute and tracepath through a Millrace that forwards, to a link with a smaller MTU
     tap_tools.py BUILD datagrams   socat's datagrams there and back, begun by either side; groups as mDNS uses them
 
@@ -66,8 +67,23 @@ def ping_everybody():
     check(ping("-W", "1", "-b", "10.77.0.255"), r" 0 received")
     check(ping("-W", "1", "-I", "mr0", "224.0.0.1"), r" 0 received")
     check(ping("-W", "5", "ff02::1%mr0"), r"(?s)from fe80::ff:fe00:7703%mr0: icmp_seq=1.* 2 received")
-    for options in (["-R"], ["-T", "tsonly"]):  # answered, without the options
-        check(ping("-W", "5", *options, "10.77.0.2"), r" 2 received")
+
+
+def ping_with_options():
+    """Recorded routes and timestamps: both hosts write themselves in when the request comes and when the reply goes."""
+    check(ping("-W", "5", "-R", "10.77.0.2"), r"(?s)RR: \t10.77.0.1\n\t10.77.0.2\n\t10.77.0.2\n\t10.77.0.1\n.* 2 received")
+    for way, seen in (("tsonly", ""), ("tsandaddr", r"10.77.0.[12]\t")):
+        answer = ping("-W", "5", "-T", way, "10.77.0.2")
+        check(answer, r" 2 received")
+        stamps = re.search(rf"TS: \t(?:{seen})?(\d+) absolute\n((?:\t(?:{seen})?-?\d+\n)+)", answer)
+        assert stamps, answer
+        now = int(time.time() * 1000) % 86_400_000
+        assert abs(now - int(stamps[1])) < 60_000, answer
+        # Of four entries the first is absolute, each other one relative to the one before it.
+        steps = [int(line.split("\t")[-1]) for line in stamps[2].strip().splitlines()]
+        assert len(steps) == 3 and all(-2 <= step < 5_000 for step in steps), answer
+    check(ping("-W", "5", "-T", "tsprespec", "10.77.0.2", "10.77.0.2"), r" 2 received")
+    print("10.77.0.2: ping records routes and timestamps", flush=True)
 
 
 def trace_host(address):
@@ -86,6 +102,7 @@ def host(build, scratch):
         trace_host(address)
         ping_sizes(address)
     ping_everybody()
+    ping_with_options()
     # A host does not advertise itself as a router. (What routers advertise: tap_autoconf.py, tap_dhcp.py.)
     check(said("rdisc6", "-r", "1", "-w", "500", "mr0"), r"Timed out.\nNo response.")
     counted = counters(stop(process))
@@ -111,6 +128,8 @@ def router(build, scratch):
     with far_end():
         for version in FAR:
             trace_far(version)
+        hops = ["10.77.0.1", "10.78.0.2", "10.78.0.1", "10.78.0.1", "10.77.0.2", "10.77.0.1"]
+        check(ping("-W", "5", "-R", FAR["4"]), r"(?s)RR: \t" + r"\n\t".join(hops) + r"\n.* 2 received")
         # It forwards, but nobody told it to advertise itself: that is radvd's to do, as beside Linux.
         check(said("rdisc6", "-r", "1", "-w", "500", "mr0"), r"Timed out.\nNo response.")
     counted = counters(stop(process))

@@ -173,6 +173,19 @@ Bytes ipv6_frame(wire::Ipv6Header header, const Bytes& payload) {
   return ethernet(mac_for(header.destination), wire::ethertype::ipv6, packet);
 }
 
+Bytes with_options(Bytes frame, const Bytes& options) {
+  frame.insert(frame.begin() + 34, options.begin(), options.end());
+  frame[14] = static_cast<std::uint8_t>(0x45 + options.size() / 4);
+  store_be16(&frame[16], static_cast<std::uint16_t>(load_be16(&frame[16]) + options.size()));
+  wire::seal_ipv4(std::span(frame).subspan(14, 20 + options.size()));
+  return frame;
+}
+
+Bytes options_of(const Bytes& frame) {
+  const auto options = wire::Ipv4View::parse(std::span(frame).subspan(14))->options();
+  return {options.begin(), options.end()};
+}
+
 Bytes ip_frame(std::uint8_t proto, const Bytes& payload, const IpAddress& source, const IpAddress& destination) {
   if (source.is_v4()) return ipv4_frame({.source = source, .destination = destination, .proto = proto}, payload);
   return ipv6_frame({.source = source, .destination = destination, .next_header = proto}, payload);

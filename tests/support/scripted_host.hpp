@@ -100,6 +100,10 @@ struct ScriptedHost {
 /// `header` with its length filled in, then `payload`; to the MAC that its destination maps to.
 [[nodiscard]] Bytes ipv4_frame(wire::Ipv4Header header, const Bytes& payload);
 [[nodiscard]] Bytes ipv6_frame(wire::Ipv6Header header, const Bytes& payload);
+/// The IPv4 frame with options, a multiple of 4 bytes, in its header.
+[[nodiscard]] Bytes with_options(Bytes frame, const Bytes& options);
+/// The options of an IPv4 frame.
+[[nodiscard]] Bytes options_of(const Bytes& frame);
 /// From peer to host, in the family of `source`.
 [[nodiscard]] Bytes ip_frame(std::uint8_t proto, const Bytes& payload, const IpAddress& source = peer4,
                              const IpAddress& destination = host4);

@@ -6,6 +6,7 @@
 
 #include <millrace/base/siphash.hpp>
 #include <millrace/pkt/pool.hpp>
+#include <millrace/stack/ip/option_records.hpp>
 #include <millrace/wire/icmp4.hpp>
 #include <millrace/wire/icmp6.hpp>
 #include <millrace/wire/ipv4.hpp>
@@ -129,6 +130,14 @@ bool may_answer_v6(const pkt::Meta& meta, const wire::Ipv6View& packet, std::spa
   return type >= 128 && type != wire::icmp6_type::redirect;
 }
 
+// Those that stand before the octet that a parameter problem complains of.
+std::span<const std::uint8_t> good_options(const wire::Ipv4View& about, const wire::Icmp4Header& header) {
+  const std::span<const std::uint8_t> options = about.options();
+  const std::size_t pointer = header.type == wire::icmp4_type::parameter_problem ? header.rest >> 24 : wire::ipv4_header_max_bytes;
+  if (pointer < wire::ipv4_header_bytes) return options;
+  return options.first(std::min(options.size(), pointer - wire::ipv4_header_bytes));
+}
+
 // Message of `header_bytes` (left to be filled in), then the first `quoted` bytes of the packet, whose IP header
 // begins `before` bytes in front of its data().
 pkt::Packet make_message(Env& env, const pkt::Packet& packet, std::uint16_t before, std::size_t header_bytes,
@@ -178,8 +187,10 @@ void Icmp::send_error_v4(const pkt::Packet& packet, std::uint16_t header_bytes, 
 void Icmp::send_about_v4(const pkt::Packet& packet, std::uint16_t header_bytes, const wire::Ipv4View& about, const wire::Icmp4Header& header) {
   const IpAddress to = about.source();
   auto& count = env_.stats->icmp;
+  std::optional<ip::SentOptions> options = ip::echo_options(good_options(about, header), ip_);
+  if (!options) return;
   const std::size_t room =
-      std::min<std::size_t>(most_bytes_v4, ip_.mtu_for(to)) - wire::ipv4_header_bytes - wire::icmp4_header_bytes;
+      std::min<std::size_t>(most_bytes_v4, ip_.mtu_for(to)) - wire::ipv4_header_bytes - options->size - wire::icmp4_header_bytes;
   pkt::Packet message = make_message(env_, packet, header_bytes, wire::icmp4_header_bytes, room);
   if (!message) return count.add(stats::Icmp::OutErrors);
   wire::emit(header, message.data().data());
@@ -190,7 +201,8 @@ void Icmp::send_about_v4(const pkt::Packet& packet, std::uint16_t header_bytes, 
                                                      .destination = to,
                                                      .proto = wire::ip_proto::icmp,
                                                      .traffic_class = tos,
-                                                     .dont_fragment = false});
+                                                     .dont_fragment = false,
+                                                     .options = &*options});
   if (verdict != ip::SendVerdict::sent) return count.add(stats::Icmp::OutErrors);
   count_v4(env_, header.type);
 }

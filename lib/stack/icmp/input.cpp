@@ -3,10 +3,12 @@
 // ip::Output::send, errors_in.cpp, neighbor::Neighbors. RFC 792, RFC 1122 section 3.2.2, RFC 4443; icmp_rcv.
 #include <millrace/stack/icmp/icmp.hpp>
 
+#include <millrace/stack/ip/option_records.hpp>
 #include <millrace/wire/icmp4.hpp>
 #include <millrace/wire/icmp6.hpp>
 #include <millrace/wire/ipv4.hpp>
 
+#include <optional>
 #include <utility>
 
 namespace millrace::icmp {
@@ -139,14 +141,22 @@ void Icmp::receive_redirect_v4(pkt::Packet message, const ip::Delivery& delivery
   consume(env_, std::move(message), stats::Ledger::used);
 }
 
+// icmp_echo(), icmp_reply(). Options that tell the way are carried back (RFC 1122 section 3.2.2.6).
 void Icmp::answer_echo_v4(pkt::Packet request, const ip::Delivery& delivery) {
+  std::optional<ip::SentOptions> options = ip::SentOptions{};
+  if (delivery.header_bytes > wire::ipv4_header_bytes) {
+    const std::size_t bytes = delivery.header_bytes - wire::ipv4_header_bytes;
+    options = ip::echo_options({request.data().data() - bytes, bytes}, ip_);
+  }
+  if (!options) return drop(env_, std::move(request), DropReason::icmp_invalid);
   set_type(request, type4::echo_reply);
   const auto verdict = ip_.send(std::move(request), {.source = delivery.destination,
                                                      .destination = delivery.source,
                                                      .proto = wire::ip_proto::icmp,
                                                      .traffic_class = delivery.traffic_class,
                                                      .dont_fragment = false,
-                                                     .may_fragment = true});
+                                                     .may_fragment = true,
+                                                     .options = &*options});
   if (verdict != ip::SendVerdict::sent) return env_.stats->icmp.add(stats::Icmp::OutErrors);
   env_.stats->icmp.add(stats::Icmp::OutMsgs);
   env_.stats->icmp.add(stats::Icmp::OutEchoReps);

@@ -3,6 +3,7 @@
 // neighbours. RFC 1812 section 5, RFC 8200 sections 3 and 4; ip_forward, ip6_forward, ip_error (receive_path H6).
 #include <millrace/stack/ip/stack.hpp>
 
+#include <millrace/env/build_packet.hpp>
 #include <millrace/gso/gso.hpp>
 #include <millrace/port/tx_offload.hpp>
 #include <millrace/stack/ip/fragmentation.hpp>
@@ -13,7 +14,6 @@
 #include <millrace/wire/ipv6.hpp>
 
 #include <algorithm>
-#include <cstring>
 
 namespace millrace::ip {
 
@@ -28,26 +28,6 @@ std::uint32_t longest_packet(const pkt::Packet& packet) {
   const pkt::Meta& meta = packet.meta();
   if (meta.gso_size == 0) return packet.length();
   return std::uint32_t{meta.payload_offset} - meta.l3_offset + meta.gso_size;
-}
-
-// skb_cow(): bytes that somebody else still reads are not written. Null: no buffer.
-pkt::Packet with_own_headers(Env& env, pkt::Packet packet) {
-  constexpr std::uint32_t all_headers = 256;
-  if (packet.mbuf().refcnt <= 1) return packet;
-  pkt::Packet own = make_packet(env);
-  const auto copied = static_cast<std::uint16_t>(std::min<std::size_t>({packet.data().size(), all_headers, own ? own.tailroom() : 0u}));
-  pkt::Packet rest;
-  if (own && copied < packet.length()) rest = make_reference(env, packet, copied, packet.length() - copied);
-  if (!own || (copied < packet.length() && !rest)) {
-    if (own) drop(env, std::move(own), DropReason::no_buffer);
-    drop(env, std::move(packet), DropReason::no_buffer);
-    return {};
-  }
-  std::memcpy(own.append(copied), packet.data().data(), copied);
-  if (rest) join(env, own, std::move(rest));
-  own.meta() = packet.meta();
-  consume(env, std::move(packet), stats::Ledger::used);
-  return own;
 }
 
 // skb_forward_csum(): a sum that only this machine knows to be right is finished on the way out (receive_path E10).
@@ -67,6 +47,14 @@ void redescribe(pkt::Meta& meta) {
   if (meta.payload_offset != 0) meta.payload_offset = static_cast<std::uint16_t>(meta.payload_offset - shift);
 }
 
+// ip_forward_options(): what was recorded when the packet came is the address of the link that it leaves by (RFC 791 section 3.1).
+void record_departure(pkt::Packet& packet, std::uint8_t route_at, const std::optional<IpAddress>& own) {
+  if (!own) return;
+  const std::span<std::uint8_t> header = packet.data().first(wire::Ipv4View::parse(packet.data())->header_length());
+  std::copy_n(own->v4_bytes(), 4, header.data() + wire::ipv4_header_bytes + route_at);
+  wire::seal_ipv4(header);
+}
+
 }  // namespace
 
 // fib_validate_source(): RFC 3704 section 2. Strict: answers would leave where this came in; loose: they would leave.
@@ -77,7 +65,7 @@ bool Stack::is_expected(const neighbor::Interface& in, const IpAddress& source) 
   return forwarding_.rp_filter == 2 || back->ifindex == in.ifindex;
 }
 
-void Stack::forward_v4(neighbor::Interface& in, pkt::Packet packet, const NextHop* hop) {
+void Stack::forward_v4(neighbor::Interface& in, pkt::Packet packet, const NextHop* hop, std::uint8_t route_at) {
   auto& count = env_.stats->ip;
   if (!forwarding_.v4) {
     count.add(Counter4::InAddrErrors);
@@ -102,6 +90,7 @@ void Stack::forward_v4(neighbor::Interface& in, pkt::Packet packet, const NextHo
   if (!packet) return;
   wire::decrement_ttl(packet.data().data());
   const IpAddress next_hop = hop->gateway.is_unspecified() ? destination : hop->gateway;
+  if (route_at != 0) [[unlikely]] record_departure(packet, route_at, source_for(destination, Hop{out, next_hop, hop->source}));
   if (out == &in && forwarding_.send_redirects && error_sender_ != nullptr && is_on_link(in, ip.source()))
     error_sender_->send_redirect(packet, in, next_hop);
   const HookState state{.hook = Hook::forward, .in = &in, .out = out, .next_hop = next_hop, .destination = destination};

@@ -93,10 +93,10 @@ bool cut(Env& env, const pkt::Packet& datagram, std::uint16_t header_bytes, std:
 
 }  // namespace
 
-bool cut_into_fragments(Env& env, pkt::Packet& datagram, const wire::Ipv4Header& header, std::uint32_t mtu,
-                        pkt::PacketList& out) {
+bool cut_into_fragments(Env& env, pkt::Packet& datagram, const wire::Ipv4Header& header, std::span<const std::uint8_t> options,
+                        std::uint32_t mtu, pkt::PacketList& out) {
   finish_checksum(datagram, header.source, header.destination, header.proto);
-  constexpr auto header_bytes = static_cast<std::uint16_t>(wire::ipv4_header_bytes);
+  const auto header_bytes = static_cast<std::uint16_t>(wire::ipv4_header_bytes + options.size());
   return cut(env, datagram, header_bytes, header.proto, mtu, out,
              [&](std::uint8_t* at, std::uint32_t begin, std::uint32_t end, bool more) {
                wire::Ipv4Header own = header;
@@ -104,7 +104,10 @@ bool cut_into_fragments(Env& env, pkt::Packet& datagram, const wire::Ipv4Header&
                own.fragment_offset = static_cast<std::uint16_t>(begin);
                own.dont_fragment = false;
                own.more_fragments = more;
-               wire::emit(own, at);
+               wire::emit(own, options, at);
+               if (begin == 0 || options.empty()) return;
+               hide_options({at + wire::ipv4_header_bytes, options.size()});
+               wire::seal_ipv4({at, header_bytes});
              });
 }
 

@@ -2,9 +2,10 @@
 // IPv4 input: the checks in ip_rcv's order, then local delivery or forwarding. Called by Stack::input; calls the transports
 // and forward.cpp. RFC 791, RFC 1122 section 3.2.1; net/ipv4/ip_input.c (receive_path H1, H4, H7, H8).
 #include <millrace/stack/ip/mib.hpp>
-#include <millrace/stack/ip/options.hpp>
+#include <millrace/stack/ip/option_records.hpp>
 #include <millrace/stack/ip/stack.hpp>
 
+#include <millrace/env/build_packet.hpp>
 #include <millrace/stack/neighbor/link_address.hpp>
 #include <millrace/wire/ipv4.hpp>
 
@@ -63,18 +64,31 @@ void Stack::input_v4(neighbor::Interface& interface, pkt::Packet packet) {
   route_v4(interface, std::move(packet));
 }
 
-// ip_rcv_options(). False: the packet is gone.
-bool Stack::passes_options(pkt::Packet& packet) {
+// ip_rcv_options(). Where in the options the route was recorded, 0: nowhere. Null: the packet is gone.
+std::optional<std::uint8_t> Stack::pass_options(neighbor::Interface& interface, pkt::Packet& packet) {
   const wire::Ipv4View ip = *wire::Ipv4View::parse(packet.data());
-  if (ip.header_length() == wire::ipv4_header_bytes) return true;
+  if (ip.header_length() == wire::ipv4_header_bytes) return std::uint8_t{0};
   const OptionsVerdict verdict = judge_options(ip.options());
-  if (verdict.kind == OptionsVerdict::fine) return true;
+  std::uint8_t route_at = 0;
+  if (verdict.is_recorded) {
+    // fib_compute_spec_dst(): the address by which the sender knows this host.
+    const IpAddress source = ip.source(), destination = ip.destination();
+    auto own = is_local(destination) ? std::optional(destination) : (source.v4_number() >> 24) != 0 ? source_for(source) : std::nullopt;
+    if (!own) own = neighbor::own_address_towards(interface, source);
+    packet = with_own_headers(env_, std::move(packet));
+    if (!packet) return std::nullopt;
+    const std::span<std::uint8_t> header = packet.data().first(wire::Ipv4View::parse(packet.data())->header_length());
+    const std::span<std::uint8_t> good = header.first(verdict.kind == OptionsVerdict::malformed ? verdict.pointer : header.size());
+    route_at = record_arrival(good.subspan(wire::ipv4_header_bytes), {own.value_or(IpAddress::v4(0, 0, 0, 0)), time_of_day(env_)}, *this);
+    wire::seal_ipv4(header);
+  }
+  if (verdict.kind == OptionsVerdict::fine) return route_at;
   if (verdict.kind == OptionsVerdict::malformed) {
     env_.stats->ip.add(Counter::InHdrErrors);
     report(packet, {.kind = ErrorKind::parameter_problem, .info = verdict.pointer});
   }
   drop(env_, std::move(packet), verdict.kind == OptionsVerdict::malformed ? DropReason::ip_bad_header : DropReason::ip_source_route);
-  return false;
+  return std::nullopt;
 }
 
 // ip_rcv_finish_core(), ip_route_input_slow(): for this host, or for another?
@@ -83,14 +97,15 @@ void Stack::route_v4(neighbor::Interface& interface, pkt::Packet packet) {
   const IpAddress source = ip.source();
   const IpAddress destination = ip.destination();
   const std::span<const std::uint8_t> bytes = packet.data();
-  const Demuxed demuxed = ip.is_fragment() ? Demuxed{} : demux(bytes.subspan(ip.header_length()), ip.proto(), destination, source);
+  const bool is_fragment = ip.is_fragment();
+  const Demuxed demuxed = is_fragment ? Demuxed{} : demux(bytes.subspan(ip.header_length()), ip.proto(), destination, source);
   if (is_current(demuxed, interface)) {
-    if (passes_options(packet)) deliver_local_v4(interface, std::move(packet), demuxed);
+    if (pass_options(interface, packet)) deliver_local_v4(interface, std::move(packet), demuxed);
     return;
   }
   const FragmentRoute route{load64(bytes.data() + 12), interface.ifindex, generation()};
-  if (ip.is_fragment() && route == fragment_route_) {
-    if (passes_options(packet)) deliver_local_v4(interface, std::move(packet));
+  if (is_fragment && route == fragment_route_) {
+    if (pass_options(interface, packet)) deliver_local_v4(interface, std::move(packet));
     return;
   }
   env_.stats->ip.add(Counter::FibLookups);
@@ -114,14 +129,15 @@ void Stack::route_v4(neighbor::Interface& interface, pkt::Packet packet) {
       return drop(env_, std::move(packet), DropReason::rp_filter);
     }
   }
-  if (!passes_options(packet)) return;
+  const std::optional<std::uint8_t> route_at = pass_options(interface, packet);
+  if (!route_at) return;
   if (kind == LocalTable::Kind::broadcast || destination.is_multicast()) return deliver_local_v4(interface, std::move(packet));
   if (kind == LocalTable::Kind::local || is_local_route) {
     remember(demuxed, interface);
-    if (ip.is_fragment()) fragment_route_ = route;
+    if (is_fragment) fragment_route_ = route;
     return deliver_local_v4(interface, std::move(packet), demuxed);
   }
-  forward_v4(interface, std::move(packet), hop);
+  forward_v4(interface, std::move(packet), hop, *route_at);
 }
 
 // ip_local_deliver()

@@ -6,6 +6,7 @@
 
 #include <millrace/base/siphash.hpp>
 #include <millrace/stack/ip/fragmentation.hpp>
+#include <millrace/stack/ip/option_records.hpp>
 #include <millrace/stack/ip/source_address.hpp>
 #include <millrace/stack/neighbor/link_address.hpp>
 #include <millrace/wire/ethernet.hpp>
@@ -42,6 +43,15 @@ std::uint32_t largest_segment(const pkt::Packet& datagram) {
   const pkt::Meta& meta = datagram.meta();
   if (meta.gso_size == 0) return datagram.length();
   return std::min<std::uint32_t>(datagram.length(), std::uint32_t{meta.payload_offset} + meta.gso_size);
+}
+
+std::span<const std::uint8_t> options_of(const SendHeader& header) {
+  return header.options != nullptr ? header.options->span() : std::span<const std::uint8_t>{};
+}
+
+std::uint16_t header_bytes_of(const SendHeader& header) {
+  if (!header.destination.is_v4()) return wire::ipv6_header_bytes;
+  return static_cast<std::uint16_t>(wire::ipv4_header_bytes + options_of(header).size());
 }
 
 // Of the frame that is to be.
@@ -162,7 +172,8 @@ SendVerdict Stack::send(pkt::Packet datagram, const SendHeader& header) {
   datagram.meta().frame_offset = 0;  // its buffer may be that of a frame which it answers
   const auto source = header.source.is_unspecified() ? source_for(header.destination, hop) : std::optional(header.source);
   if (!hop || !source) return refuse(std::move(datagram), header.destination);
-  const std::uint32_t header_bytes = v4 ? wire::ipv4_header_bytes : wire::ipv6_header_bytes;
+  if (header.options != nullptr) header.options->fill({*source, time_of_day(env_)});
+  const std::uint32_t header_bytes = header_bytes_of(header);
   const bool is_possible =
       datagram.length() + (v4 ? header_bytes : 0) <= largest_packet;  // IPv6's length field leaves its header out
   const std::uint32_t mtu = header.link_mtu_only ? hop->interface->mtu_of(v4) : path_mtus_.lookup(header.destination, hop->interface->mtu_of(v4));
@@ -198,6 +209,8 @@ void Stack::finish_output(neighbor::Interface& out, const IpAddress& next_hop, c
   neighbors_.send(out, next_hop, std::move(packet));
 }
 
+SendVerdict Stack::way_to(const IpAddress& destination) const { return source_for(destination) ? SendVerdict::sent : refusal(destination); }
+
 // There is no way, or a route that says so (fib_props[].error).
 SendVerdict Stack::refusal(const IpAddress& destination) const {
   const NextHop* const hop = routes_.lookup(destination);
@@ -213,8 +226,6 @@ SendVerdict Stack::refuse(pkt::Packet datagram, const IpAddress& destination) {
   drop(env_, std::move(datagram), verdict == SendVerdict::no_route ? DropReason::no_route : DropReason::route_refuses);
   return verdict;
 }
-SendVerdict Stack::way_to(const IpAddress& destination) const { return source_for(destination) ? SendVerdict::sent : refusal(destination); }
-
 
 // ip_fragment(), ip6_fragment(): all or nothing.
 SendVerdict Stack::send_fragments(const Hop& hop, const IpAddress& source, pkt::Packet datagram, const SendHeader& header,
@@ -237,7 +248,7 @@ SendVerdict Stack::send_fragments(const Hop& hop, const IpAddress& source, pkt::
                                                  .tos = header.traffic_class,
                                                  .ttl = hop_limit_of(header),
                                                  .proto = header.proto},
-                                mtu, fragments);
+                                options_of(header), mtu, fragments);
   } else {
     is_cut = cut_into_fragments(env_, datagram,
                                 wire::Ipv6Header{.source = source,
@@ -264,7 +275,7 @@ SendVerdict Stack::send_fragments(const Hop& hop, const IpAddress& source, pkt::
 // The hooks see a datagram before it is cut.
 HookVerdict Stack::pass_whole(const Hop& hop, const IpAddress& source, pkt::Packet& datagram, const SendHeader& header, std::uint16_t id) {
   const bool v4 = header.destination.is_v4();
-  const std::uint16_t bytes = v4 ? wire::ipv4_header_bytes : wire::ipv6_header_bytes;
+  const std::uint16_t bytes = header_bytes_of(header);
   describe_frame(datagram.meta(), header.proto, bytes);
   if (v4) {
     write_v4(datagram, source, header, id);
@@ -277,7 +288,8 @@ HookVerdict Stack::pass_whole(const Hop& hop, const IpAddress& source, pkt::Pack
 }
 
 void Stack::write_v4(pkt::Packet& datagram, const IpAddress& source, const SendHeader& header, std::uint16_t id) {
-  const auto total = static_cast<std::uint16_t>(datagram.length() + wire::ipv4_header_bytes);
+  const std::uint16_t header_bytes = header_bytes_of(header);
+  const auto total = static_cast<std::uint16_t>(datagram.length() + header_bytes);
   datagram.meta().gso_fixed_id = header.dont_fragment;
   wire::emit(
       wire::Ipv4Header{
@@ -289,7 +301,7 @@ void Stack::write_v4(pkt::Packet& datagram, const IpAddress& source, const SendH
           .ttl = hop_limit_of(header),
           .proto = header.proto,
           .dont_fragment = header.dont_fragment},
-      datagram.prepend(wire::ipv4_header_bytes));
+      options_of(header), datagram.prepend(header_bytes));
 }
 
 // The flow label is zero: RFC 6437 section 3 asks for labels of flows, which SHOULD wait for a user.

@@ -131,7 +131,7 @@ class Stack final : public Output, private neighbor::Unreachable, private Reasse
   // input_v4.cpp, input_v6.cpp
   void input_v4(neighbor::Interface& interface, pkt::Packet packet);
   void route_v4(neighbor::Interface& interface, pkt::Packet packet);
-  [[nodiscard]] bool passes_options(pkt::Packet& packet);
+  [[nodiscard]] std::optional<std::uint8_t> pass_options(neighbor::Interface& interface, pkt::Packet& packet);
   void deliver_local_v4(neighbor::Interface& interface, pkt::Packet packet, const Demuxed& demuxed = {});
   [[nodiscard]] pkt::Packet reassemble_v4(pkt::Packet packet);
   void deliver_v4(neighbor::Interface& interface, pkt::Packet packet, void* socket = nullptr);
@@ -165,7 +165,7 @@ class Stack final : public Output, private neighbor::Unreachable, private Reasse
   }
   [[nodiscard]] bool is_expected(const neighbor::Interface& in, const IpAddress& source);
   [[nodiscard]] bool is_on_link(const neighbor::Interface& in, const IpAddress& source);
-  void forward_v4(neighbor::Interface& in, pkt::Packet packet, const NextHop* hop);
+  void forward_v4(neighbor::Interface& in, pkt::Packet packet, const NextHop* hop, std::uint8_t route_at);
   void forward_v6(neighbor::Interface& in, pkt::Packet packet, const NextHop* hop);
   void cannot_forward(pkt::Packet packet, const NextHop* hop);
   void finish_forward(neighbor::Interface& in, neighbor::Interface& out, const IpAddress& next_hop, pkt::Packet packet);
@@ -198,9 +198,9 @@ class Stack final : public Output, private neighbor::Unreachable, private Reasse
   [[nodiscard]] std::optional<Hop> hop_for(const SendHeader& header) const;
   [[nodiscard]] std::optional<IpAddress> source_for(const IpAddress& destination, const std::optional<Hop>& hop) const;
   [[nodiscard]] std::optional<Hop> on_link(const IpAddress& destination, const IpAddress& source) const;
+  [[nodiscard]] SendVerdict refusal(const IpAddress& destination) const;
   SendVerdict refuse(pkt::Packet datagram, const IpAddress& destination);
   void finish_output(neighbor::Interface& out, const IpAddress& next_hop, const IpAddress& destination, pkt::Packet packet);
-  [[nodiscard]] SendVerdict refusal(const IpAddress& destination) const;
   SendVerdict send_fragments(const Hop& hop, const IpAddress& source, pkt::Packet datagram, const SendHeader& header, std::uint32_t mtu);
   [[nodiscard]] HookVerdict pass_whole(const Hop& hop, const IpAddress& source, pkt::Packet& datagram, const SendHeader& header, std::uint16_t id);
   void write_v4(pkt::Packet& datagram, const IpAddress& source, const SendHeader& header, std::uint16_t id);

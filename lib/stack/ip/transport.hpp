@@ -60,6 +60,8 @@ class Transport {
 
 inline constexpr std::uint32_t largest_packet = 65535;  ///< bytes: what a length of 16 bits says
 
+struct SentOptions;
+
 /// How a transport wants a datagram sent.
 struct SendHeader {
   IpAddress source;
@@ -73,6 +75,7 @@ struct SendHeader {
   bool loops = false;         ///< of a group: this host hears it, too, if it listens
   KnownPath* path = nullptr;    ///< where to leave how it was sent; null: nowhere
   RouteCache* route = nullptr;  ///< of a socket that sends from `source` to `destination` only
+  SentOptions* options = nullptr;  ///< IPv4's, which send() fills in; null: none
   bool link_mtu_only = false; ///< what is known of the path does not count: for probes, and for TCP, which learns by its own loss
 };
 
@@ -86,7 +89,6 @@ enum class SendVerdict : std::uint8_t {
   denied,  ///< by a hook
 };
 
-}  // namespace millrace::ip
 /// What a socket's user is told of it (fib_props[].error for routes); 0: it was sent.
 [[nodiscard]] constexpr int errno_of(SendVerdict verdict) {
   switch (verdict) {
@@ -102,3 +104,4 @@ enum class SendVerdict : std::uint8_t {
   return EINVAL;
 }
 
+}  // namespace millrace::ip

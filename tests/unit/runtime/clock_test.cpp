@@ -3,6 +3,9 @@
 
 #include "tests/support/catch.hpp"
 
+#include <cstdlib>
+#include <ctime>
+
 using namespace millrace;
 
 TEST_CASE("the manual clock moves only when told, or by its charge") {
@@ -15,6 +18,14 @@ TEST_CASE("the manual clock moves only when told, or by its charge") {
   CHECK(clock.now() == begin + 5ms + 1us);
   CHECK(clock.peek() == begin + 5ms + 1us);
   CHECK(clock.now() == begin + 5ms + 2us);
+}
+
+TEST_CASE("the manual clock begins at midnight, the monotonic one knows the time of day") {
+  runtime::ManualClock manual;
+  CHECK(manual.utc_offset() == Duration{0});
+  runtime::MonotonicClock clock;
+  const auto told = std::chrono::duration_cast<std::chrono::seconds>(clock.now().time_since_epoch() + clock.utc_offset()).count();
+  CHECK(std::abs(told - std::time(nullptr)) <= 1);
 }
 
 TEST_CASE("the monotonic clock does not run backwards") {

@@ -105,6 +105,18 @@ TEST_CASE("IPv4 headers written are read back the same, with a valid checksum") 
   }
 }
 
+TEST_CASE("options are written behind the header, whose length and checksum include them") {
+  const test::Bytes options{7, 7, 4, 0, 0, 0, 0, 0};
+  std::uint8_t out[ipv4_header_bytes + 8];
+  emit(Ipv4Header{.total_length = 28, .proto = 1}, options, out);
+  const auto view = Ipv4View::parse(out);
+  CHECK(view->header_length() == 28);
+  CHECK(test::Bytes(view->options().begin(), view->options().end()) == options);
+  CHECK(view->checksum_valid());
+  emit(Ipv4Header{.total_length = 20, .proto = 1}, {}, out);
+  CHECK(Ipv4View::parse(out)->header_length() == 20);
+}
+
 TEST_CASE("patching length and TTL keeps the checksum as if written anew") {
   const std::uint64_t seed = test::seed();
   INFO("MILLRACE_SEED=" << seed);

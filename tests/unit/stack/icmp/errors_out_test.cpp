@@ -95,6 +95,23 @@ TEST_CASE("RFC 1812 4.3.2.3, RFC 4443 2.4(c): as much is quoted as every host ta
   CHECK(host.wire.take_one().size() == 14 + 1280);
 }
 
+TEST_CASE("H13, RFC 1122 3.2.2.6: an error carries the recorded route of what it is about, and quotes it") {
+  RecordingHost host;
+  host.receives(with_options(ip_frame(wire::ip_proto::udp, udp_datagram(5, 6, counting(1000))), {7, 15, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}));
+  const Bytes frame = host.wire.take_one();
+  CHECK(options_of(frame) == Bytes{7, 15, 12, 10, 77, 0, 2, 10, 77, 0, 2, 0, 0, 0, 0, 0});
+  CHECK(frame.size() == 14 + 576);
+  CHECK(Bytes(frame.begin() + 14 + 36 + 8 + 20, frame.begin() + 14 + 36 + 8 + 36) == Bytes{7, 15, 8, 10, 77, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0});
+}
+
+TEST_CASE("RFC 1122 3.2.2.5: a parameter problem carries the options that stand before what is wrong") {
+  RecordingHost host;
+  host.receives(with_options(about4(), {7, 11, 4, 0, 0, 0, 0, 0, 0, 0, 0, 148, 9, 0, 0, 0}));
+  CHECK(options_of(host.wire.take_one()) == Bytes{7, 11, 12, 10, 77, 0, 2, 10, 77, 0, 2, 0});
+  host.receives(with_options(about4(), {148, 3, 0, 1, 7, 11, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0}));
+  CHECK(options_of(host.wire.take_one()).empty());
+}
+
 TEST_CASE("the quote crosses buffers and begins at the IP header in front of the data") {
   RecordingHost host;
   const Bytes datagram = behind(about4(300), 14);

@@ -47,6 +47,49 @@ TEST_CASE("H13, RFC 1122 3.2.2.6: an echo request comes back with its data, id a
   }
 }
 
+TEST_CASE("H13, RFC 1122 3.2.2.6: an echo reply carries the recorded route on, with this host's entries") {
+  KnowingHost host;
+  host.receives(with_options(echo4(counting(56)), {1, 7, 15, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}));
+  const Bytes frame = host.wire.take_one();
+  CHECK(options_of(frame) == Bytes{7, 15, 12, 10, 77, 0, 2, 10, 77, 0, 2, 0, 0, 0, 0, 0});
+  CHECK(wire::Ipv4View::parse(std::span(frame).subspan(14))->checksum_valid());
+  CHECK(behind(frame, 50) == icmp4_message(type4::echo_reply, 0, 0x12340001, counting(56)));
+  host.receives(with_options(echo4({}), {7, 7, 8, 1, 2, 3, 4, 0}));
+  CHECK(options_of(host.wire.take_one()) == Bytes{7, 7, 8, 1, 2, 3, 4, 0});  // full already
+}
+
+TEST_CASE("H13, RFC 1122 3.2.2.6: an echo reply carries the timestamps on") {
+  KnowingHost host;  // its clock says one o'clock
+  const auto answered = [&](const Bytes& options) {
+    host.receives(with_options(echo4({}), options));
+    return options_of(host.wire.take_one());
+  };
+  CHECK(answered({68, 12, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0}) == Bytes{68, 12, 13, 0, 0, 0x36, 0xee, 0x80, 0, 0x36, 0xee, 0x80});
+  CHECK(answered({68, 20, 5, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}) ==
+        Bytes{68, 20, 21, 1, 10, 77, 0, 2, 0, 0x36, 0xee, 0x80, 10, 77, 0, 2, 0, 0x36, 0xee, 0x80});
+  CHECK(answered({68, 20, 5, 3, 10, 77, 0, 2, 0, 0, 0, 0, 10, 77, 0, 9, 0, 0, 0, 0}) ==
+        Bytes{68, 20, 13, 3, 10, 77, 0, 2, 0, 0x36, 0xee, 0x80, 10, 77, 0, 9, 0, 0, 0, 0});
+  CHECK(answered({68, 8, 9, 0x10, 1, 2, 3, 4}) == Bytes{68, 8, 9, 0x20, 1, 2, 3, 4});
+  CHECK(answered({148, 4, 0, 0}) == Bytes{});  // nothing that is carried back
+}
+
+TEST_CASE("RFC 791 3.1: a long echo reply has its recorded route in the first fragment alone") {
+  KnowingHost host;
+  host.receives(with_options(echo4(counting(2000)), {7, 11, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0}), {.first_buffer = 1000});
+  const auto pieces = host.wire.take();
+  REQUIRE(pieces.size() == 2);
+  CHECK(options_of(pieces[0]) == Bytes{7, 11, 12, 10, 77, 0, 2, 10, 77, 0, 2, 0});
+  CHECK(options_of(pieces[1]) == Bytes{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0});
+  for (const Bytes& piece : pieces) CHECK(wire::Ipv4View::parse(std::span(piece).subspan(14))->checksum_valid());
+}
+
+TEST_CASE("an echo request whose entry for the way back does not fit is not answered, as by Linux") {
+  KnowingHost host;
+  host.receives(with_options(echo4({}), {7, 9, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0}));
+  CHECK(host.wire.take().empty());
+  CHECK(host.drops(DropReason::icmp_invalid) == 1);
+}
+
 TEST_CASE("a big echo over several buffers is answered in place") {
   KnowingHost host;
   host.interface.mtu = 9000;

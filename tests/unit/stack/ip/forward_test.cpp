@@ -148,20 +148,38 @@ TEST_CASE("H6: IPv4 without DF is cut, a fragment too; the pieces keep identific
 TEST_CASE("H6, RFC 791 3.1: later fragments carry only the options with the copied bit") {
   Router router;
   router.eth1.mtu = 300;
-  Bytes frame = to_far4({}, counting(500));
   // Record route (7), not copied, and router alert (148), copied.
-  const Bytes options{7, 7, 4, 0, 0, 0, 0, 148, 4, 0, 0, 0};
-  frame.insert(frame.begin() + 34, options.begin(), options.end());
-  frame[14] = 0x48;
-  store_be16(&frame[16], static_cast<std::uint16_t>(32 + 500));
-  store_be16(&frame[24], 0);
-  store_be16(&frame[24], wire::checksum(std::span(frame).subspan(14, 32)));
-  router.receives(frame);
+  router.receives(with_options(to_far4({}, counting(500)), {7, 7, 8, 1, 2, 3, 4, 148, 4, 0, 0, 0}));
   const auto pieces = router.far.take();
   REQUIRE(pieces.size() == 2);
-  CHECK(Bytes(pieces[0].begin() + 34, pieces[0].begin() + 46) == options);
-  CHECK(Bytes(pieces[1].begin() + 34, pieces[1].begin() + 46) == Bytes{1, 1, 1, 1, 1, 1, 1, 148, 4, 0, 0, 0});
+  CHECK(options_of(pieces[0]) == Bytes{7, 7, 8, 1, 2, 3, 4, 148, 4, 0, 0, 0});
+  CHECK(options_of(pieces[1]) == Bytes{1, 1, 1, 1, 1, 1, 1, 148, 4, 0, 0, 0});
   CHECK(v4_of(pieces[1]).checksum_valid());
+}
+
+TEST_CASE("H6, RFC 791 3.1: a recorded route shows the address of the link that the packet leaves by") {
+  Router router;
+  router.receives(with_options(to_far4({}), {7, 11, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0}));
+  const Bytes went = router.far.take_one();
+  CHECK(options_of(went) == Bytes{7, 11, 8, 10, 78, 0, 1, 0, 0, 0, 0, 0});
+  CHECK(v4_of(went).checksum_valid());
+  router.receives(with_options(to_far4({}), {7, 7, 8, 1, 2, 3, 4, 0}));
+  CHECK(options_of(router.far.take_one()) == Bytes{7, 7, 8, 1, 2, 3, 4, 0});  // full
+}
+
+TEST_CASE("H6, RFC 791 3.1: a timestamp shows when the packet came, beside the address towards its sender, or counts that it had no room") {
+  Router router;  // its clock says one o'clock
+  const auto passed = [&](const Bytes& options) {
+    router.receives(with_options(to_far4({}), options));
+    return options_of(router.far.take_one());
+  };
+  CHECK(passed({68, 8, 5, 0, 0, 0, 0, 0}) == Bytes{68, 8, 9, 0, 0, 0x36, 0xee, 0x80});
+  CHECK(passed({68, 12, 5, 1, 0, 0, 0, 0, 0, 0, 0, 0}) == Bytes{68, 12, 13, 1, 10, 77, 0, 2, 0, 0x36, 0xee, 0x80});
+  CHECK(passed({68, 8, 9, 0x10, 1, 2, 3, 4}) == Bytes{68, 8, 9, 0x20, 1, 2, 3, 4});
+  CHECK(passed({68, 12, 5, 3, 10, 78, 0, 1, 0, 0, 0, 0}) == Bytes{68, 12, 13, 3, 10, 78, 0, 1, 0, 0x36, 0xee, 0x80});
+  CHECK(passed({68, 12, 5, 3, 10, 78, 0, 9, 0, 0, 0, 0}) == Bytes{68, 12, 5, 3, 10, 78, 0, 9, 0, 0, 0, 0});
+  router.advance(1500ms);
+  CHECK(passed({68, 8, 5, 0, 0, 0, 0, 0}) == Bytes{68, 8, 9, 0, 0, 0x36, 0xf4, 0x5c});
 }
 
 TEST_CASE("H6: a merged packet is held to the MTU by its segments; without DF the segments are cut") {
@@ -194,17 +212,18 @@ TEST_CASE("H6, E10: a sum that only this machine has checked is finished on the 
 
 TEST_CASE("H6, G4: bytes that somebody else still reads are not changed") {
   Router router;
-  const Bytes frame = to_far4({}, counting(600));
-  pkt::Packet packet = router.pool.packet(frame);
-  pkt::Packet reference = make_reference(router.env, packet, 0, packet.length());
-  packet.meta().l3_offset = 14;
-  packet.meta().l4_offset = 34;
-  packet.meta().ethertype = wire::ethertype::ipv4;
-  packet.meta().ifindex = router.interface.ifindex;
-  router.ip.input(std::move(packet));
-  CHECK(v4_of(router.far.take_one()).ttl() == 63);
-  CHECK(bytes_of(reference) == frame);
-  consume(router.env, std::move(reference), stats::Ledger::used);
+  for (const Bytes& frame : {to_far4({}, counting(600)), with_options(to_far4({}, counting(600)), {7, 7, 4, 0, 0, 0, 0, 0})}) {
+    pkt::Packet packet = router.pool.packet(frame);
+    pkt::Packet reference = make_reference(router.env, packet, 0, packet.length());
+    packet.meta().l3_offset = 14;
+    packet.meta().l4_offset = 34;
+    packet.meta().ethertype = wire::ethertype::ipv4;
+    packet.meta().ifindex = router.interface.ifindex;
+    router.ip.input(std::move(packet));
+    CHECK(v4_of(router.far.take_one()).ttl() == 63);
+    CHECK(bytes_of(reference) == frame);
+    consume(router.env, std::move(reference), stats::Ledger::used);
+  }
 }
 
 TEST_CASE("H6, RFC 1812 5.2.7.2: who sends to us what a neighbour takes is told of that, the packet goes on") {

@@ -21,13 +21,7 @@ Bytes mended(Bytes frame) {
   return frame;
 }
 
-Bytes with_options(const Bytes& options) {
-  Bytes frame = good();
-  frame.insert(frame.begin() + 34, options.begin(), options.end());
-  frame[14] = static_cast<std::uint8_t>(0x45 + options.size() / 4);
-  store_be16(&frame[16], static_cast<std::uint16_t>(60 + options.size()));
-  return mended(frame);
-}
+Bytes with_options(const Bytes& options) { return test::with_options(good(), options); }
 
 // One malformed packet: exactly these counters move, and nothing is delivered.
 void expect_drop(const Bytes& frame, DropReason reason, std::initializer_list<Counter> counters,
