@@ -97,6 +97,27 @@ void Sockets::stop_listening(const Endpoint& local) {
   listening_.erase(at);
 }
 
+tcp::Listener* Sockets::listener_at(const Endpoint& local) const {
+  const auto at = std::find_if(listening_.begin(), listening_.end(), [&](const auto& l) { return l->listener->local() == local; });
+  return at != listening_.end() ? (*at)->listener : nullptr;
+}
+
+Result<void> Sockets::attach_filter(const Endpoint& listening, std::span<const bpf::Instruction> program) {
+  tcp::Listener* const listener = listener_at(listening);
+  if (listener == nullptr) return failure(ENOENT, "cannot attach a filter to " + listening.to_string() + ": nothing listens there on this lcore");
+  auto filter = bpf::Filter::load(program);
+  if (!filter) return tl::unexpected(filter.error());
+  listener->set_filter(*filter);
+  return {};
+}
+
+int Sockets::detach_filter(const Endpoint& listening) {
+  tcp::Listener* const listener = listener_at(listening);
+  if (listener == nullptr || !listener->has_filter()) return -ENOENT;
+  listener->set_filter(nullptr);
+  return 0;
+}
+
 Result<Stream*> Sockets::connect(const Endpoint& remote) {
   auto stream = std::make_unique<Stream>(*this);
   Result<tcp::Connection*> connection = tcp_.connect(remote, *stream->events_);

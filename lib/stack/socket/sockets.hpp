@@ -29,6 +29,7 @@ namespace millrace::pkt {
 class Packet;
 }
 namespace millrace::tcp {
+class Listener;
 class Tcp;
 }
 namespace millrace::wire {
@@ -140,6 +141,7 @@ class Sockets {
   void count_taken_back();
   /// Of a socket that is closed.
   void drop_closed(pkt::Packet packet);
+  [[nodiscard]] tcp::Listener* listener_at(const Endpoint& local) const;
   /// A receive call copied so many bytes, of a datagram or stream: its result, of which no more than `room`.
   std::int64_t count_copied(std::int64_t result, std::size_t room);
   void count_data_ready(bool is_heard);

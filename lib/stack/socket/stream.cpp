@@ -150,6 +150,21 @@ void Stream::tell_readable() {
   on_readable_(*this);
 }
 
+Result<void> Stream::attach_filter(std::span<const bpf::Instruction> program) {
+  if (connection_ == nullptr) return failure(EBADF, "the connection is closed");
+  auto filter = bpf::Filter::load(program);
+  if (!filter) return tl::unexpected(filter.error());
+  connection_->set_filter(*filter);
+  return {};
+}
+
+int Stream::detach_filter() {
+  if (connection_ == nullptr) return -EBADF;
+  if (!connection_->has_filter()) return -ENOENT;
+  connection_->set_filter(nullptr);
+  return 0;
+}
+
 Endpoint Stream::local() const { return connection_ != nullptr ? connection_->local() : Endpoint{}; }
 
 Endpoint Stream::remote() const { return connection_ != nullptr ? connection_->remote() : Endpoint{}; }

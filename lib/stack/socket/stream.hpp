@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <millrace/base/result.hpp>
+#include <millrace/bpf/filter.hpp>
 #include <millrace/stack/socket/busy_poll.hpp>
 #include <millrace/stack/socket/callback.hpp>
 #include <millrace/stack/socket/option.hpp>
@@ -70,6 +72,12 @@ class Stream {
   /// setsockopt(2) and getsockopt(2): 0 or -ENOPROTOOPT, -EOPNOTSUPP, -EINVAL, -EPERM, -EBADF (doc/sockets.md).
   int set_option(Option option, std::int64_t value);
   int get_option(Option option, std::int64_t& value) const;
+
+  /// SO_ATTACH_FILTER: as UdpSocket::attach_filter(), from the TCP header on. What it cuts off a segment, or drops, was not
+  /// received: the peer sends it again.
+  [[nodiscard]] Result<void> attach_filter(std::span<const bpf::Instruction> program);
+  /// SO_DETACH_FILTER: 0, -ENOENT, -EBADF.
+  int detach_filter();
 
   [[nodiscard]] Endpoint local() const;
   [[nodiscard]] Endpoint remote() const;

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <millrace/base/time.hpp>
+#include <millrace/bpf/filter.hpp>
 #include <millrace/stack/tcp/tcb.hpp>
 #include <millrace/wire/address.hpp>
 
 #include <cstdint>
+#include <memory>
 #include <span>
 
 namespace millrace::tcp {
@@ -88,6 +90,10 @@ class Connection final : private Tcb {
   [[nodiscard]] std::uint32_t rcvbuf() const { return space.locked != 0 ? space.locked : 2 * space.bytes; }
   [[nodiscard]] std::uint32_t sndbuf() const;
 
+  /// SO_ATTACH_FILTER: what sees each segment from its TCP header on, before the connection does; null: none.
+  void set_filter(std::shared_ptr<const bpf::Filter> filter);
+  [[nodiscard]] bool has_filter() const { return filter_ != nullptr; }
+
   [[nodiscard]] Endpoint local() const { return {key.local, key.local_port}; }
   [[nodiscard]] Endpoint remote() const { return {key.remote, key.remote_port}; }
   /// SO_INCOMING_NAPI_ID; 0: no segment yet.
@@ -107,6 +113,7 @@ class Connection final : private Tcb {
   Tcp& tcp_;
   Events* events_ = nullptr;
   Listener* listener_ = nullptr;  ///< where it waits to be accepted
+  std::shared_ptr<const bpf::Filter> filter_;
 };
 
 /// "ESTABLISHED", as RFC 9293 and ss write it.

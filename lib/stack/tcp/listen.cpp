@@ -29,6 +29,7 @@ Verdict Tcp::listen_arrives(Listener& l, Segment& s, Seq iss) {
   }
   c->passive = true;
   c->listener_ = &l;
+  c->filter_ = l.filter_;  // sk_clone_lock()
   l.syn_queue_.push_back(*c);
   ++l.syn_length_;
   start_sequence(*c, iss);

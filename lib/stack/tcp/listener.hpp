@@ -25,6 +25,10 @@ class Listener {
   /// Stops listening; resets what was not accepted. Ends the pointer.
   void close();
 
+  /// SO_ATTACH_FILTER, as a connection's; those that begin here from now on have it, too.
+  void set_filter(std::shared_ptr<const bpf::Filter> filter);
+  [[nodiscard]] bool has_filter() const { return filter_ != nullptr; }
+
   [[nodiscard]] const Endpoint& local() const { return local_; }
   [[nodiscard]] std::uint32_t waiting() const { return accept_length_; }
   [[nodiscard]] std::uint32_t half_open() const { return syn_length_; }
@@ -44,6 +48,7 @@ class Listener {
   Endpoint local_;
   std::uint32_t backlog_;
   AcceptEvents& events_;
+  std::shared_ptr<const bpf::Filter> filter_;
   Queue syn_queue_;
   Queue accept_queue_;
   std::uint32_t syn_length_ = 0;

@@ -66,6 +66,7 @@ bool Tcp::parse(pkt::Packet& datagram, const ip::Delivery& delivery, Segment& s)
   s.traffic_class = delivery.traffic_class;
   s.flow = FlowKey{delivery.destination,      delivery.source, header->destination_port(), header->source_port(), stack_,
                    wire::ip_proto::tcp, 0};
+  if (has_filters_ && !passes_filter(datagram, s.flow, static_cast<std::uint32_t>(header->header_length()))) return false;
   s.seq = Seq(header->seq());
   s.ack = Seq(header->ack());
   s.wnd = header->window();
@@ -80,6 +81,38 @@ bool Tcp::parse(pkt::Packet& datagram, const ip::Delivery& delivery, Segment& s)
                    : static_cast<std::uint16_t>(std::min<std::uint32_t>(datagram.length(), 0xffff));
   s.packet = std::move(datagram);
   return true;
+}
+
+// Nobody has one that waits in TIME-WAIT.
+const bpf::Filter* Tcp::filter_for(const FlowKey& flow) {
+  if (auto* const found = static_cast<Flow*>(owners_.find(flow)); found != nullptr)
+    return found->kind == Flow::Kind::connection ? static_cast<Connection&>(static_cast<Tcb&>(*found)).filter_.get() : nullptr;
+  const Listener* const listener = find_listener(flow.local, flow.local_port);
+  return listener != nullptr ? listener->filter_.get() : nullptr;
+}
+
+// tcp_filter(), sk_filter_trim_cap(): the program sees the segment from its TCP header on, which stays whatever it cuts; what it
+// cuts off was not received, and comes again.
+bool Tcp::passes_filter(pkt::Packet& datagram, const FlowKey& flow, std::uint32_t header_bytes) {
+  const bpf::Filter* const filter = filter_for(flow);
+  if (filter == nullptr) return true;
+  const std::uint32_t wanted = filter->run(datagram);
+  if (wanted == 0) {
+    drop(env_, std::move(datagram), stats::DropReason::socket_filter);
+    return false;
+  }
+  if (const std::uint32_t kept = std::max(wanted, header_bytes); kept < datagram.length()) datagram.truncate(kept);
+  return true;
+}
+
+void Connection::set_filter(std::shared_ptr<const bpf::Filter> filter) {
+  tcp_.has_filters_ |= filter != nullptr;
+  filter_ = std::move(filter);
+}
+
+void Listener::set_filter(std::shared_ptr<const bpf::Filter> filter) {
+  tcp_.has_filters_ |= filter != nullptr;
+  filter_ = std::move(filter);
 }
 
 void Tcp::dispatch(Segment& s, Connection* known) {

@@ -65,6 +65,8 @@ class Tcp final : public ip::Transport {
 
   // receive.cpp: from a datagram to a segment, and to whom it concerns
   bool parse(pkt::Packet& datagram, const ip::Delivery& delivery, Segment& s);
+  [[nodiscard]] const bpf::Filter* filter_for(const FlowKey& flow);
+  [[nodiscard]] bool passes_filter(pkt::Packet& datagram, const FlowKey& flow, std::uint32_t header_bytes);
   void dispatch(Segment& s, Connection* known);
   void finish(Segment& s);
   Listener* find_listener(const IpAddress& address, std::uint16_t port);
@@ -203,6 +205,7 @@ class Tcp final : public ip::Transport {
   List<Tcb, &Tcb::work_hook> dead_;                          ///< freed when flush() is out of all events
   std::array<std::uint32_t, 256> port_counters_{};           ///< RFC 6056 section 3.3.4
   bool flushing_ = false;
+  bool has_filters_ = false;  ///< there was a filter once
 };
 
 }  // namespace millrace::tcp

@@ -366,3 +366,29 @@ TEST_CASE("set_no_delay sends short segments without waiting for an ACK") {
   c.world.run_for(1s);
   CHECK(segments_of_ten_writes(false) == 1);
 }
+
+TEST_CASE("L4: a stream's filter, and one of what listens, come and go") {
+  const std::array nothing{bpf::Instruction{.code = 0x06, .k = 0}};
+  Connected c;
+  Stream& server = *c.server().stream;
+  CHECK(server.detach_filter() == -ENOENT);
+  REQUIRE(server.attach_filter(nothing));
+  CHECK(server.attach_filter({}).error().code == EINVAL);  // the first stays
+  CHECK(c.client.stream->write(bytes("text")) == 4);
+  c.world.run_for(1ms);
+  CHECK(c.server().received.empty());
+  CHECK(c.world.b->stats().total("drop", "socket_filter") == 1);
+  CHECK(server.detach_filter() == 0);
+  REQUIRE(c.world.run_until([&] { return c.server().received == "text"; }));
+
+  Sockets& sockets = TwoEngines::sockets(*c.world.b);
+  CHECK(sockets.attach_filter(endpoint("0.0.0.0:81"), nothing).error().code == ENOENT);
+  REQUIRE(sockets.attach_filter(endpoint("0.0.0.0:80"), nothing));
+  Conversation late;
+  late.join(**TwoEngines::sockets(*c.world.a).connect(endpoint("10.77.0.2:80")));
+  c.world.run_for(100ms);
+  CHECK_FALSE(late.connected);
+  CHECK(sockets.detach_filter(endpoint("0.0.0.0:80")) == 0);
+  CHECK(sockets.detach_filter(endpoint("0.0.0.0:80")) == -ENOENT);
+  REQUIRE(c.world.run_until([&] { return late.connected; }));
+}

@@ -2,6 +2,10 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/tcp_peer.hpp"
 
+#include <array>
+#include <memory>
+#include <span>
+
 using namespace millrace;
 using namespace millrace::test;
 using stats::DropReason;
@@ -12,7 +16,68 @@ void deliver(Established& e, pkt::Packet packet) {
   e.world.deliver(std::move(packet), e.peer.delivery());
   e.world.run();
 }
+
+std::shared_ptr<const bpf::Filter> filter(std::span<const bpf::Instruction> program) { return *bpf::Filter::load(program); }
+std::shared_ptr<const bpf::Filter> filter_that_returns(std::uint32_t length) { return filter(std::array{bpf::Instruction{.code = 0x06, .k = length}}); }
+
+constexpr std::uint32_t header = 20;
 }  // namespace
+
+TEST_CASE("L4: a connection's filter cuts what comes behind the header, and what it cut comes again") {
+  Established e;
+  e.connection->set_filter(filter_that_returns(header + 5));
+  e.peer.sends(data(10));
+  CHECK(e.reads() == 5);
+  e.peer.expects(ack(6));
+  e.peer.sends(seq(6).data(5));
+  CHECK(e.reads() == 5);
+  e.peer.expects(ack(11));
+  e.connection->set_filter(filter_that_returns(1));  // less than a header: that stays
+  CHECK(e.writes(7) == 7);
+  e.peer.expects(seq(1).data(7));
+  e.peer.sends(ack(8));
+  CHECK(e.connection->info().in_flight_bytes == 0);
+  CHECK(e.world.dropped(DropReason::socket_filter) == 0);
+}
+
+TEST_CASE("L4: what a connection's filter does not want was not received; without it, it is") {
+  Established e;
+  // Bytes that begin with the pattern's first are not wanted.
+  e.connection->set_filter(filter(std::array{bpf::Instruction{.code = 0x30, .k = header}, bpf::Instruction{.code = 0x15, .jt = 0, .jf = 1, .k = pattern(1)},
+                                             bpf::Instruction{.code = 0x06, .k = 0}, bpf::Instruction{.code = 0x06, .k = ~0u}}));
+  e.peer.sends(seq(1).data(10));
+  CHECK(e.reads() == -EAGAIN);
+  e.peer.expects_nothing();
+  CHECK(e.world.dropped(DropReason::socket_filter) == 1);
+  e.connection->set_filter(nullptr);
+  e.peer.sends(seq(1).data(10));
+  CHECK(e.reads() == 10);
+}
+
+TEST_CASE("L4: a listener's filter sees the SYN; connections that begin there have it") {
+  TcpWorld world;
+  App app;
+  tcp::Listener* listener = *world.tcp.listen({TcpWorld::v4, 80}, 5, app);
+  TcpPeer peer(world);
+  listener->set_filter(filter_that_returns(0));
+  peer.sends(flags("S"));
+  peer.expects_nothing();
+  CHECK(world.dropped(DropReason::socket_filter) == 1);
+  listener->set_filter(filter_that_returns(60));
+  peer.sends(seq(0).flags("S"));
+  peer.expects(flags("SA"));
+  listener->set_filter(nullptr);
+  peer.sends(flags("A"));
+  tcp::Connection* connection = listener->accept();
+  REQUIRE(connection != nullptr);
+  CHECK(connection->has_filter());
+  CHECK_FALSE(listener->has_filter());
+  peer.sends(data(100));
+  CHECK(connection->readable() == 40);
+  connection->abort();
+  world.run();
+  listener->close();
+}
 
 TEST_CASE("RFC 9293 3.1: a wrong checksum is counted and dropped, over chained buffers too") {
   for (std::uint32_t length : {0u, 101u, 5000u}) {
