@@ -274,6 +274,7 @@ Result<void> Engine::Impl::make_stack(std::uint16_t id, std::size_t index) {
   stack->ip().set_resteer(parts.receive.get());
   stack->ip().groups().set_relay(add_group_relay(id, index));
   stack->dhcp().set_relay(add_dhcp_relay(id, index));
+  stack->raw().set_relay(add_raw_relay(id, index));
   stack->sockets().set_call_context(*lcores[id]);
   if (Result<void> added = add_loopback(id, index, *stack); !added) return added;
   for (const config::StackInterface& wanted_interface : wanted.interfaces) {

@@ -7,6 +7,7 @@
 #include <millrace/engine/impl.hpp>
 
 #include <algorithm>
+#include <atomic>
 
 namespace millrace {
 namespace {
@@ -57,7 +58,64 @@ class DhcpRelay final : public dhcp::Relay {
   Find find_;
 };
 
+/// What one lcore receives, for the raw sockets of the others.
+class RawRelay final : public raw::Relay {
+ public:
+  using Post = std::function<bool(std::uint16_t lcore, std::function<void()>)>;
+  using Find = std::function<socket::Stack&(std::uint16_t lcore)>;
+  RawRelay(std::uint16_t lcore, std::uint16_t lcores, Post post, Find find, std::function<Env&(std::uint16_t)> env)
+      : lcore_(lcore), post_(std::move(post)), find_(std::move(find)), env_(std::move(env)), waiting_(lcores) {}
+  void tell_others(const raw::Protocols& wanted) override {
+    for (std::uint16_t other = 0; other < waiting_.size(); ++other) {
+      if (other == lcore_) continue;
+      if (!post_(other, [this, other, wanted] { find_(other).raw().others_want(lcore_, wanted); }))
+        log(LogLevel::warn, "raw sockets of lcore " + std::to_string(lcore_) + ": lcore " + std::to_string(other) + " does not hear of them, for its inbox is full");
+    }
+  }
+  pkt::Packet hand_over(std::uint16_t to, raw::Handed handed) override {
+    if (waiting_[to].fetch_add(1, std::memory_order_relaxed) >= most_waiting) {
+      waiting_[to].fetch_sub(1, std::memory_order_relaxed);
+      return std::move(handed.packet);
+    }
+    const auto held = std::make_shared<Held>(env_(to), std::move(handed));
+    const bool is_posted = post_(to, [this, to, held] {
+      waiting_[to].fetch_sub(1, std::memory_order_relaxed);
+      find_(to).raw().receive_handed(std::move(held->handed));
+    });
+    if (is_posted) return {};
+    waiting_[to].fetch_sub(1, std::memory_order_relaxed);
+    return std::move(held->handed.packet);
+  }
+
+ private:
+  static constexpr std::uint32_t most_waiting = 1000;  // for each lcore, from each
+  /// Goes with its packet when the lcore stops before it has looked.
+  struct Held {
+    Held(Env& of, raw::Handed what) : env(of), handed(std::move(what)) {}
+    ~Held() {
+      if (handed.packet) drop(env, std::move(handed.packet), stats::DropReason::shutdown);
+    }
+    Held(const Held&) = delete;
+    Held& operator=(const Held&) = delete;
+    Env& env;
+    raw::Handed handed;
+  };
+  const std::uint16_t lcore_;
+  Post post_;
+  Find find_;
+  std::function<Env&(std::uint16_t)> env_;
+  std::vector<std::atomic<std::uint32_t>> waiting_;  ///< by lcore
+};
+
 }  // namespace
+
+raw::Relay* Engine::Impl::add_raw_relay(std::uint16_t lcore, std::size_t stack) {
+  if (lcores.size() == 1) return nullptr;
+  raw_relays.push_back(std::make_unique<RawRelay>(
+      lcore, static_cast<std::uint16_t>(lcores.size()), [this](std::uint16_t to, std::function<void()> call) { return lcores.shared(to)->inbox().post(std::move(call)); },
+      [this, stack](std::uint16_t of) -> socket::Stack& { return *lcores[of]->parts.stacks[stack]; }, [this](std::uint16_t of) -> Env& { return lcores.shared(of)->env(); }));
+  return raw_relays.back().get();
+}
 
 group::Relay* Engine::Impl::add_group_relay(std::uint16_t lcore, std::size_t stack) {
   if (lcore == 0) return nullptr;

@@ -90,6 +90,7 @@ struct Engine::Impl {
   std::vector<std::shared_ptr<const runtime::XdpHook>> xdp;       ///< by port; null: none
   std::unique_ptr<runtime::WorkerRings> worker_rings;
   std::unique_ptr<runtime::WorkerRings> tx_rings;
+  std::vector<std::unique_ptr<raw::Relay>> raw_relays;            ///< of raw sockets, which the lcores close
   runtime::PerLcore<runtime::Lcore> lcores;                       ///< each on its CPU's node
   std::vector<std::unique_ptr<group::Relay>> group_relays;
   std::vector<std::unique_ptr<dhcp::Relay>> dhcp_relays;
@@ -164,6 +165,7 @@ struct Engine::Impl {
   void ask_speaker(std::size_t stack, const std::function<void(socket::Stack&)>& f);
   group::Relay* add_group_relay(std::uint16_t lcore, std::size_t stack);
   [[nodiscard]] dhcp::Relay* add_dhcp_relay(std::uint16_t lcore, std::size_t stack);
+  [[nodiscard]] raw::Relay* add_raw_relay(std::uint16_t lcore, std::size_t stack);
 
   // neigh.cpp
   Result<void> on_neighbors(std::size_t stack, const std::string& dev,

@@ -33,6 +33,17 @@ bool fits(const Socket& socket, const ip::Delivery& delivery) {
   return socket.is_v6() != delivery.source.is_v4() && is_met(socket.local(), delivery.destination) && is_met(socket.remote(), delivery.source);
 }
 
+std::size_t place_of(bool v6, std::uint8_t proto) { return proto + (v6 ? 256u : 0u); }
+
+// What steering gives every lcore by itself: what concerns its link or, of datagrams to groups, sockets anywhere.
+bool is_everywhere(const pkt::Packet& packet, std::uint16_t header_bytes, std::uint8_t proto) {
+  if (proto == wire::ip_proto::igmp) return true;
+  if (proto == wire::ip_proto::udp) return packet.meta().type != pkt::PacketType::host;
+  if (proto != wire::ip_proto::icmp6 || packet.data().size() <= header_bytes) return false;
+  const auto message = wire::Icmp6View::parse(packet.data().subspan(header_bytes));
+  return message && (message->is_neighbor_discovery() || message->is_listener_message());
+}
+
 int errno_of(ip::ErrorKind kind) {
   switch (kind) {
     case ip::ErrorKind::net_unreachable: return ENETUNREACH;
@@ -67,7 +78,17 @@ Socket* Raw::open(bool v6, std::uint8_t proto, Events* events) {
 }
 
 void Raw::look_for_listeners() {
-  is_listening_ = std::any_of(sockets_.begin(), sockets_.end(), [](const auto& s) { return !s->ping_; });
+  Protocols wanted;
+  for (const auto& socket : sockets_)
+    if (!socket->ping_) wanted.set(place_of(socket->v6_, socket->proto_));
+  is_listening_ = wanted.any() || !others_.empty();
+  if (std::exchange(wanted_, wanted) != wanted && relay_ != nullptr) relay_->tell_others(wanted);
+}
+
+void Raw::others_want(std::uint16_t lcore, const Protocols& wanted) {
+  others_.erase(lcore);
+  if (wanted.any()) others_.emplace(lcore, wanted);
+  look_for_listeners();
 }
 
 Socket* Raw::open_ping(bool v6, Events* events) {
@@ -109,6 +130,33 @@ Socket* Raw::find_ping(bool v6, std::uint16_t ident) {
 }
 
 bool Raw::receive(const pkt::Packet& packet, std::uint16_t header_bytes, std::uint8_t proto, const ip::Delivery& delivery) {
+  const bool is_taken_elsewhere = receive_elsewhere(packet, header_bytes, proto, delivery);
+  return receive_here(packet, header_bytes, proto, delivery) || is_taken_elsewhere;
+}
+
+bool Raw::receive_elsewhere(const pkt::Packet& packet, std::uint16_t header_bytes, std::uint8_t proto, const ip::Delivery& delivery) {
+  if (relay_ == nullptr || others_.empty() || is_everywhere(packet, header_bytes, proto)) return false;
+  bool is_wanted = false;
+  for (const auto& [lcore, wanted] : others_) {
+    if (!wanted.test(place_of(!delivery.source.is_v4(), proto))) continue;
+    is_wanted = true;
+    pkt::Packet copy = copy_packet(env_, packet);
+    if (!copy) continue;
+    copy.meta().ifindex = packet.meta().ifindex;
+    copy.meta().rx_time = packet.meta().rx_time;
+    Handed handed{std::move(copy), header_bytes, proto, delivery};
+    handed.delivery.interface = nullptr;
+    if (pkt::Packet refused = relay_->hand_over(lcore, std::move(handed))) drop(env_, std::move(refused), stats::DropReason::raw_rcvbuf_full);
+  }
+  return is_wanted;
+}
+
+void Raw::receive_handed(Handed handed) {
+  static_cast<void>(receive_here(handed.packet, handed.header_bytes, handed.proto, handed.delivery));
+  consume(env_, std::move(handed.packet), stats::Ledger::used);
+}
+
+bool Raw::receive_here(const pkt::Packet& packet, std::uint16_t header_bytes, std::uint8_t proto, const ip::Delivery& delivery) {
   bool is_taken = false;
   // By index: a user who is told may open and close sockets.
   for (std::size_t i = 0; i < sockets_.size(); ++i) {

@@ -31,7 +31,7 @@ class Packet;
 namespace millrace::tcp {
 class Listener;
 class Tcp;
-}
+}  // namespace millrace::tcp
 namespace millrace::wire {
 class Toeplitz;
 }
@@ -72,8 +72,8 @@ class Sockets {
   /// comes here unless they have it bound, too. Fails with EADDRINUSE, EADDRNOTAVAIL, ENOBUFS.
   [[nodiscard]] Result<UdpSocket*> bind_udp(const Endpoint& local) { return bind_udp(local, UdpBind()); }
   [[nodiscard]] Result<UdpSocket*> bind_udp(const Endpoint& local, const UdpBind& how);
-  /// A raw socket of an IP protocol, 1..255 (raw(7)); over IPv6 where `v6`. It sees what this lcore processes: open one on each
-  /// lcore to see all. Fails with ENOBUFS.
+  /// A raw socket of an IP protocol, 1..255 (raw(7)); over IPv6 where `v6`. It sees what is for this host, whichever lcore
+  /// receives it. Fails with ENOBUFS.
   [[nodiscard]] Result<RawSocket*> open_raw(std::uint8_t proto, bool v6 = false);
   /// A ping socket (icmp(7)): its requests bear an identifier that the stack has chosen; their replies come here, whichever lcore
   /// receives them. Fails with ENOBUFS.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <millrace/stack/raw/raw.hpp>
 
+#include "tests/support/scripted_host.hpp"
 #include "tests/unit/stack/raw/raw_world.hpp"
 
 using namespace millrace;
@@ -148,4 +149,116 @@ TEST_CASE("L10: what ICMP says of an echo request is the socket's next error") {
   CHECK(heard == 1);
   CHECK(read(socket).length == -EHOSTUNREACH);
   CHECK(read(socket).length == -EAGAIN);
+}
+
+TEST_CASE("L8: a raw socket sees what is for this host, whichever lcore receives it, and once") {
+  TwoEngines world({.lcores_b = 3});
+  RawSocket& seer = opened(TwoEngines::sockets(*world.b, 1).open_raw(17));
+  RawSocket& twin = opened(TwoEngines::sockets(*world.b, 2).open_raw(17));
+  RawSocket& deaf = opened(TwoEngines::sockets(*world.b, 0).open_raw(17, true));
+  world.settle();
+  constexpr int datagrams = 60;
+  for (int i = 0; i < datagrams; ++i) {
+    auto socket = TwoEngines::sockets(*world.a).bind_udp(endpoint("10.77.0.1:0"));
+    REQUIRE(socket);
+    REQUIRE((*socket)->send_to(test::bytes("?"), endpoint("10.77.0.2:9")) == 1);
+    (*socket)->close();
+    world.settle();
+  }
+  const Stats stats = world.b->stats();
+  for (const std::uint64_t of_lcore : stats.find("udp", "NoPorts")->by_lcore) CHECK(of_lcore > 5);
+  for (RawSocket* socket : {&seer, &twin}) {
+    int seen = 0;
+    for (Got got = read(*socket); got.length == 29; got = read(*socket)) {
+      CHECK(got.control.from == a4);
+      CHECK(got.control.destination == b4);
+      CHECK(got.control.ifindex == *world.b->ifindex("p0"));
+      ++seen;
+    }
+    CHECK(seen == datagrams);
+  }
+  CHECK(read(deaf).length == -EAGAIN);
+
+  // To a group every lcore has its own already.
+  auto socket = TwoEngines::sockets(*world.a).bind_udp(endpoint("10.77.0.1:0"));
+  REQUIRE((*socket)->send_to(test::bytes("?"), endpoint("224.0.0.1:9")) == 1);
+  world.settle();
+  CHECK(read(seer).length == 29);
+  CHECK(read(seer).length == -EAGAIN);
+
+  seer.close();
+  twin.close();
+  world.settle();
+  REQUIRE((*socket)->send_to(test::bytes("?"), endpoint("10.77.0.2:9")) == 1);
+  world.settle();
+}
+
+TEST_CASE("L8: what another lcore receives for a protocol that only raw sockets know is no unknown one") {
+  TwoEngines world({.lcores_b = 2});
+  RawSocket& sender = opened(TwoEngines::sockets(*world.a).open_raw(253));
+  for (std::uint16_t lcore = 0; lcore < 2; ++lcore) {  // one of them receives it
+    RawSocket& seer = opened(TwoEngines::sockets(*world.b, lcore).open_raw(253));
+    world.settle();
+    for (int i = 0; i < 50; ++i) {
+      CHECK(sender.send_to(test::bytes("payload"), b4) == 7);
+      world.run_for(2ms);
+    }
+    CHECK(world.b->stats().total("ip", "InUnknownProtos") == 0);
+    for (int i = 0; i < 50; ++i) CHECK(read(seer).length == 27);
+    CHECK(read(seer).length == -EAGAIN);
+    seer.close();
+    world.settle();
+  }
+}
+
+namespace {
+
+/// Takes `room` packets, and gives the others back.
+struct Narrow final : raw::Relay {
+  explicit Narrow(Env& of) : env(of) {}
+  void tell_others(const raw::Protocols& protocols) override { told = protocols; }
+  pkt::Packet hand_over(std::uint16_t lcore, raw::Handed handed) override {
+    CHECK(lcore == 7);
+    CHECK(handed.header_bytes == 20);
+    CHECK(handed.delivery.source == peer4);
+    if (room == 0) return std::move(handed.packet);
+    --room;
+    consume(env, std::move(handed.packet), stats::Ledger::used);
+    return {};
+  }
+  Env& env;
+  raw::Protocols told;
+  int room = 0;
+};
+
+}  // namespace
+
+TEST_CASE("L8: copies for which the way to another lcore has no room are dropped and counted; who wants nothing gets none") {
+  ScriptedHost host;
+  host.knows_peer();
+  Narrow relay(host.env);
+  raw::Raw raw(host.env, host.ip);
+  raw.set_relay(&relay);
+  host.ip.set_raw(&raw);
+  raw::Protocols wanted;
+  wanted.set(253);
+  raw.others_want(7, wanted);
+  relay.room = 2;
+  for (int i = 0; i < 5; ++i) host.receives(ip_frame(253, counting(8)));
+  CHECK(relay.room == 0);
+  CHECK(host.drops(stats::DropReason::raw_rcvbuf_full) == 3);
+  CHECK(host[stats::Ip::InUnknownProtos] == 0);
+  host.receives(ip_frame(254, counting(8)));
+  CHECK(host[stats::Ip::InUnknownProtos] == 1);
+  raw::Socket* socket = raw.open(true, 58, nullptr);
+  REQUIRE(socket != nullptr);
+  CHECK(relay.told.count() == 1);
+  CHECK(relay.told.test(256 + 58));
+  raw.close(*socket);
+  CHECK(relay.told.none());
+  raw.others_want(7, {});
+  host.receives(ip_frame(253, counting(8)));
+  CHECK(host[stats::Ip::InUnknownProtos] == 2);
+  CHECK(host.drops(stats::DropReason::raw_rcvbuf_full) == 3);
+  host.ip.set_raw(nullptr);
 }
