@@ -214,6 +214,11 @@ void Channel::corrupt(Frame& frame) {
   ++stats_.corrupted;
 }
 
+bool Channel::has_rate() const {
+  const std::lock_guard lock(mutex_);
+  return impairments_.rate_bits_per_s != 0;
+}
+
 std::uint64_t Channel::in_flight(Instant now) const {
   const std::lock_guard lock(mutex_);
   if (impairments_.rate_bits_per_s == 0 || line_free_ <= now) return 0;

@@ -92,6 +92,8 @@ class Channel {
   /// When the next frame arrives, at whatever queue; may lie in the past; `never` when none is on the way.
   [[nodiscard]] Instant next_arrival() const;
   [[nodiscard]] ChannelStats stats() const;
+  /// Whether a byte takes its time on the line: rate_bits_per_s is not 0.
+  [[nodiscard]] bool has_rate() const;
   /// Bytes that wait for the line or are on it, by rate_bits_per_s; and when only `left` of them will.
   [[nodiscard]] std::uint64_t in_flight(Instant now) const;
   [[nodiscard]] Instant drained_to(std::uint64_t left, Instant now) const;

@@ -58,6 +58,7 @@ class SimTx final : public port::TxQueue {
   SimTx(Link& link, Channel& channel, const port::Info& info) : link_(link), channel_(channel), info_(info) {}
 
   std::uint16_t transmit(Env& env, pkt::Burst& burst) override;
+  [[nodiscard]] bool tells_in_flight() const override { return channel_.has_rate(); }
   [[nodiscard]] std::uint64_t in_flight(Instant now) const override { return channel_.in_flight(now); }
   [[nodiscard]] Instant drained_to(std::uint64_t left, Instant now) const override { return channel_.drained_to(left, now); }
 

@@ -95,7 +95,9 @@ struct Port {
   std::vector<LcoreMask> xps_cpus{};        ///< of each tx queue: the lcores that send by it, each lcore by one; empty:
                                             ///< lcore i by queue i modulo their number
   bool tx_handoff = true;                   ///< lcores may share a tx queue: its owner sends for the others
-  std::uint32_t bql_limit_max = 262144;     ///< bytes that a tx queue's device may hold unsent, where the driver can tell
+  std::uint32_t bql_limit_max = 1879048192;  ///< most bytes that a tx queue's device may hold unsent, where the driver can tell
+  std::uint32_t bql_limit_min = 0;           ///< and fewest: between them the limit adapts itself
+  std::uint32_t bql_hold_time = 1000;        ///< milliseconds for which it was too high before it goes down
   std::uint32_t txqueuelen = 1000;          ///< frames that wait before each tx queue, at most; ip link's
   bool ntuple = false;                      ///< RFS has the device bring flows to the rx queue of the lcore that reads them
   bool threaded = false;                    ///< each rx queue is polled by an lcore made for it, beyond Config::lcores

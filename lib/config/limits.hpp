@@ -27,7 +27,8 @@ inline constexpr Range cpu{0, 4095};
 inline constexpr Range mtu{68, 9600};  // RFC 791 section 3.2; what the drivers' jumbo frames carry
 inline constexpr Range queues{1, 128};
 inline constexpr Range vlan_id{1, 4094};
-inline constexpr Range bql_limit_max{1514, 1 << 30};
+inline constexpr Range bql_limit{0, 1879048192};  // DQL_MAX_LIMIT
+inline constexpr Range bql_hold_time{0, 3600000};
 inline constexpr Range txqueuelen{1, 1 << 20};
 inline constexpr Range descriptors{32, 32768};
 inline constexpr Range rss_weight{0, 65535};

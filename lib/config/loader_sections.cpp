@@ -87,7 +87,9 @@ void read_port(const Value& value, Port& port) {
       {"iface", [&](const Value& v) { v.text(port.iface); }},
       {"link", [&](const Value& v) { v.text(port.link); }},
       {"vlan_id", [&](const Value& v) { v.number(port.vlan_id, {0, limit::vlan_id.max}); }},
-      {"bql_limit_max", [&](const Value& v) { v.number(port.bql_limit_max, limit::bql_limit_max); }},
+      {"bql_limit_max", [&](const Value& v) { v.number(port.bql_limit_max, limit::bql_limit); }},
+      {"bql_limit_min", [&](const Value& v) { v.number(port.bql_limit_min, limit::bql_limit); }},
+      {"bql_hold_time", [&](const Value& v) { v.number(port.bql_hold_time, limit::bql_hold_time); }},
       {"txqueuelen", [&](const Value& v) { v.number(port.txqueuelen, limit::txqueuelen); }},
       {"mac",
        [&](const Value& v) {

@@ -175,7 +175,11 @@ void validate_ports(const Config& config, Findings& findings) {
     check_rss(port, at + ".rss", findings);
     check_tx_queues(config, port, at, findings);
     findings.range(at + ".mtu", port.mtu, limit::mtu);
-    findings.range(at + ".bql_limit_max", port.bql_limit_max, limit::bql_limit_max);
+    findings.range(at + ".bql_limit_max", port.bql_limit_max, limit::bql_limit);
+    findings.range(at + ".bql_limit_min", port.bql_limit_min, limit::bql_limit);
+    findings.range(at + ".bql_hold_time", port.bql_hold_time, limit::bql_hold_time);
+    if (port.bql_limit_min > port.bql_limit_max)
+      findings.add(at + ".bql_limit_min", std::to_string(port.bql_limit_min), "is more than bql_limit_max; take that or less");
     findings.range(at + ".txqueuelen", port.txqueuelen, limit::txqueuelen);
     findings.range(at + ".gso_max_size", port.gso_max_size, limit::gso_max_size);
     findings.range(at + ".gso_max_segs", port.gso_max_segs, limit::gso_max_segs);

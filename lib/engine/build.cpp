@@ -178,7 +178,7 @@ void Engine::Impl::wire_lcore(std::uint16_t id) {
                                              .owner_waker = *wakers[place.owner],
                                              .ifindex = static_cast<std::uint16_t>(i + 1),
                                              .txqueuelen = config.ports[i].txqueuelen,
-                                             .bql_limit_max = config.ports[i].bql_limit_max,
+                                             .byte_limits = byte_limits(config.ports[i]),
                                              .offloads = ports[i]->info().offloads,
                                              .protocols = &packet_offloads});
   }

@@ -252,6 +252,10 @@ TxPlace tx_place(const config::Port& port, std::uint16_t lcore, std::size_t lcor
   return {.queue = queue, .owner = queue};
 }
 
+runtime::QueueLimit::Bounds byte_limits(const config::Port& port) {
+  return {.limit_min = port.bql_limit_min, .limit_max = port.bql_limit_max, .hold_time = std::chrono::milliseconds(port.bql_hold_time)};
+}
+
 neighbor::Interface make_interface(const config::StackInterface& wanted, std::uint16_t ifindex,
                                    const config::Port& wanted_port, const port::Info& port,
                                    neighbor::LinkOutput& output) {

@@ -6,6 +6,7 @@
 #include <millrace/port/port.hpp>
 #include <millrace/runtime/eal.hpp>
 #include <millrace/runtime/rx_poller.hpp>
+#include <millrace/runtime/queue_limit.hpp>
 #include <millrace/runtime/softnet.hpp>
 #include <millrace/stack/socket/stack.hpp>
 #include <millrace/steer/steer.hpp>
@@ -47,6 +48,9 @@ struct TxPlace {
 };
 [[nodiscard]] TxPlace tx_place(const config::Port& port, std::uint16_t lcore, std::size_t lcores,
                                std::uint16_t tx_queues);
+
+/// Of the bytes that a tx queue's device may hold.
+[[nodiscard]] runtime::QueueLimit::Bounds byte_limits(const config::Port& port);
 
 /// The interface with its addresses, and the IPv6 link-local one that its MAC gives (RFC 4291 appendix A).
 [[nodiscard]] neighbor::Interface make_interface(const config::StackInterface& wanted, std::uint16_t ifindex,

@@ -212,6 +212,35 @@ Result<void> PortControl::set_txqueuelen(std::uint32_t frames) {
 
 std::uint32_t PortControl::txqueuelen() const { return engine_.impl_->config.ports[index_].txqueuelen; }
 
+PortControl::ByteQueueLimits PortControl::byte_queue_limits(std::uint16_t queue) const {
+  Engine::Impl& impl = *engine_.impl_;
+  ByteQueueLimits limits;
+  const config::LcoreMask senders = xps_cpus(queue);
+  for (std::uint16_t lcore = 0; lcore < impl.lcores.size(); ++lcore) {
+    const runtime::TxPath& path = *impl.lcores.shared(lcore)->parts.tx_paths[index_ + 1];
+    if (!senders.test(lcore) || !path.owns_queue()) continue;
+    impl.control(lcore, [&] {
+      const runtime::QueueLimit& limit = path.byte_limit();
+      const runtime::QueueLimit::Bounds& bounds = limit.bounds();
+      limits = {limit.limit(), limit.inflight(), bounds.limit_min, bounds.limit_max, static_cast<std::uint32_t>(bounds.hold_time / 1ms)};
+    });
+  }
+  return limits;
+}
+
+Result<void> PortControl::set_byte_queue_limits(std::uint32_t limit_min, std::uint32_t limit_max, std::uint32_t hold_time) {
+  Engine::Impl& impl = *engine_.impl_;
+  Config wanted = impl.config;
+  config::Port& port = wanted.ports[index_];
+  port.bql_limit_min = limit_min;
+  port.bql_limit_max = limit_max;
+  port.bql_hold_time = hold_time;
+  if (const auto problems = config::validate(wanted); !problems.empty()) return failure(EINVAL, problems[0].to_string());
+  impl.config.ports[index_] = port;
+  impl.control_all([&](std::uint16_t lcore) { impl.lcores[lcore]->parts.tx_paths[index_ + 1]->set_byte_limits(byte_limits(port)); });
+  return {};
+}
+
 Result<void> PortControl::set_coalesce(const config::Coalesce& coalesce) {
   Engine::Impl& impl = *engine_.impl_;
   Config wanted = impl.config;

@@ -46,6 +46,19 @@ class PortControl {
   [[nodiscard]] Result<void> set_txqueuelen(std::uint32_t frames);
   [[nodiscard]] std::uint32_t txqueuelen() const;
 
+  /// sysfs's queues/tx-N/byte_queue_limits, whose names these are: bytes that the device of a tx queue may hold unsent, where the
+  /// driver can tell (elsewhere limit and inflight stay as they are).
+  struct ByteQueueLimits {
+    std::uint64_t limit = 0;
+    std::uint64_t inflight = 0;
+    std::uint32_t limit_min = 0;
+    std::uint32_t limit_max = 0;
+    std::uint32_t hold_time = 0;  ///< milliseconds
+  };
+  [[nodiscard]] ByteQueueLimits byte_queue_limits(std::uint16_t queue) const;
+  /// Of every tx queue of the port, from the next bytes on that it has sent. EINVAL as the configuration would have it.
+  [[nodiscard]] Result<void> set_byte_queue_limits(std::uint32_t limit_min, std::uint32_t limit_max, std::uint32_t hold_time);
+
   /// netdev_rx_handler_register(): what sees every frame of the port before the protocols, as a bridge does (receive_path
   /// G6). EBUSY: it has one already.
   [[nodiscard]] Result<void> set_rx_handler(RxHandler handler);

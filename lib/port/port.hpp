@@ -97,8 +97,9 @@ class TxQueue {
   /// Sends from the front of the burst and removes what the device took over; the rest stays with the caller.
   /// Checksums that Meta::tx_checksum asks for are finished here, by the device or in software.
   virtual std::uint16_t transmit(Env& env, pkt::Burst& burst) = 0;
-  /// Bytes that the device has taken and not sent yet, and when it will have sent all but `left` of them; 0 and now where it
-  /// cannot tell, as most cannot.
+  /// Whether the device can tell what it has not sent yet, as most cannot.
+  [[nodiscard]] virtual bool tells_in_flight() const { return false; }
+  /// Bytes that it has taken and not sent yet, and when it will have sent all but `left` of them; 0 and now where it cannot tell.
   [[nodiscard]] virtual std::uint64_t in_flight(Instant) const { return 0; }
   [[nodiscard]] virtual Instant drained_to(std::uint64_t /*left*/, Instant now) const { return now; }
   /// Gives the buffers of what the device has sent back to their pools, as transmit() does on its way: for when nothing is

@@ -5,6 +5,8 @@
 
 #include <millrace/gso/gso.hpp>
 
+#include <algorithm>
+
 namespace millrace::runtime {
 namespace {
 
@@ -102,13 +104,25 @@ void TxPath::flush() {
   fall_behind();
 }
 
-// dql_avail(): as much as the device may have, a frame at least when it has nothing.
-void TxPath::fill_burst() {
-  std::uint64_t bytes = wiring_.queue->in_flight(env_.now);
+std::uint64_t TxPath::burst_bytes() const {
+  std::uint64_t bytes = 0;
   for (std::uint16_t i = 0; i < burst_.size(); ++i) bytes += burst_[i].pkt_len;
+  return bytes;
+}
+
+// netdev_tx_completed_queue(): what the device has sent since the last look. What it did not take is still to be sent.
+void TxPath::account_completed() {
+  const std::uint64_t unsent = wiring_.queue->in_flight(env_.now) + burst_bytes();
+  if (unsent < limit_.inflight()) limit_.completed(limit_.inflight() - unsent, env_.now);
+}
+
+// As much as the device may have, a frame at least when it has nothing.
+void TxPath::fill_burst() {
+  const bool is_limited = wiring_.queue->tells_in_flight();
+  if (is_limited) account_completed();
   while (!burst_.full() && has_queued()) {
-    if (bytes >= wiring_.bql_limit_max) {
-      held_until_ = wiring_.queue->drained_to(wiring_.bql_limit_max - 1, env_.now);
+    if (is_limited && !limit_.has_room()) {
+      held_until_ = wiring_.queue->drained_to(limit_.limit() - std::min(limit_.limit(), burst_bytes()), env_.now);
       return env_.stats->port.add(stats::Port::tx_byte_limit);
     }
     const bool is_next_plain = segments_.empty() && fair_.empty() && !queue_.empty() && queue_.front()->meta.gso_size == 0;
@@ -116,7 +130,7 @@ void TxPath::fill_burst() {
     if (!frame) return;
     trace(env_, TracePoint::dev_hard_start_xmit);
     tap(env_, frame, TapPoint::out);
-    bytes += frame.length();
+    if (is_limited) limit_.queued(frame.length());
     burst_.push(std::move(frame));
   }
 }

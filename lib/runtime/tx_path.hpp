@@ -4,6 +4,7 @@
 #include <millrace/base/rcu_pointer.hpp>
 #include <millrace/port/port.hpp>
 #include <millrace/runtime/fair_queue.hpp>
+#include <millrace/runtime/queue_limit.hpp>
 #include <millrace/runtime/waker.hpp>
 #include <millrace/runtime/worker_rings.hpp>
 #include <millrace/stack/neighbor/interface.hpp>
@@ -12,7 +13,7 @@
 namespace millrace::runtime {
 
 /// One lcore's way out through one port. Each tx queue has one owner lcore (receive_path F23): the owner queues up to
-/// txqueuelen frames and feeds the device, with no more than bql_limit_max bytes at a time; while that is behind, frames wait by
+/// txqueuelen frames and feeds the device, with as many bytes at a time as QueueLimit says; while that is behind, frames wait by
 /// flow, each in its turn (receive_path I5); other lcores hand their frames over by ring. What has
 /// many segments is one frame here, and is cut when it leaves the queue, unless the device does that (E18, E19).
 class TxPath final : public neighbor::LinkOutput {
@@ -24,16 +25,18 @@ class TxPath final : public neighbor::LinkOutput {
     Waker& owner_waker;
     std::uint16_t ifindex;
     std::uint32_t txqueuelen = 1000;  ///< frames that wait here at most
-    std::uint32_t bql_limit_max = 262144;  ///< bytes that the device may hold unsent, where it can tell
+    QueueLimit::Bounds byte_limits{};  ///< of the bytes that the device may hold unsent, where it can tell
     port::Offloads offloads{};
     const RcuPointer<const wire::PacketOffloads>* protocols = nullptr;  ///< of applications, which GSO cuts too
   };
-  TxPath(Env& env, const Wiring& wiring) : env_(env), wiring_(wiring), fair_(env) {}
+  TxPath(Env& env, const Wiring& wiring) : env_(env), wiring_(wiring), fair_(env), limit_(wiring.byte_limits) {}
   ~TxPath() override;
 
   void transmit(pkt::Packet frame) override;
   [[nodiscard]] std::uint32_t queued_bytes(const FlowKey& flow) const override { return fair_.empty() ? 0 : fair_.bytes_of(flow); }
   void set_txqueuelen(std::uint32_t frames) { wiring_.txqueuelen = frames; }
+  void set_byte_limits(const QueueLimit::Bounds& bounds) { limit_.set_bounds(bounds); }
+  [[nodiscard]] const QueueLimit& byte_limit() const { return limit_; }
   /// Down: what is queued here, and everything that comes until it is up again, is dropped.
   void set_up(bool up);
   /// Owner: gives the device what it takes. Others: wakes the owner if it sleeps. Once a burst.
@@ -63,6 +66,8 @@ class TxPath final : public neighbor::LinkOutput {
   void fall_behind();
   [[nodiscard]] pkt::Packet next_queued();
   pkt::Packet next_frame();
+  [[nodiscard]] std::uint64_t burst_bytes() const;
+  void account_completed();
   void fill_burst();
   void refuse(pkt::Packet frame, stats::DropReason reason);
 
@@ -72,6 +77,7 @@ class TxPath final : public neighbor::LinkOutput {
   FairQueue fair_;         ///< while it is behind
   pkt::PacketList segments_;  ///< of the frame that left the queue last
   pkt::Burst burst_;
+  QueueLimit limit_;
   Instant held_until_{};  ///< the device is at its byte limit until then
   bool handed_over_ = false;
   bool up_ = true;

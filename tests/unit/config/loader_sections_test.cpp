@@ -155,7 +155,7 @@ TEST_CASE("F1, F2, F3, F9, F10, F23: the keys of RSS, ntuple and tx queues reach
   const Config c = config_of(R"(
 lcores: 2
 ports:
-  - {name: a, rx_queues: 2, rss: {key: symmetric, fields: {udp4: sd, tcp6: sdfn}, weights: [3, 1]}, tx_queues: 2, xps_cpus: ["2", "1"], tx_handoff: no, txqueuelen: 50, bql_limit_max: 3000, ntuple: yes, threaded: yes, rx_timestamp: yes}
+  - {name: a, rx_queues: 2, rss: {key: symmetric, fields: {udp4: sd, tcp6: sdfn}, weights: [3, 1]}, tx_queues: 2, xps_cpus: ["2", "1"], tx_handoff: no, txqueuelen: 50, bql_limit_max: 3000, bql_limit_min: 1514, bql_hold_time: 500, ntuple: yes, threaded: yes, rx_timestamp: yes}
   - {name: b, rss: {key: "6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a6d5a", equal: 1}}
 )");
   CHECK(c.ports[0].rss == Rss{{}, true, wire::RssFields{.udp4 = false}, 0, {3, 1}});
@@ -163,6 +163,8 @@ ports:
   CHECK_FALSE(c.ports[0].tx_handoff);
   CHECK(c.ports[0].txqueuelen == 50);
   CHECK(c.ports[0].bql_limit_max == 3000);
+  CHECK(c.ports[0].bql_limit_min == 1514);
+  CHECK(c.ports[0].bql_hold_time == 500);
   CHECK(c.ports[0].ntuple);
   CHECK_FALSE(c.ports[1].ntuple);
   CHECK(c.ports[0].rx_timestamp);

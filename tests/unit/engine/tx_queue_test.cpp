@@ -19,7 +19,7 @@ constexpr std::uint64_t line_bps = 10'000'000;
 
 TwoEngines::Options slow(std::uint32_t bql, std::uint32_t txqueuelen = 1000, std::int64_t limit_output = 4194304) {
   return {.there = {.rate_bps = line_bps, .limit = 100000}, .adjust_a = [=](Config& config) {
-            config.ports[0].bql_limit_max = bql;
+            config.ports[0].bql_limit_min = config.ports[0].bql_limit_max = bql;
             config.ports[0].txqueuelen = txqueuelen;
             config.sysctl.tcp_limit_output_bytes = limit_output;
           }};
@@ -135,4 +135,27 @@ TEST_CASE("I5: a connection has no more than tcp_limit_output_bytes in the tx qu
   CHECK(most_segments <= 50000 / 1448 + 64);  // a turn may go beyond
   CHECK(count("tcp_ext", "TCPSmallQueueFull") > 10);
   CHECK(count("tcp", "RetransSegs") == 0);
+}
+
+TEST_CASE("I5: the byte limit of a tx queue follows the line; PortControl shows it and sets its bounds by sysfs's names") {
+  TwoEngines world(slow(0));
+  PortControl port(*world.a, 0);
+  REQUIRE(port.set_byte_queue_limits(0, 1879048192, 1000));
+  CHECK(port.byte_queue_limits(0).limit == 0);
+  Bulk bulk(world, 1 << 20);
+  world.run_for(100ms);
+  const PortControl::ByteQueueLimits busy = port.byte_queue_limits(0);
+  CHECK(busy.limit >= 1514);
+  CHECK(busy.limit < 10000);  // the line is looked at as soon as it has room
+  CHECK(busy.inflight > 0);
+  CHECK(busy.limit_max == 1879048192);
+  CHECK(busy.hold_time == 1000);
+  CHECK(port.set_byte_queue_limits(5000, 4000, 1000).error().code == EINVAL);
+  REQUIRE(port.set_byte_queue_limits(20000, 30000, 1000));
+  world.run_for(100ms);
+  CHECK(port.byte_queue_limits(0).limit >= 20000);
+  CHECK(port.byte_queue_limits(0).limit <= 30000);
+  CHECK(port.byte_queue_limits(7).limit_max == 0);  // there is no queue 7
+  REQUIRE(world.run_until([&] { return bulk.received().size() == bulk.data.size(); }));
+  CHECK(bulk.received() == bulk.data);
 }
