@@ -125,7 +125,8 @@ bool may_answer_v6(const pkt::Meta& meta, const wire::Ipv6View& packet, std::spa
   if (packet.source().is_unspecified() || packet.source().is_multicast()) return false;
   const wire::Ipv6Walk walk = wire::walk_ipv6(bytes);
   if (walk.proto != wire::ip_proto::icmp6 || !begins_upper_layer(walk, bytes)) return true;
-  if (walk.offset >= bytes.size()) return false;
+  // is_ineligible(): a fragment that has not come to the message may be answered (RFC 8200 section 4.5).
+  if (walk.offset >= bytes.size()) return walk.status == wire::Ipv6Walk::Status::fragment;
   const std::uint8_t type = bytes[walk.offset];
   return type >= 128 && type != wire::icmp6_type::redirect;
 }

@@ -115,7 +115,8 @@ bool holds_header_chain(std::span<const std::uint8_t> part, std::uint8_t proto) 
   }
   if (proto == ip_proto::tcp) return part.size() >= wire::tcp_header_bytes;
   if (proto == ip_proto::udp) return part.size() >= wire::udp_header_bytes;
-  return proto != ip_proto::icmp6 || part.size() >= wire::icmp6_header_bytes;
+  if (proto == ip_proto::icmp6) return part.size() >= wire::icmp6_header_bytes;
+  return proto == ip_proto::none || !part.empty();  // ipv6frag_thdr_truncated()
 }
 
 }  // namespace millrace::ip

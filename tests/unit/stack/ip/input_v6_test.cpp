@@ -241,6 +241,9 @@ TEST_CASE("receive_path H7, RFC 7112: a first fragment holds all headers, or is 
                  {.code = 3, .pointer = 0});
   expect_problem(PieceOf{datagram, wire::ip_proto::destination_options}.v6(0, {6, 0, 1, 4, 0, 0, 0, 0}, true),
                  {.code = 3, .pointer = 0});
+  // One that ends where the message would begin, of whatever protocol.
+  expect_problem(PieceOf{datagram, wire::ip_proto::icmp6}.v6(0, {}, true), {.code = 3, .pointer = 0});
+  expect_problem(PieceOf{datagram, 253}.v6(0, {}, true), {.code = 3, .pointer = 0});
   RecordingHost host;
   host.receives(PieceOf{datagram, wire::ip_proto::udp}.v6(0, counting(8), true));
   CHECK(host.wire.take().empty());
