@@ -143,13 +143,14 @@ class FastPath::Pass {
   std::uint16_t pass_datagrams(pkt::Mbuf* const* m, std::uint16_t n) {
     if (gro_.udp_held_ != 0) return 0;
     pkt::PacketList passed;
+    const UdpPorts* const ports = gro_.config_.udp_ports;
     std::uint32_t waiting = gro_.normal_segments_;
     std::uint16_t i = 0;
     for (; i < n; ++i) {
       if (m[i]->nb_segs != 1 || m[i]->data_len < tcp4_at + wire::udp_header_bytes) break;
       const std::uint8_t* const frame = frame_of(*m[i]);
       const std::uint16_t type = load16(frame + 12);
-      if (!(type == type_word(V4::ethertype) ? describe_unwanted<V4>(*m[i], frame) : type == type_word(V6::ethertype) && describe_unwanted<V6>(*m[i], frame))) break;
+      if (!(type == type_word(V4::ethertype) ? describe_unwanted<V4>(*m[i], frame, ports) : type == type_word(V6::ethertype) && describe_unwanted<V6>(*m[i], frame, ports))) break;
       passed.push_back(pkt::own(*m[i]));
       if (++waiting < gro_.config_.normal_batch) continue;
       waiting = 0;
@@ -215,10 +216,10 @@ class FastPath::Pass {
   // Most datagrams: no socket wants those of their port merged. And fragments, which none may follow, for no datagram is held.
   // False: one that needs a closer look.
   template <class V>
-  bool describe_unwanted(pkt::Mbuf& m, const std::uint8_t* frame) {
+  bool describe_unwanted(pkt::Mbuf& m, const std::uint8_t* frame, const UdpPorts* ports) {
     if (m.data_len < V::tcp_at + wire::udp_header_bytes || !is_single(m)) return false;
     if (!V::is_datagram(frame + ip_at)) return describe_fragment<V>(m, frame);
-    if (gro_.wants(load_be16(frame + V::tcp_at + 2))) return false;
+    if (ports != nullptr && ports->wants(load_be16(frame + V::tcp_at + 2))) return false;
     describe_datagram<V>(m, frame);
     return true;
   }

@@ -9,7 +9,6 @@
 #include <rte_mbuf.h>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 
 namespace millrace::pkt {
@@ -36,42 +35,42 @@ void consume(Packet packet) {
 
 namespace {
 
-/// Buffers of one pool on their way back to it, which takes many at a time.
-class Freed {
- public:
-  ~Freed() { flush(); }
-  void add(Mbuf* m) {
-    if (m->pool != pool_ || count_ == mbufs_.size()) flush();
-    pool_ = m->pool;
-    mbufs_[count_++] = m;
+/// Of a packet that is not is_sole(); what of it still is goes to `free`.
+template <class Free>
+void end_buffers(Mbuf* m, Free&& free) {
+  while (m != nullptr) {
+    Mbuf* const next = m->next;
+    if (rte_pktmbuf_prefree_seg(rte(m)) != nullptr) free(m);  // else others still refer to its bytes
+    m = next;
   }
-
- private:
-  [[gnu::always_inline]] void flush() {
-    if (count_ != 0) rte_mempool_put_bulk(static_cast<rte_mempool*>(pool_), reinterpret_cast<void**>(mbufs_.data()), count_);
-    count_ = 0;
-  }
-  void* pool_ = nullptr;
-  unsigned count_ = 0;
-  std::array<Mbuf*, 32> mbufs_;
-};
+}
 
 }  // namespace
 
+// Many at a time go back to the pool that they come from.
 void consume(PacketList& packets) {
-  Freed freed;
-  Mbuf* next = nullptr;
-  for (Mbuf* head = packets.take(); head != nullptr; head = next) {
-    next = head->meta.list_next;
-    if (is_sole(*head)) {
-      freed.add(head);
-      continue;
-    }
-    for (Mbuf *m = head, *rest = nullptr; m != nullptr; m = rest) {
-      rest = m->next;
-      if (rte_pktmbuf_prefree_seg(rte(m)) != nullptr) freed.add(m);  // else others still refer to its bytes
+  constexpr unsigned most = 32;
+  Mbuf* freed[most];
+  unsigned n = 0;
+  void* pool = nullptr;
+  const auto flush = [&] {
+    if (n != 0) rte_mempool_put_bulk(static_cast<rte_mempool*>(pool), reinterpret_cast<void**>(freed), n);
+    n = 0;
+  };
+  const auto free = [&](Mbuf* m) {
+    if (m->pool != pool || n == most) flush();
+    pool = m->pool;
+    freed[n++] = m;
+  };
+  for (Mbuf *m = packets.take(), *next = nullptr; m != nullptr; m = next) {
+    next = m->meta.list_next;
+    if (is_sole(*m)) {
+      free(m);
+    } else {
+      end_buffers(m, free);
     }
   }
+  flush();
 }
 
 // Whole buffers go.

@@ -59,18 +59,6 @@ void add_chain(wire::Sum& sum, pkt::Mbuf* m, std::uint32_t offset, std::uint32_t
   }
 }
 
-/// Pseudo header, transport header and payload.
-wire::Sum sum_of(pkt::Mbuf& packet, std::uint32_t length) {
-  const pkt::Meta& meta = packet.meta;
-  const std::uint8_t* const ip = packet.data() + meta.l3_offset;
-  const bool v4 = ip[0] >> 4 == 4;
-  if (packet.nb_segs == 1 && meta.l4_offset == meta.l3_offset + (v4 ? wire::ipv4_header_bytes : wire::ipv6_header_bytes))
-    return wire::sum_behind_plain_ip(ip, v4, field_of(meta.tx_checksum).proto, length);
-  wire::Sum sum = pseudo_header_of(packet, length);
-  add_chain(sum, &packet, meta.l4_offset, length);
-  return sum;
-}
-
 /// The packet as one buffer; when there is none, or it does not fit, the reason.
 std::optional<stats::DropReason> linearise(Env& env, pkt::Packet& packet) {
   pkt::Packet one = make_packet(env);
@@ -140,14 +128,22 @@ std::uint16_t checksum_offset(const pkt::Mbuf& packet) { return static_cast<std:
 
 void finish_checksum(pkt::Mbuf& packet) {
   const std::uint32_t length = transport_length(packet);
-  const bool is_udp = packet.meta.tx_checksum == ChecksumRequest::udp;
+  const Field field = field_of(packet.meta.tx_checksum);
   std::uint8_t* const l4 = packet.data() + packet.meta.l4_offset;
-  std::uint8_t* const field = l4 + field_of(packet.meta.tx_checksum).at;
-  store_be16(field, 0);
-  const std::uint16_t checksum = sum_of(packet, length).checksum();
+  const std::uint16_t before = load_be16(l4 + field.at);
+  const std::uint8_t* const ip = packet.data() + packet.meta.l3_offset;
+  const bool v4 = ip[0] >> 4 == 4;
+  wire::Sum sum;
+  if (packet.nb_segs == 1 && l4 == ip + (v4 ? wire::ipv4_header_bytes : wire::ipv6_header_bytes)) {
+    sum = wire::sum_behind_plain_ip(ip, v4, field.proto, length);
+  } else {
+    sum = pseudo_header_of(packet, length);
+    add_chain(sum, &packet, packet.meta.l4_offset, length);
+  }
+  sum.add_be16(static_cast<std::uint16_t>(~before));  // as if the field were 0, which written now would hold up the reading of its word
   packet.meta.tx_checksum = ChecksumRequest::none;
-  if (is_udp) return wire::set_udp_checksum(l4, checksum);
-  store_be16(field, checksum);
+  if (field.proto == wire::ip_proto::udp) return wire::set_udp_checksum(l4, sum.checksum());
+  store_be16(l4 + field.at, sum.checksum());
 }
 
 void write_pseudo_sum(pkt::Mbuf& packet) {

@@ -92,6 +92,9 @@ class Sum {
   return sum + (sum < b ? 1 : 0);
 }
 
+/// A sum of words of any width, folded to 16 bits.
+[[nodiscard]] constexpr std::uint16_t fold_sum(std::uint64_t sum) { return detail::fold16(sum); }
+
 /// Whether an IPv4 header without options has the checksum that fits it.
 [[nodiscard]] inline bool is_plain_ipv4_sum_right(const std::uint8_t* ip) {
   return detail::is_multiple_of_0xffff(add_sums(add_sums(load64(ip), load64(ip + 8)), load32(ip + 16)));
@@ -122,13 +125,13 @@ inline void set_plain_ipv4_sum(std::uint8_t* ip) {
 }
 
 /// The same with the `length` bytes that follow an IP header without options or extensions: it ends in the addresses, so that
-/// all is summed at once.
+/// all is summed at once. No more than a header's length field says.
 [[nodiscard]] inline Sum sum_behind_plain_ip(const std::uint8_t* ip, bool v4, std::uint8_t proto, std::uint32_t length) {
   constexpr std::size_t v4_header = 20, v6_header = 40;
   const std::size_t addresses = v4 ? 8 : 32;
   Sum s;
   s.add({ip + (v4 ? v4_header : v6_header) - addresses, addresses + length});
-  s.add_be32(length);
+  s.add_be16(static_cast<std::uint16_t>(length));
   s.add_be16(proto);
   return s;
 }

@@ -42,12 +42,9 @@ class UdpView {
   const std::uint8_t* p_ = nullptr;
 };
 
-/// Writes udp_header_bytes at `out`.
+/// Writes udp_header_bytes at `out`, at once: who sums them next reads them as one word.
 inline void emit(const UdpHeader& header, std::uint8_t* out) {
-  store_be16(out, header.source_port);
-  store_be16(out + 2, header.destination_port);
-  store_be16(out + 4, header.length);
-  store_be16(out + 6, header.checksum);
+  store_be64(out, std::uint64_t{header.source_port} << 48 | std::uint64_t{header.destination_port} << 32 | std::uint64_t{header.length} << 16 | header.checksum);
 }
 
 /// Stores a computed checksum; one that came out as zero goes as all ones, for zero means none (RFC 768).

@@ -17,7 +17,7 @@ from pathlib import Path
 
 LOOPS = ["mr_count_bare", "mr_count_port", "mr_count_poll_loop", "mr_count_own", "mr_count_other", "mr_count_rps_off", "mr_count_no_rps", "mr_count_lookup",
          "mr_count_udp_take", "mr_count_udp_gro", "mr_count_udp_echo", "mr_count_udp_reassemble", "mr_count_lwip_take", "mr_count_lwip_echo",
-         "mr_count_lwip_reassemble"]
+         "mr_count_lwip_reassemble", "mr_count_udp_send", "mr_count_lwip_send"]
 
 
 def inclusive_costs(profile):

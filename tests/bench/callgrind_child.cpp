@@ -29,6 +29,8 @@ extern "C" {
 [[gnu::noinline]] void mr_count_udp_echo(millrace::bench::UdpOurs& ours, std::span<millrace::pkt::Mbuf* const> packets);
 [[gnu::noinline]] void mr_count_udp_reassemble(millrace::bench::UdpOurs& ours, std::span<millrace::pkt::Mbuf* const> packets);
 [[gnu::noinline]] void mr_count_lwip_reassemble(millrace::bench::peer::Lwip& lwip, std::span<rte_mbuf* const> packets);
+[[gnu::noinline]] void mr_count_udp_send(millrace::bench::UdpOurs& ours, std::uint64_t packets);
+[[gnu::noinline]] void mr_count_lwip_send(millrace::bench::peer::Lwip& lwip, std::uint64_t packets);
 [[gnu::noinline]] void mr_count_lwip_take(millrace::bench::peer::Lwip& lwip, std::span<rte_mbuf* const> packets);
 [[gnu::noinline]] void mr_count_lwip_echo(millrace::bench::peer::Lwip& lwip, std::span<rte_mbuf* const> packets);
 
@@ -37,6 +39,18 @@ void mr_count_udp_gro(millrace::bench::UdpOurs& ours, std::span<millrace::pkt::M
 void mr_count_udp_echo(millrace::bench::UdpOurs& ours, std::span<millrace::pkt::Mbuf* const> packets) { ours.receive(packets); }
 void mr_count_udp_reassemble(millrace::bench::UdpOurs& ours, std::span<millrace::pkt::Mbuf* const> packets) { ours.receive(packets); }
 void mr_count_lwip_reassemble(millrace::bench::peer::Lwip& lwip, std::span<rte_mbuf* const> packets) { lwip.receive(packets); }
+void mr_count_udp_send(millrace::bench::UdpOurs& ours, std::uint64_t packets) {
+  constexpr std::array<std::uint8_t, 64> bytes{};
+  const millrace::Endpoint to{millrace::IpAddress::v4(10, 77, 0, 1), millrace::bench::UdpLoad::remote_port};
+  for (; packets > 0; --packets) {
+    static_cast<void>(ours.socket().send_to(bytes, to));
+    ours.flush();
+  }
+}
+void mr_count_lwip_send(millrace::bench::peer::Lwip& lwip, std::uint64_t packets) {
+  constexpr std::array<std::uint8_t, 64> bytes{};
+  lwip.send(bytes, packets);
+}
 void mr_count_lwip_take(millrace::bench::peer::Lwip& lwip, std::span<rte_mbuf* const> packets) { lwip.receive(packets); }
 void mr_count_lwip_echo(millrace::bench::peer::Lwip& lwip, std::span<rte_mbuf* const> packets) { lwip.receive(packets); }
 
@@ -83,11 +97,19 @@ void count_steering(std::uint64_t packets) {
   print("mr_count_lookup", mr_count_lookup(lookup, other.packets(), packets));
 }
 
-template <class Side, class Count>
-void count_datagrams(const char* loop, UdpLoad& load, Side& side, std::uint64_t packets, Count&& count) {
+/// They know each other's link addresses, and lwIP to whom it sends.
+template <class Side>
+void introduce(UdpLoad& load, Side& side) {
   UdpLoad arp({arp_request()});
   arp.prepare();
   side.receive(UdpLoad::as<typename Side::Buffer>(arp.packets()));
+  load.prepare();
+  side.receive(UdpLoad::as<typename Side::Buffer>(load.packets()));
+}
+
+template <class Side, class Count>
+void count_datagrams(const char* loop, UdpLoad& load, Side& side, std::uint64_t packets, Count&& count) {
+  introduce(load, side);
   std::uint64_t done = 0;
   for (; done < packets; done += load.frames().size()) {
     load.prepare();
@@ -109,12 +131,20 @@ void count_udp(std::uint64_t packets) {
   ours("mr_count_udp_echo", UdpWork::echo, mr_count_udp_echo);
   UdpOurs whole(load.pool(), {});
   count_datagrams("mr_count_udp_reassemble", fragments, whole, packets, mr_count_udp_reassemble);
+  print("mr_count_udp_send", packets);
+  mr_count_udp_send(whole, packets);
   const auto lwip = [&](const char* loop, UdpWork work, auto count, UdpLoad& of) {
     peer::Lwip side(work);
     count_datagrams(loop, of, side, packets, count);
   };
   lwip("mr_count_lwip_take", UdpWork::take, mr_count_lwip_take, load);
   lwip("mr_count_lwip_echo", UdpWork::echo, mr_count_lwip_echo, load);
+  {
+    peer::Lwip sender(UdpWork::take);
+    introduce(load, sender);
+    print("mr_count_lwip_send", packets);
+    mr_count_lwip_send(sender, packets);
+  }
   lwip("mr_count_lwip_reassemble", UdpWork::take, mr_count_lwip_reassemble, fragments);
 }
 

@@ -15,12 +15,16 @@
 namespace millrace::ip {
 namespace {
 
+// In the words in which it is summed, here and with what follows: each is read as it was written.
 void write_known_v4(std::uint8_t* ip, const KnownPath& path, std::uint32_t length, std::uint8_t hop_limit) {
-  std::memcpy(ip, path.header.data(), wire::ipv4_header_bytes);
-  store_be16(ip + 2, static_cast<std::uint16_t>(length));
-  store_be16(ip + 4, path.next_id != nullptr ? (*path.next_id)++ : std::uint16_t{0});
-  ip[8] = hop_limit;
-  wire::set_plain_ipv4_sum(ip);
+  const std::uint8_t* const known = path.header.data();
+  const std::uint16_t id = path.next_id != nullptr ? (*path.next_id)++ : std::uint16_t{0};
+  const std::uint64_t first = std::uint64_t{load_be16(known)} << 48 | std::uint64_t{length} << 32 | std::uint64_t{id} << 16 | load_be16(known + 6);
+  const std::uint32_t second = std::uint32_t{hop_limit} << 24 | std::uint32_t{wire::ip_proto::udp} << 16;
+  const std::uint64_t addresses = load_be64(known + 12);
+  store_be64(ip, first);
+  store_be32(ip + 8, second | static_cast<std::uint16_t>(~wire::fold_sum(wire::add_sums(wire::add_sums(first, addresses), second))));
+  store_be64(ip + 12, addresses);
 }
 
 void write_known_v6(std::uint8_t* ip, const KnownPath& path, std::uint32_t length, std::uint8_t hop_limit) {

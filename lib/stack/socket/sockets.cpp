@@ -267,13 +267,14 @@ void Sockets::bury(UdpSocket& socket) {
 }
 
 void Sockets::sweep() {
-  if (calls_ != 0) return;  // bursts that end inside a call of a socket
+  const auto has_dead = [this] { return !dead_streams_.empty() || !dead_udp_sockets_.empty() || !dead_raw_sockets_.empty() || !dead_listening_.empty(); };
+  if (calls_ != 0 || !has_dead()) return;  // or a burst that ends inside a call of a socket
   // First what the application hung on them, while all still exist: it may hold the last reference to something that
   // closes another socket, dead or alive.
   std::vector<std::unique_ptr<Stream>> streams;
   std::vector<std::unique_ptr<UdpSocket>> sockets;
   std::vector<std::unique_ptr<RawSocket>> raw_sockets;
-  while (!dead_streams_.empty() || !dead_udp_sockets_.empty() || !dead_raw_sockets_.empty() || !dead_listening_.empty()) {
+  while (has_dead()) {
     for (auto& socket : std::exchange(dead_raw_sockets_, {})) {
       const auto on_readable = socket->on_readable_.release();
       raw_sockets.push_back(std::move(socket));
