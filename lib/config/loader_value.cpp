@@ -93,7 +93,7 @@ void Value::map(std::span<const Field> fields) const {
   std::vector<std::string_view> names;
   for (const Field& field : fields) names.push_back(field.name);
   // The tunables are too many for a message.
-  const std::string known = names.size() > 32 ? "one of doc/config.md" : one_of(names);
+  const std::string known = names.size() > 40 ? "one of doc/config.md" : one_of(names);
   if (!expect(Tree::Kind::map, "a map; each key must be " + known)) return;
   std::map<std::string_view, int> seen;
   for (const Tree& item : tree_.items) {

@@ -87,9 +87,9 @@ def ping_with_options():
 
 
 def trace_host(address):
-    """The 16 probes of a traceroute go at once; of the errors they bring, six come at once (net.ipv4.icmp_ratelimit)."""
+    """Three probes at a time: of 16 at once six are answered (net.ipv4.icmp_ratelimit), and with two lcores not the first six."""
     for way in ([], ["-I"], ["-T"]):
-        answer = said("traceroute", "-n", "-w", "5,1000,1000", *way, address)
+        answer = said("traceroute", "-n", "-N", "3", "-w", "5,1000,1000", *way, address)
         check(answer, rf"\n 1  {address}(  [\d.]+ ms){{3}}\n$")
     check(said("tracepath", "-n", address), rf"(?s)\n 1: +{address} +[\d.]+ms reached\n.*Resume: pmtu {MTU} hops 1 back 1 ")
     print(f"{address}: one hop by traceroute of UDP, ICMP and TCP, and by tracepath", flush=True)
