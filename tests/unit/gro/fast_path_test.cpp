@@ -101,6 +101,21 @@ TEST_CASE("E16 X18 a datagram that nobody wants merged any more does not overtak
   }
 }
 
+TEST_CASE("E14 datagrams that nobody wants merged go up by eights, too, whatever bursts they come in") {
+  for (const gro::Variant variant : supported_variants()) {
+    Datagrams udp(variant, false, false);
+    std::uint32_t given = 0;
+    for (const std::size_t size : {10u, 5u, 1u, 16u, 7u}) {
+      udp.both.give(std::vector(size, datagram(given % 2 == 0, 0)), false);
+      given += static_cast<std::uint32_t>(size);
+      CHECK(udp.both.in_bursts.up.size() == given / 8 * 8);
+      CHECK(udp.both.singly.up.size() == given / 8 * 8);
+    }
+    udp.both.end(0);
+    CHECK(udp.both.difference() == "");
+  }
+}
+
 TEST_CASE("E16 at most 64 datagrams, shorter ones last, identifications that stand still or count: the same in bursts") {
   for (const gro::Variant variant : supported_variants()) {
     Datagrams udp(variant, true, false);

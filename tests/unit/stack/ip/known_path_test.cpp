@@ -49,6 +49,13 @@ struct Host : ScriptedHost {
   udp::Socket* socket6 = bound({any6, 1001});
 };
 
+/// By one neighbour, by the other, or no way.
+void route_to_far(Host& host, std::uint64_t choice) {
+  const IpPrefix far{addr("192.0.2.0"), 24};
+  static_cast<void>(host.ip.remove_route(far));
+  if (choice != 2) static_cast<void>(host.ip.add_route(far, choice == 0 ? peer4 : other4, host.interface));  // where there is an address
+}
+
 }  // namespace
 
 TEST_CASE("H3: whatever is sent, and whatever changes meanwhile, the frames and counters are those of the long way") {
@@ -90,6 +97,8 @@ TEST_CASE("H3: whatever is sent, and whatever changes meanwhile, the frames and 
       case 15: on_both([&](Host& host) { static_cast<void>(choice % 2 == 0 ? host.ip.add_address(host.interface, {second4, 24}) : host.ip.remove_address(host.interface, {second4, 24})); }); break;
       case 16: on_both([](Host& host) { host.advance(1s); }); break;
       case 17: on_both([&](Host& host) { static_cast<void>(host.udp.connect(*host.socket4, {choice % 2 == 0 ? peer4 : other4, 7})); }); break;
+      case 18: on_both([&](Host& host) { route_to_far(host, choice % 3); }); break;
+      case 19: on_both([&](Host& host) { static_cast<void>(choice % 2 == 0 ? host.ip.remove_address(host.interface, {host4, 24}) : host.ip.add_address(host.interface, {host4, 24})); }); break;
       default: break;
     }
     const std::size_t size = rng.next() % 8 == 0 ? rng.next() % 3000 : rng.next() % 40;
@@ -104,6 +113,7 @@ TEST_CASE("H3: whatever is sent, and whatever changes meanwhile, the frames and 
     const auto sent = hosts[0].wire.take();
     REQUIRE(sent == hosts[1].wire.take());
     REQUIRE(hosts[0].counts() == hosts[1].counts());
+    REQUIRE(hosts[0].state_of(other4) == hosts[1].state_of(other4));
     frames += sent.size();
   }
   CHECK(frames > 5000);
