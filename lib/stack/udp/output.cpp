@@ -45,6 +45,12 @@ bool has_room_in_front(const pkt::Packet& payload) {
   return payload.headroom() >= longest_headers && (pkt::is_sole(payload.mbuf()) || !payload.is_shared());
 }
 
+// skb_scrub_packet(): where and how it came is nothing to who gets it next, which may be this host by lo.
+void forget_reception(pkt::Packet& payload) {
+  payload.mbuf().ol_flags &= pkt::flag::indirect | pkt::flag::external;
+  payload.meta().has_info = false;
+}
+
 // ip_dont_fragment() and ip_sk_local_df().
 bool has_df(MtuDiscover d) { return d == MtuDiscover::want || d == MtuDiscover::require || d == MtuDiscover::probe; }
 bool may_cut(MtuDiscover d) { return d == MtuDiscover::dont || d == MtuDiscover::want || d == MtuDiscover::omit; }
@@ -92,6 +98,7 @@ std::int64_t Udp::send_packet(Socket& socket, pkt::Packet payload, const Endpoin
     return refused;
   }
   if (!has_room_in_front(payload)) payload = behind_own_buffer(std::move(payload));
+  if (payload) forget_reception(payload);
   if (payload) return transmit(socket, std::move(payload), destination, {}, known);
   counters(destination.address).add(Counter::SndbufErrors);
   return -ENOBUFS;

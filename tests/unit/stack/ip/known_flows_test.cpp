@@ -6,6 +6,7 @@
 #include <millrace/wire/ipv4.hpp>
 
 #include "tests/support/catch.hpp"
+#include "tests/support/counts.hpp"
 #include "tests/support/scripted_host.hpp"
 #include "tests/support/seed.hpp"
 
@@ -52,22 +53,7 @@ struct Host : ScriptedHost {
     return stats.ip[stats::Ip::FibLookups] - before;
   }
   /// All that is counted of IP, UDP and ICMP, and of what was dropped, but for the lookups.
-  [[nodiscard]] std::vector<std::uint64_t> counts() const {
-    std::vector<std::uint64_t> all;
-    const auto add = [&]<class Enum>(const stats::CounterBlock<Enum>& block) {
-      for (std::size_t i = 0; i < stats::CounterBlock<Enum>::size; ++i) all.push_back(block[static_cast<Enum>(i)]);
-    };
-    add(stats.ip);
-    all[static_cast<std::size_t>(stats::Ip::FibLookups)] = 0;
-    add(stats.ip6);
-    add(stats.udp);
-    add(stats.udp6);
-    add(stats.icmp);
-    add(stats.icmp6);
-    add(stats.drop);
-    add(stats.ledger);
-    return all;
-  }
+  [[nodiscard]] std::vector<std::uint64_t> counts() const { return counts_but_lookups(stats.ip, stats.ip6, stats.udp, stats.udp6, stats.icmp, stats.icmp6, stats.drop, stats.ledger); }
   Diary diary{udp};
 };
 

@@ -117,6 +117,32 @@ TEST_CASE("a datagram longer than the reader's space is cut, its length told; re
   CHECK(receiver.receive_from(part, from) == -EAGAIN);
 }
 
+TEST_CASE("L12: receive_packets gives all that wait, with their senders, and send_packet sends such a buffer back") {
+  TwoEngines world;
+  UdpSocket& receiver = bound(*world.b, server);
+  Client client(*world.a, endpoint("10.77.0.1:9"));
+  for (const char* text : {"one", "two", "three"}) client.socket.send_to(bytes(text), server);
+  world.run_for(1s);
+  pkt::PacketList datagrams;
+  CHECK(receiver.receive_packets(datagrams) == 3);
+  CHECK(receiver.receive_packets(datagrams) == 0);
+  REQUIRE(datagrams.size() == 3);
+  while (pkt::Packet datagram = datagrams.pop_front()) {
+    const Endpoint from = UdpSocket::sender_of(datagram);
+    CHECK(from == endpoint("10.77.0.1:9"));
+    const auto length = static_cast<std::int64_t>(datagram.length());
+    CHECK(receiver.send_packet(std::move(datagram), from) == length);
+  }
+  world.run_for(1s);
+  CHECK(client.received == std::vector<std::string>{"one", "two", "three"});
+  client.socket.send_to(bytes(std::string("four")), server);
+  world.run_for(1s);
+  REQUIRE(receiver.receive_packets(datagrams) == 1);
+  receiver.close();
+  CHECK(receiver.receive_packets(datagrams) == 0);
+  CHECK(receiver.send_packet(datagrams.pop_front(), endpoint("10.77.0.1:9")) == -EBADF);
+}
+
 TEST_CASE("callbacks may close and replace; a closed socket says EBADF") {
   TwoEngines world;
   Client client(*world.a, endpoint("10.77.0.1:9"));

@@ -170,6 +170,29 @@ TEST_CASE("take gives the datagram itself, and send_packet sends it back without
   CHECK_FALSE(host.udp.take(socket));
 }
 
+TEST_CASE("what reception said of a buffer does not go out with it") {
+  struct LastFlags final : neighbor::LinkOutput {
+    explicit LastFlags(Env& of) : env(of) {}
+    void transmit(pkt::Packet frame) override {
+      flags = frame.mbuf().ol_flags;
+      has_info = frame.meta().has_info;
+      consume(env, std::move(frame), stats::Ledger::used);
+    }
+    Env& env;
+    std::uint64_t flags = 0;
+    bool has_info = false;
+  };
+  Host host;
+  LastFlags link(host.env);
+  host.interface.output = &link;
+  pkt::Packet payload = host.pool.packet(counting(4));
+  payload.mbuf().ol_flags |= pkt::flag::rx_vlan | pkt::flag::rx_rss_hash | pkt::flag::rx_l4_good;
+  payload.meta().has_info = true;
+  CHECK(host.udp.send_packet(host.bound({any4, 1000}), std::move(payload), &to_peer4) == 4);
+  CHECK(link.flags == 0);
+  CHECK_FALSE(link.has_info);
+}
+
 TEST_CASE("H3: a socket without a peer asks for the way once, and again when it sends elsewhere or the ways have changed") {
   Host host;
   udp::Socket& socket = host.bound({any4, 7});
