@@ -37,6 +37,7 @@ const bool in_namespace = [] {
     std::fprintf(stderr, "SKIP: %s\n", reason->c_str());
     std::exit(test::exit_skipped);
   }
+  test::new_interfaces_without_ipv6();
   return true;
 }();
 
@@ -47,7 +48,6 @@ ethdev::Options tap(Host& host, std::uint16_t mtu = 1500) {
 std::unique_ptr<port::Port> open_tap(const ethdev::Options& options) {
   auto port = ethdev::open(options);
   if (!port) FAIL(port.error().message);
-  KernelInterface("mr0").disable_ipv6();
   return std::move(*port);
 }
 

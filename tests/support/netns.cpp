@@ -125,6 +125,8 @@ void KernelInterface::add_neighbor(const IpAddress& address, const MacAddress& m
 
 void KernelInterface::disable_ipv6() { write_sysctl("ipv6/conf/" + name_ + "/disable_ipv6", "1"); }
 
+void new_interfaces_without_ipv6() { write_sysctl("ipv6/conf/default/disable_ipv6", "1"); }
+
 PacketSocket::PacketSocket(const KernelInterface& interface)
     : fd_(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ALL))) {
   if (fd_ < 0) fail("AF_PACKET socket");

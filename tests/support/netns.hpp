@@ -41,6 +41,10 @@ class KernelInterface {
   std::string name_;
 };
 
+/// Interfaces of this namespace that come later are as after disable_ipv6(). One that is up before it is told so may
+/// have sent its MLD report by then.
+void new_interfaces_without_ipv6();
+
 /// Whole frames in and out of an interface on the kernel's side (AF_PACKET).
 class PacketSocket {
  public:
