@@ -13,6 +13,7 @@ struct Profile {
   bool announces_peer_mac = false;    ///< its MAC is that of the other end of the cable
   bool scatters_unasked = false;      ///< receives into chains without having the offload
   bool ring_holds_one_frame = false;  ///< rx descriptors are the pieces of one frame, not places for many
+  bool prepares_sums_only = false;    ///< tx_prepare refuses no frame of one buffer; of it, it writes the pseudo header's sum
 };
 
 /// The profile of a driver; the generic one, which believes the device, when it has none of its own.

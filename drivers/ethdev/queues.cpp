@@ -3,6 +3,8 @@
 // poll loop through port::RxQueue and TxQueue; calls rte_eth_rx_burst, port::prepare and rte_eth_tx_burst.
 #include "drivers/ethdev/queues.hpp"
 
+#include "drivers/ethdev/profile.hpp"
+
 #include <millrace/pkt/rx_stamp.hpp>
 #include <millrace/port/tx_offload.hpp>
 #include <millrace/wire/dissect.hpp>
@@ -45,6 +47,8 @@ std::uint64_t bytes_of(const pkt::Burst& burst) {
   for (std::uint16_t i = 0; i < burst.size(); ++i) bytes += burst[i].pkt_len;
   return bytes;
 }
+
+constexpr std::uint32_t bit_of(pkt::ChecksumRequest request) { return 1u << static_cast<unsigned>(request); }
 
 }  // namespace
 
@@ -140,36 +144,44 @@ void request_offloads(pkt::Mbuf& packet) {
   port::write_pseudo_sum(packet, 0);
 }
 
-/// The bytes of a burst whose frames all go to the device as they are: in one buffer, of a length that fits, with nothing
-/// asked for and no flag of another port's. Such a burst needs no preparation. Null when it does.
-std::optional<std::uint64_t> EthdevTx::plain_bytes(const pkt::Burst& burst) const {
+EthdevTx::EthdevTx(std::uint16_t port_id, std::uint16_t queue, const port::Info& info, bool can_reclaim)
+    : port_id_(port_id), queue_(queue), info_(info), can_reclaim_(can_reclaim), prepares_sums_only_(profile_of(info.driver).prepares_sums_only), finished_(bit_of(pkt::ChecksumRequest::none)) {
+  for (const auto request : {pkt::ChecksumRequest::tcp, pkt::ChecksumRequest::udp, pkt::ChecksumRequest::icmp6})
+    if (port::device_finishes(request, info.offloads)) finished_ |= bit_of(request);
+}
+
+EthdevTx::Wants EthdevTx::wants_of(const pkt::Burst& burst) const {
   constexpr std::uint32_t header = wire::ethernet_header_bytes;
   std::uint64_t bytes = 0;
   std::uint64_t flags = 0;
   std::uint32_t most = 0;  // behind the header; very much for a runt
+  std::uint32_t requests = 0;
   std::uint16_t segments = 1;
-  std::uint8_t requests = 0;
+  std::uint16_t gso_size = 0;
   for (std::uint16_t i = 0; i < burst.size(); ++i) {
     const pkt::Mbuf& m = burst[i];
     bytes += m.pkt_len;
     flags |= m.ol_flags;
     most = std::max(most, m.pkt_len - header);
     segments |= m.nb_segs;
-    requests |= static_cast<std::uint8_t>(m.meta.tx_checksum);
+    requests |= bit_of(m.meta.tx_checksum);
+    gso_size |= m.meta.gso_size;
   }
-  const bool fits = most <= info_.mtu + wire::vlan_tag_bytes && segments == 1;
-  return fits && requests == 0 && (flags & RTE_MBUF_F_TX_OFFLOAD_MASK) == 0 ? std::optional(bytes) : std::nullopt;
+  const bool is_finished = (requests & ~finished_) == 0 && gso_size == 0;
+  return {.bytes = bytes,
+          .preparation = !is_finished || segments != 1 || most > info_.mtu + wire::vlan_tag_bytes,
+          .offloads = requests != bit_of(pkt::ChecksumRequest::none) || (flags & RTE_MBUF_F_TX_OFFLOAD_MASK) != 0};
 }
 
 std::uint16_t EthdevTx::transmit(Env& env, pkt::Burst& burst) {
-  std::optional<std::uint64_t> plain = plain_bytes(burst);
-  if (!plain) {
-    port::prepare(env, burst, info_);
+  const Wants wants = wants_of(burst);
+  if (wants.preparation) port::prepare(env, burst, info_);
+  if (wants.preparation || wants.offloads)
     for (std::uint16_t i = 0; i < burst.size(); ++i) request_offloads(burst[i]);
-  }
-  if (!drop_refused(env, burst)) plain.reset();
+  const bool goes_as_it_is = prepares_sums_only_ && !wants.preparation;
+  const bool is_whole = (goes_as_it_is || drop_refused(env, burst)) && !wants.preparation;
   if (burst.empty()) return 0;
-  std::uint64_t bytes = plain ? *plain : bytes_of(burst);
+  std::uint64_t bytes = is_whole ? wants.bytes : bytes_of(burst);
   const std::uint16_t sent = rte_eth_tx_burst(port_id_, queue_, rte(burst.slots()), burst.size());
   burst.drop_front(sent);
   bytes -= bytes_of(burst);

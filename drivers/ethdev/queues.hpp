@@ -5,7 +5,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <optional>
 
 namespace millrace::ethdev {
 
@@ -36,20 +35,27 @@ class EthdevRx final : public port::RxQueue {
 /// A transmit queue of a started ethdev; `info` outlives it.
 class EthdevTx final : public port::TxQueue {
  public:
-  EthdevTx(std::uint16_t port_id, std::uint16_t queue, const port::Info& info, bool can_reclaim = false)
-      : port_id_(port_id), queue_(queue), info_(info), can_reclaim_(can_reclaim) {}
+  EthdevTx(std::uint16_t port_id, std::uint16_t queue, const port::Info& info, bool can_reclaim = false);
   std::uint16_t transmit(Env& env, pkt::Burst& burst) override;
   void reclaim() override;
   bool can_reclaim() const override { return can_reclaim_; }
 
  private:
-  [[nodiscard]] std::optional<std::uint64_t> plain_bytes(const pkt::Burst& burst) const;
+  /// What a burst asks of us.
+  struct Wants {
+    std::uint64_t bytes = 0;
+    bool preparation = false;  ///< not every frame is one buffer, not to be cut, of a length that fits, its checksum finished by it or the device
+    bool offloads = false;     ///< a checksum; or there is a flag of another port's
+  };
+  [[nodiscard]] Wants wants_of(const pkt::Burst& burst) const;
   bool drop_refused(Env& env, pkt::Burst& burst);
 
   const std::uint16_t port_id_;
   const std::uint16_t queue_;
   const port::Info& info_;
   const bool can_reclaim_;
+  const bool prepares_sums_only_;
+  std::uint32_t finished_;  ///< a bit for each pkt::ChecksumRequest that the device finishes
 };
 
 /// What a device says of a layer-4 checksum, in our terms.

@@ -34,10 +34,7 @@ void finish_checksum(std::span<std::uint8_t> frame, std::uint16_t l3_offset, std
   if (end < l4_offset + field + 2 || end > frame.size()) return;
 
   const std::size_t length = end - l4_offset;
-  wire::Sum sum = is_v4 ? wire::pseudo_header(IpAddress::v4_from(ip + 12), IpAddress::v4_from(ip + 16), proto,
-                                              static_cast<std::uint32_t>(length))
-                        : wire::pseudo_header(IpAddress::v6_from(ip + 8), IpAddress::v6_from(ip + 24), proto,
-                                              static_cast<std::uint32_t>(length));
+  wire::Sum sum = wire::pseudo_header_of(ip, proto, static_cast<std::uint32_t>(length));
   std::uint8_t* const l4 = frame.data() + l4_offset;
   store_be16(l4 + field, 0);
   sum.add({l4, length});

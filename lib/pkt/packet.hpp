@@ -171,6 +171,15 @@ class PacketList {
     last.meta.list_next = nullptr;
     return front;
   }
+  /// Calls f(Packet&) for each in order; f leaves it where it is.
+  template <class F>
+  void for_each(F&& f) {
+    for (Mbuf* m = head_; m != nullptr; m = m->meta.list_next) {
+      Packet packet = Packet::adopt(m);
+      f(packet);
+      static_cast<void>(packet.release());
+    }
+  }
   /// Gives all of them away, linked as they are; the caller now owns them.
   [[nodiscard]] Mbuf* take() {
     tail_ = nullptr;

@@ -43,10 +43,7 @@ std::uint32_t transport_length(pkt::Mbuf& packet) {
 }
 
 wire::Sum pseudo_header_of(pkt::Mbuf& packet, std::uint32_t length) {
-  const std::uint8_t* ip = packet.data() + packet.meta.l3_offset;
-  const std::uint8_t proto = field_of(packet.meta.tx_checksum).proto;
-  if (ip[0] >> 4 == 4) return wire::pseudo_header(IpAddress::v4_from(ip + 12), IpAddress::v4_from(ip + 16), proto, length);
-  return wire::pseudo_header(IpAddress::v6_from(ip + 8), IpAddress::v6_from(ip + 24), proto, length);
+  return wire::pseudo_header_of(packet.data() + packet.meta.l3_offset, field_of(packet.meta.tx_checksum).proto, length);
 }
 
 /// Adds `length` bytes of the chain, from `offset` in its first buffer.

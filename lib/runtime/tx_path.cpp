@@ -47,6 +47,13 @@ void TxPath::transmit(pkt::Packet frame) {
   handed_over_ = true;
 }
 
+void TxPath::transmit_list(pkt::PacketList& frames) {
+  const bool takes_all = up_ && owns_queue() && fair_.empty() && frames.size() <= room();
+  if (!takes_all || env_.tracer != nullptr) return LinkOutput::transmit_list(frames);
+  frames.for_each([this](pkt::Packet& frame) { frame.meta().ifindex = wiring_.ifindex; });
+  queue_.splice_back(frames);
+}
+
 void TxPath::enqueue(pkt::Packet frame) {
   if (fair_.empty()) return queue_.push_back(std::move(frame));
   fair_.push(std::move(frame));

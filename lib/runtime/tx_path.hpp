@@ -33,6 +33,7 @@ class TxPath final : public neighbor::LinkOutput {
   ~TxPath() override;
 
   void transmit(pkt::Packet frame) override;
+  void transmit_list(pkt::PacketList& frames) override;
   [[nodiscard]] std::uint32_t queued_bytes(const FlowKey& flow) const override { return fair_.empty() ? 0 : fair_.bytes_of(flow); }
   void set_txqueuelen(std::uint32_t frames) { wiring_.txqueuelen = frames; }
   void set_byte_limits(const QueueLimit::Bounds& bounds) { limit_.set_bounds(bounds); }

@@ -124,6 +124,19 @@ inline void set_plain_ipv4_sum(std::uint8_t* ip) {
   return s;
 }
 
+/// The same with the addresses of the IP header `ip`.
+[[nodiscard]] inline Sum pseudo_header_of(const std::uint8_t* ip, std::uint8_t proto, std::uint32_t length) {
+  Sum s;
+  if (ip[0] >> 4 == 4) {
+    s.add_words(ip + 12, 8);
+  } else {
+    s.add_words(ip + 8, 32);
+  }
+  s.add_be32(length);
+  s.add_be16(proto);
+  return s;
+}
+
 /// The same with the `length` bytes that follow an IP header without options or extensions: it ends in the addresses, so that
 /// all is summed at once. No more than a header's length field says.
 [[nodiscard]] inline Sum sum_behind_plain_ip(const std::uint8_t* ip, bool v4, std::uint8_t proto, std::uint32_t length) {

@@ -31,9 +31,10 @@ void run_udp_echo(const std::string& socket, unsigned cpu) {
     echo.on_readable([](UdpSocket& readable) {
       pkt::PacketList datagrams;
       readable.receive_packets(datagrams);
-      while (pkt::Packet datagram = datagrams.pop_front()) {
-        const Endpoint from = UdpSocket::sender_of(datagram);
-        static_cast<void>(readable.send_packet(std::move(datagram), from));
+      while (!datagrams.empty()) {
+        Endpoint from;
+        pkt::PacketList answers = UdpSocket::take_of_one_sender(datagrams, from);
+        while (!answers.empty()) static_cast<void>(readable.send_packets(answers, from));
       }
     });
   });

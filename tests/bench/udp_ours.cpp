@@ -102,9 +102,10 @@ void UdpOurs::take(UdpSocket& socket) {
     for (pkt::Mbuf* part = m; part != nullptr; part = part->next) totals_.digest += sum_of({part->data(), part->data_len});
   }
   if (wanted_.work == UdpWork::take) return pkt::consume(datagrams);
-  while (pkt::Packet datagram = datagrams.pop_front()) {
-    const Endpoint from = UdpSocket::sender_of(datagram);
-    static_cast<void>(socket.send_packet(std::move(datagram), from));
+  while (!datagrams.empty()) {
+    Endpoint from;
+    pkt::PacketList answers = UdpSocket::take_of_one_sender(datagrams, from);
+    while (!answers.empty()) static_cast<void>(socket.send_packets(answers, from));
   }
 }
 

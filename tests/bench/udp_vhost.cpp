@@ -11,7 +11,9 @@
 
 #include <rte_dev.h>
 #include <rte_ethdev.h>
+#include <rte_ip.h>
 #include <rte_mbuf.h>
+#include <rte_udp.h>
 
 #include <algorithm>
 #include <array>
@@ -36,6 +38,19 @@ constexpr auto patience = std::chrono::seconds(10);
 constexpr auto one_round = std::chrono::milliseconds(200);
 constexpr unsigned rounds = 15;
 constexpr MacAddress mac{{2, 0, 0, 0, 0, 2}};
+
+/// Who forms the checksums of what is sent to the echo: the sender, so that the receiver verifies them, or a device that both ends
+/// take for one, as hypervisors have it between their guests (VIRTIO_NET_F_CSUM, VIRTIO_NET_F_GUEST_CSUM). Either end offers it.
+enum class Sums : std::uint8_t { complete, offloaded };
+
+/// With the sum of the pseudo header in the checksum's place.
+std::vector<FrameBytes> unfinished(std::vector<FrameBytes> frames) {
+  for (FrameBytes& frame : frames) {
+    auto* const ip = reinterpret_cast<rte_ipv4_hdr*>(frame.data() + sizeof(rte_ether_hdr));
+    reinterpret_cast<rte_udp_hdr*>(ip + 1)->dgram_cksum = rte_ipv4_phdr_cksum(ip, 0);
+  }
+  return frames;
+}
 
 /// A child process, stopped but while it is its turn.
 class Child {
@@ -85,11 +100,16 @@ class Child {
 /// One vhost port and what is at its other end.
 class Peer {
  public:
-  Peer(const std::string& device, const std::string& socket, rte_mempool* pool) : device_(device), socket_(socket) {
+  Peer(const std::string& device, const std::string& socket, rte_mempool* pool, Sums sums) : device_(device), socket_(socket), sums_(sums) {
     unlink(socket.c_str());
     if (rte_eal_hotplug_add("vdev", device.c_str(), ("iface=" + socket + ",queues=1").c_str()) != 0 || rte_eth_dev_get_port_by_name(device.c_str(), &port_) != 0)
       throw std::runtime_error("there is no vhost port");
+    // Else the vhost driver forms in software what its other end has left to it.
+    constexpr std::uint64_t rx_sums = RTE_ETH_RX_OFFLOAD_UDP_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM;
+    constexpr std::uint64_t tx_sums = RTE_ETH_TX_OFFLOAD_UDP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
     rte_eth_conf conf{};
+    conf.rxmode.offloads = rx_sums;
+    conf.txmode.offloads = tx_sums;
     if (rte_eth_dev_configure(port_, 1, 1, &conf) != 0 || rte_eth_rx_queue_setup(port_, 0, ring, 0, nullptr, pool) != 0 ||
         rte_eth_tx_queue_setup(port_, 0, ring, 0, nullptr) != 0 || rte_eth_dev_start(port_) != 0)
       throw std::runtime_error("the vhost port does not start");
@@ -158,6 +178,10 @@ class Peer {
     for (std::uint16_t i = 0; i < count; ++i) {
       const FrameBytes& bytes = load.frames()[i];
       std::memcpy(rte_pktmbuf_append(frames[i], static_cast<std::uint16_t>(bytes.size())), bytes.data(), bytes.size());
+      if (sums_ == Sums::complete) continue;
+      frames[i]->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_UDP_CKSUM;
+      frames[i]->l2_len = sizeof(rte_ether_hdr);
+      frames[i]->l3_len = sizeof(rte_ipv4_hdr);
     }
     const std::uint16_t n = rte_eth_tx_burst(port_, 0, frames.data(), count);
     for (std::uint16_t i = n; i < count; ++i) rte_pktmbuf_free(frames[i]);
@@ -188,29 +212,32 @@ class Peer {
   }
 
   std::string device_, socket_;
+  Sums sums_;
   std::uint16_t port_ = 0;
   std::unique_ptr<Child> child_;
 };
 
 std::string socket_of(const char* who) { return "/tmp/millrace_bench_" + std::to_string(getpid()) + "_" + who; }
 
+// Its offloads are UDP's and TCP's checksum, in either direction.
 std::vector<std::string> testpmd_command(const std::string& socket, int cpu, const std::string& mode) {
   const std::string core = std::to_string(cpu);
   return {"dpdk-testpmd", "--no-huge", "-m", "256", "--no-pci", "--no-shconf", "--no-telemetry", "--lcores", "0@" + core + ",1@" + core, "--vdev",
-          "net_virtio_user0,path=" + socket + ",queues=1,queue_size=1024,mac=02:00:00:00:00:02", "--", "--forward-mode=" + mode, "--rxd=1024", "--txd=1024", "--burst=32", "--total-num-mbufs=8192"};
+          "net_virtio_user0,path=" + socket + ",queues=1,queue_size=1024,mac=02:00:00:00:00:02", "--", "--rx-offloads=0xc", "--tx-offloads=0xc", "--forward-mode=" + mode, "--rxd=1024", "--txd=1024", "--burst=32", "--total-num-mbufs=8192"};
 }
 
-void measure(Bench& bench, std::size_t payload, const std::string& mode) {
+void measure(Bench& bench, std::size_t payload, Sums sums, const std::string& mode) {
+  const bool complete = sums == Sums::complete;
   Figure figure{.id = "UDP",
-                .name = "echo,medium:virtio-user,bytes:" + std::to_string(payload),
+                .name = "echo,medium:virtio-user,bytes:" + std::to_string(payload) + (complete ? ",sums:complete" : ",sums:offloaded"),
                 .peer_name = mode == "macswap" ? "testpmd_macswap" : "testpmd_5tswap",
                 .goal = Goal::ratio_at_least(0.9)};
   if (bench.other_cpu < 0) {
     figure.skip = "there is one CPU only";
     return bench.report.figure(std::move(figure));
   }
-  UdpLoad load(datagrams(burst, payload));
-  Peer ours("net_vhost_ours", socket_of("ours"), load.pool_handle()), testpmd("net_vhost_testpmd", socket_of("testpmd"), load.pool_handle());
+  UdpLoad load(complete ? datagrams(burst, payload) : unfinished(datagrams(burst, payload)));
+  Peer ours("net_vhost_ours", socket_of("ours"), load.pool_handle(), sums), testpmd("net_vhost_testpmd", socket_of("testpmd"), load.pool_handle(), sums);
   const std::string cpu = std::to_string(bench.other_cpu);
   if (!testpmd.start(testpmd_command(socket_of("testpmd"), bench.other_cpu, mode), bench.other_cpu, load)) {
     figure.skip = "dpdk-testpmd (Debian: dpdk-dev) did not start, or has no " + mode;
@@ -240,7 +267,8 @@ void measure(Bench& bench, std::size_t payload, const std::string& mode) {
 void run_udp_vhost(Bench& bench) {
   bench.load.look();
   for (const std::size_t payload : {64u, 1472u})
-    for (const char* mode : {"macswap", "5tswap"}) measure(bench, payload, mode);
+    for (const Sums sums : {Sums::offloaded, Sums::complete})
+      for (const char* mode : {"macswap", "5tswap"}) measure(bench, payload, sums, mode);
 }
 
 }  // namespace millrace::bench

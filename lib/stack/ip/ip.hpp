@@ -24,12 +24,11 @@ class Output {
   /// many segments has Meta::{gso_size, gso_segs} and, in payload_offset, the length of the transport header; each of its
   /// segments is held to the MTU.
   virtual SendVerdict send(pkt::Packet datagram, const SendHeader& header) = 0;
-  /// Sends one more, of one segment, as the last of `path`'s was sent (SendHeader::path), all but its length. False: that cannot
-  /// be, and the datagram is as it was.
-  [[nodiscard]] virtual bool send_known(pkt::Packet& datagram, KnownPath& path) {
-    static_cast<void>(datagram);
+  /// Sends more, of one segment each, as the last of `path`'s was sent (SendHeader::path), all but their length: as many in order
+  /// as can go so. The others stay in the list, and as they were.
+  virtual void send_known(pkt::PacketList& datagrams, KnownPath& path) {
+    static_cast<void>(datagrams);
     static_cast<void>(path);
-    return false;
   }
   /// Sends a whole IPv4 packet with pkt::headroom in front, its header in the first buffer: length, checksum and, where they
   /// are 0, identification and source are filled in; never cut.

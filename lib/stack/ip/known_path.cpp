@@ -10,6 +10,7 @@
 #include <millrace/wire/ipv4.hpp>
 #include <millrace/wire/ipv6.hpp>
 
+#include <algorithm>
 #include <cstring>
 
 namespace millrace::ip {
@@ -33,35 +34,55 @@ void write_known_v6(std::uint8_t* ip, const KnownPath& path, std::uint32_t lengt
   ip[7] = hop_limit;
 }
 
-}  // namespace
-
-bool Stack::send_known(pkt::Packet& datagram, KnownPath& path) {
-  const bool v4 = path.header_bytes == wire::ipv4_header_bytes;
-  neighbor::Interface& out = *path.interface;
-  const std::uint32_t length = datagram.length() + path.header_bytes;
-  const std::uint32_t mtu = path.link_mtu_only ? out.mtu_of(v4) : path_mtus_.lookup(path.destination, out.mtu_of(v4));
-  if (path.generation != generation() || hooks_ != nullptr || length > mtu || length > largest_packet) return false;
-  if (!neighbor::Neighbors::is_at_hand(*path.neighbor, out, path.next_hop)) return false;
-
-  trace(env_, TracePoint::ip_queue_xmit);
-  pkt::Meta& meta = datagram.meta();
+void write_known(pkt::Packet& packet, const KnownPath& path, std::uint8_t hop_limit) {
+  const std::uint32_t length = packet.length() + path.header_bytes;
+  pkt::Meta& meta = packet.meta();
   meta.frame_offset = 0;  // its buffer may be that of a frame which it answers
   meta.l3_offset = wire::ethernet_header_bytes;
   meta.l4_offset = static_cast<std::uint16_t>(wire::ethernet_header_bytes + path.header_bytes);
   meta.l4_proto = wire::ip_proto::udp;
-  std::uint8_t* const ip = datagram.prepend(path.header_bytes);
-  if (v4) {
-    write_known_v4(ip, path, length, path.hop_limit != 0 ? path.hop_limit : default_hop_limit_);
-    env_.stats->ip.add(stats::Ip::OutRequests);
-    count_bytes(env_.stats->ip, stats::Ip::OutTransmits, stats::Ip::OutOctets, datagram);
-  } else {
-    write_known_v6(ip, path, length, path.hop_limit != 0 ? path.hop_limit : out.hop_limit_v6 != 0 ? out.hop_limit_v6 : default_hop_limit_);
-    env_.stats->ip6.add(stats::Ip6::OutRequests);
-    count_bytes(env_.stats->ip6, stats::Ip6::OutTransmits, stats::Ip6::OutOctets, datagram);
+  std::uint8_t* const ip = packet.prepend(path.header_bytes);
+  path.header_bytes == wire::ipv4_header_bytes ? write_known_v4(ip, path, length, hop_limit) : write_known_v6(ip, path, length, hop_limit);
+}
+
+// Those at the front that are no longer.
+pkt::PacketList those_up_to(std::uint32_t bytes, pkt::PacketList& datagrams) {
+  pkt::Mbuf* last = nullptr;
+  std::uint32_t count = 0;
+  for (pkt::Mbuf* m = datagrams.front(); m != nullptr && m->pkt_len <= bytes; m = m->meta.list_next) {
+    last = m;
+    ++count;
   }
-  trace(env_, TracePoint::ip_finish_output2);
-  neighbors_.send_at_hand(*path.neighbor, std::move(datagram));
-  return true;
+  return last != nullptr ? datagrams.split_behind(*last, count) : pkt::PacketList{};
+}
+
+template <class Counter>
+void count_sent(stats::CounterBlock<Counter>& count, std::uint32_t packets, std::uint64_t bytes) {
+  count.add(Counter::OutRequests, packets);
+  count.add(Counter::OutTransmits, packets);
+  count.add(Counter::OutOctets, bytes);
+}
+
+}  // namespace
+
+void Stack::send_known(pkt::PacketList& datagrams, KnownPath& path) {
+  const bool v4 = path.header_bytes == wire::ipv4_header_bytes;
+  neighbor::Interface& out = *path.interface;
+  if (path.generation != generation() || hooks_ != nullptr || !neighbor::Neighbors::is_at_hand(*path.neighbor, out, path.next_hop)) return;
+  const std::uint32_t mtu = std::min(largest_packet, path.link_mtu_only ? out.mtu_of(v4) : path_mtus_.lookup(path.destination, out.mtu_of(v4)));
+  pkt::PacketList packets = those_up_to(mtu - path.header_bytes, datagrams);
+  if (packets.empty()) return;
+  const std::uint8_t own_limit = !v4 && out.hop_limit_v6 != 0 ? out.hop_limit_v6 : default_hop_limit_;
+  const std::uint8_t hop_limit = path.hop_limit != 0 ? path.hop_limit : own_limit;
+  std::uint64_t bytes = 0;
+  packets.for_each([&](pkt::Packet& packet) {
+    trace(env_, TracePoint::ip_queue_xmit);
+    write_known(packet, path, hop_limit);
+    bytes += packet.length();
+    trace(env_, TracePoint::ip_finish_output2);
+  });
+  v4 ? count_sent(env_.stats->ip, packets.size(), bytes) : count_sent(env_.stats->ip6, packets.size(), bytes);
+  neighbors_.send_at_hand(*path.neighbor, packets);
 }
 
 // Of what has just been sent so, with the header `ip`.

@@ -85,7 +85,7 @@ class Stack final : public Output, private neighbor::Unreachable, private Reasse
 
   // Output
   SendVerdict send(pkt::Packet datagram, const SendHeader& header) override;
-  [[nodiscard]] bool send_known(pkt::Packet& datagram, KnownPath& path) override;
+  void send_known(pkt::PacketList& datagrams, KnownPath& path) override;
   SendVerdict send_whole(pkt::Packet packet, const IpAddress& destination) override;
   [[nodiscard]] std::optional<IpAddress> source_for(const IpAddress& destination) const override;
   [[nodiscard]] SendVerdict way_to(const IpAddress& destination) const override;

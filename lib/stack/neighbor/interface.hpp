@@ -18,6 +18,10 @@ class LinkOutput {
   /// Takes a whole Ethernet frame whose Meta::{l3_offset, l4_offset, l4_proto, tx_checksum} are set. Never blocks; a
   /// frame that cannot go is dropped there with its reason.
   virtual void transmit(pkt::Packet frame) = 0;
+  /// The same of each, in order.
+  virtual void transmit_list(pkt::PacketList& frames) {
+    while (pkt::Packet frame = frames.pop_front()) transmit(std::move(frame));
+  }
   /// Bytes of that flow that wait there since the device is behind.
   [[nodiscard]] virtual std::uint32_t queued_bytes(const FlowKey&) const { return 0; }
 };

@@ -17,10 +17,14 @@ using stats::DropReason;
 
 namespace {
 
-void transmit(Interface& interface, const std::array<std::uint8_t, 14>& header, pkt::Packet packet) {
+void put_header(const Interface& interface, const std::array<std::uint8_t, 14>& header, pkt::Packet& packet) {
   std::copy(header.begin(), header.end(), packet.prepend(header.size()));
   packet.meta().ethertype = load_be16(&header[12]);
   packet.meta().ifindex = interface.ifindex;
+}
+
+void transmit(Interface& interface, const std::array<std::uint8_t, 14>& header, pkt::Packet packet) {
+  put_header(interface, header, packet);
   interface.output->transmit(std::move(packet));
 }
 
@@ -53,11 +57,12 @@ void Neighbors::send(Interface& interface, const IpAddress& next_hop, pkt::Packe
   output(*e, std::move(ip_packet));
 }
 
-void Neighbors::send_at_hand(Entry& e, pkt::Packet ip_packet) {
-  env_.stats->neighbor.add(Event::lookups);
-  env_.stats->neighbor.add(Event::hits);
+void Neighbors::send_at_hand(Entry& e, pkt::PacketList& ip_packets) {
+  env_.stats->neighbor.add(Event::lookups, ip_packets.size());
+  env_.stats->neighbor.add(Event::hits, ip_packets.size());
   touch(e);
-  transmit(*e.interface, e.header, std::move(ip_packet));
+  ip_packets.for_each([&](pkt::Packet& packet) { put_header(*e.interface, e.header, packet); });
+  e.interface->output->transmit_list(ip_packets);
 }
 
 // neigh_event_send(): may it go now, and does using the entry move its state?

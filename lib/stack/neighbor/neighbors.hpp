@@ -89,8 +89,8 @@ class Neighbors {
   [[nodiscard]] static bool is_at_hand(const Entry& entry, const Interface& interface, const IpAddress& next_hop) {
     return entry.address == next_hop && entry.interface == &interface && is_valid(entry.state) && entry.state != State::stale;
   }
-  /// send() to such a one.
-  void send_at_hand(Entry& entry, pkt::Packet ip_packet);
+  /// send() of each to such a one.
+  void send_at_hand(Entry& entry, pkt::PacketList& ip_packets);
   /// Advertisements say so from now on (RFC 4861 section 4.4, R).
   void set_router(bool is_router) { is_router_ = is_router; }
   /// An ARP frame, Ethernet header included.

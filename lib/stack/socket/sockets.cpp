@@ -205,7 +205,7 @@ void Sockets::count_uncopied(std::uint32_t packets, std::uint64_t bytes) {
   env_.stats->socket.add(stats::Socket::uncopied_bytes, bytes);
 }
 
-void Sockets::count_taken_back() { env_.stats->ledger.add(stats::Ledger::made); }
+void Sockets::count_taken_back(std::uint32_t packets) { env_.stats->ledger.add(stats::Ledger::made, packets); }
 
 void Sockets::drop_closed(pkt::Packet packet) { drop(env_, std::move(packet), stats::DropReason::socket_closed); }
 

@@ -137,8 +137,8 @@ class Sockets {
   void count_delivered();
   /// The same of those that a receive call gives away in their buffers (receive_path L12).
   void count_uncopied(std::uint32_t packets, std::uint64_t bytes);
-  /// A packet of the application's is the stack's again.
-  void count_taken_back();
+  /// Packets of the application's are the stack's again.
+  void count_taken_back(std::uint32_t packets);
   /// Of a socket that is closed.
   void drop_closed(pkt::Packet packet);
   [[nodiscard]] tcp::Listener* listener_at(const Endpoint& local) const;

@@ -98,10 +98,20 @@ std::int64_t UdpSocket::send_to(std::span<const std::uint8_t> bytes, const Endpo
 std::int64_t UdpSocket::send_packet(pkt::Packet payload, const Endpoint& to) {
   const Sockets::Call call(sockets_);
   record_flow();
-  sockets_.count_taken_back();
+  sockets_.count_taken_back(1);
   if (socket_ != nullptr) return udp_.send_packet(*socket_, std::move(payload), &to);
   sockets_.drop_closed(std::move(payload));
   return -EBADF;
+}
+
+std::int64_t UdpSocket::send_packets(pkt::PacketList& payloads, const Endpoint& to) {
+  if (socket_ == nullptr) return -EBADF;
+  const Sockets::Call call(sockets_);
+  record_flow();
+  const std::uint32_t given = payloads.size();
+  const std::int64_t result = udp_.send_packets(*socket_, payloads, to);
+  sockets_.count_taken_back(given - payloads.size());
+  return result;
 }
 
 std::optional<QueuedError> UdpSocket::receive_error() {
@@ -137,6 +147,19 @@ std::uint32_t UdpSocket::receive_packets(pkt::PacketList& into) {
 }
 
 Endpoint UdpSocket::sender_of(const pkt::Packet& datagram) { return udp::load_sender(datagram); }
+
+pkt::PacketList UdpSocket::take_of_one_sender(pkt::PacketList& datagrams, Endpoint& from) {
+  pkt::PacketList front;
+  while (pkt::Packet datagram = datagrams.pop_front()) {
+    if (front.empty()) from = sender_of(datagram);
+    if (sender_of(datagram) != from) {
+      datagrams.push_front(std::move(datagram));
+      break;
+    }
+    front.push_back(std::move(datagram));
+  }
+  return front;
+}
 
 pkt::Packet UdpSocket::take_packet(Endpoint& from) {
   record_flow();

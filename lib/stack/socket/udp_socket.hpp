@@ -64,6 +64,8 @@ class UdpSocket {
   std::uint32_t receive_packets(pkt::PacketList& into);
   /// The sender of a datagram that receive_packets() gave, as long as it stays as it is.
   [[nodiscard]] static Endpoint sender_of(const pkt::Packet& datagram);
+  /// Takes off those at the front of such a list that have one sender, and tells which: what send_packets() answers at once.
+  [[nodiscard]] static pkt::PacketList take_of_one_sender(pkt::PacketList& datagrams, Endpoint& from);
   /// The next datagram, its end not counted yet (lib/stats/ledger.hpp): the caller does.
   [[nodiscard]] pkt::Packet take_packet(Endpoint& from);
   /// Sends one datagram; the count, or -EMSGSIZE, -ENETUNREACH, -ENOBUFS, or an error that ICMP brought.
@@ -73,6 +75,10 @@ class UdpSocket {
   /// The same of a packet, without a copy: one that receive_packet() gave, say. It is the stack's from now on, whatever becomes
   /// of it, so that its bytes may change only if nobody else keeps them. -EBADF: the socket is closed.
   std::int64_t send_packet(pkt::Packet payload, const Endpoint& to);
+  /// The same of all in a list, in order, to one destination: sendmmsg(2) without a copy, which costs less than as many calls.
+  /// How many were sent, or what the first failed with. One that fails is gone, and ends it: those behind it stay in the list, the
+  /// caller's. -EBADF: the socket is closed, and all stay.
+  std::int64_t send_packets(pkt::PacketList& payloads, const Endpoint& to);
   /// recvmsg(2) with MSG_ERRQUEUE: the oldest ICMP error (udp/socket.hpp) since IP_RECVERR or IPV6_RECVERR was set; null: none.
   [[nodiscard]] std::optional<QueuedError> receive_error();
   /// SO_ATTACH_FILTER: a classic BPF program that sees each datagram from its UDP header on, before the socket pays for it. What

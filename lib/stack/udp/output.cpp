@@ -32,6 +32,15 @@ void mark_segments(pkt::Meta& meta, std::uint32_t payload, std::uint16_t size) {
   meta.payload_offset = wire::udp_header_bytes;
 }
 
+// Data() begins at the payload before, and at the UDP header behind it.
+void put_header(pkt::Packet& payload, std::uint16_t source_port, std::uint16_t destination_port, std::uint16_t segment_size) {
+  const std::uint32_t bytes = payload.length();
+  wire::emit(wire::UdpHeader{.source_port = source_port, .destination_port = destination_port, .length = static_cast<std::uint16_t>(bytes + wire::udp_header_bytes)},
+             payload.prepend(wire::udp_header_bytes));
+  payload.meta().tx_checksum = pkt::ChecksumRequest::udp;
+  mark_segments(payload.meta(), bytes, segment_size);
+}
+
 // What a receive call gets of a datagram; its whole length.
 std::uint32_t copy_message(const pkt::Packet& datagram, std::span<std::uint8_t> into, Received* received) {
   datagram.copy_out(0, into);
@@ -104,6 +113,41 @@ std::int64_t Udp::send_packet(Socket& socket, pkt::Packet payload, const Endpoin
   return -ENOBUFS;
 }
 
+std::int64_t Udp::send_packets(Socket& socket, pkt::PacketList& payloads, const Endpoint& to) {
+  std::int64_t sent = 0;
+  for (;;) {
+    sent += send_known(socket, payloads, to);
+    if (payloads.empty()) return sent;
+    const std::int64_t result = send_packet(socket, payloads.pop_front(), &to);
+    if (result < 0) return sent != 0 ? sent : result;
+    ++sent;
+  }
+}
+
+// As many of them, in order, as go as the one before went; how many.
+std::uint32_t Udp::send_known(Socket& socket, pkt::PacketList& payloads, const Endpoint& to) {
+  if (!is_known(socket, to)) return 0;
+  pkt::PacketList datagrams;
+  while (pkt::Packet datagram = payloads.pop_front()) {
+    if (!has_room_in_front(datagram)) {
+      payloads.push_front(std::move(datagram));
+      break;
+    }
+    forget_reception(datagram);
+    put_header(datagram, socket.local_.port, to.port, 0);
+    datagrams.push_back(std::move(datagram));
+  }
+  const std::uint32_t ready = datagrams.size();
+  if (ready == 0) return 0;
+  ip_.send_known(datagrams, socket.path_);
+  const std::uint32_t left = datagrams.size();
+  datagrams.for_each([](pkt::Packet& datagram) { datagram.trim_front(wire::udp_header_bytes); });
+  datagrams.splice_back(payloads);
+  payloads.splice_back(datagrams);
+  counters(to.address).add(Counter::OutDatagrams, ready - left);
+  return ready - left;
+}
+
 // Headers come where nobody else reads. Null: the pool is empty.
 pkt::Packet Udp::behind_own_buffer(pkt::Packet payload) {
   pkt::Packet whole = make_packet(env_);
@@ -137,14 +181,11 @@ ip::RouteCache& Udp::route_of(Socket& socket, const IpAddress& destination) {
 
 std::int64_t Udp::transmit(Socket& socket, pkt::Packet payload, const Endpoint& destination, const SendControl& control, bool known) {
   const std::uint32_t bytes = payload.length();
-  wire::emit(wire::UdpHeader{.source_port = socket.local_.port,
-                             .destination_port = destination.port,
-                             .length = static_cast<std::uint16_t>(bytes + wire::udp_header_bytes)},
-             payload.prepend(wire::udp_header_bytes));
-  payload.meta().tx_checksum = pkt::ChecksumRequest::udp;
-  mark_segments(payload.meta(), bytes, socket.segment_size);
-  const bool is_sent = known && control.is_none() && ip_.send_known(payload, socket.path_);
-  const auto verdict = is_sent ? ip::SendVerdict::sent : send_anew(socket, std::move(payload), destination, control);
+  put_header(payload, socket.local_.port, destination.port, socket.segment_size);
+  pkt::PacketList datagram;
+  datagram.push_back(std::move(payload));
+  if (known && control.is_none()) ip_.send_known(datagram, socket.path_);
+  const auto verdict = datagram.empty() ? ip::SendVerdict::sent : send_anew(socket, datagram.pop_front(), destination, control);
   if (verdict == ip::SendVerdict::sent) {
     counters(destination.address).add(Counter::OutDatagrams);
     return bytes;

@@ -91,6 +91,9 @@ class Udp final : public ip::Transport {
   std::int64_t send_to(Socket& socket, std::span<const std::uint8_t> bytes, const Endpoint* to, const SendControl& control);
   /// The same, without a copy: consumes `payload` in every case.
   std::int64_t send_packet(Socket& socket, pkt::Packet payload, const Endpoint* to = nullptr);
+  /// The same of each, in order, to one destination, as far as it goes: how many were sent, or what the first met with. One that
+  /// fails is consumed, too; those behind it stay in the list.
+  std::int64_t send_packets(Socket& socket, pkt::PacketList& payloads, const Endpoint& to);
 
   /// Reads the next datagram: copies what fits, drops the rest of it, returns its whole length. EAGAIN, or an error
   /// that ICMP brought.
@@ -199,6 +202,7 @@ class Udp final : public ip::Transport {
   [[nodiscard]] pkt::Packet behind_own_buffer(pkt::Packet payload);
   [[nodiscard]] static SendOptions options_of(const Socket& socket, bool is_v4);
   [[nodiscard]] static bool is_known(const Socket& socket, const Endpoint& to);
+  std::uint32_t send_known(Socket& socket, pkt::PacketList& payloads, const Endpoint& to);
   std::int64_t transmit(Socket& socket, pkt::Packet payload, const Endpoint& destination, const SendControl& control, bool known);
   ip::SendVerdict send_anew(Socket& socket, pkt::Packet datagram, const Endpoint& destination, const SendControl& control);
 

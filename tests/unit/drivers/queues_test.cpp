@@ -154,6 +154,47 @@ TEST_CASE("B5: one frame that is not plain has the whole burst prepared: length,
   }
 }
 
+TEST_CASE("B5: a checksum that the device finishes is asked for with the pseudo header's sum in the field, and costs no preparation") {
+  const FakeDevice device;
+  const port::Info info{.mtu = 1500, .offloads = {.tx_udp_checksum = true}};
+  ethdev::EthdevTx queue(fake_port, 0, info);
+  test::LcoreEnv lcore(0, 63);
+  for (const bool v6 : {false, true}) {
+    const RawFrame udp{.v6 = v6, .payload = 40};
+    pkt::Packet asking = lcore.pool.packet(udp.unfinished());
+    asking.meta().l3_offset = 14;
+    asking.meta().l4_offset = static_cast<std::uint16_t>(udp.l4_offset());
+    asking.meta().tx_checksum = pkt::ChecksumRequest::udp;
+    const std::uint8_t* const field = asking.data().data() + udp.l4_offset() + 6;
+    pkt::Burst burst;
+    burst.push(lcore.pool.packet(std::vector<std::uint8_t>(60, 5)));
+    burst.push(std::move(asking));
+    CHECK(queue.transmit(lcore.env, burst) == 2);
+    CHECK(flags_sent == (RTE_MBUF_F_TX_UDP_CKSUM | (v6 ? RTE_MBUF_F_TX_IPV6 : RTE_MBUF_F_TX_IPV4)));
+    CHECK(load_be16(field) == test::naive_sum({}, udp.pseudo_sum()));
+    CHECK(lcore.stats.port[stats::Port::tx_csum_software] == 0);
+    flags_sent = segments_sent = 0;
+  }
+}
+
+TEST_CASE("a driver whose tx_prepare only writes sums is not asked for frames of one buffer, and is for others") {
+  const FakeDevice device;
+  for (const char* driver : {"net_virtio_user", "net_virtio", "net_other"}) {
+    const port::Info info{.driver = driver, .mtu = 1500, .offloads = {.tx_multi_segment = true}};
+    ethdev::EthdevTx queue(fake_port, 0, info);
+    test::LcoreEnv lcore(0, 63);
+    const auto send_refused = [&](bool in_two) {
+      pkt::Packet frame = lcore.pool.packet(std::vector<std::uint8_t>(60, refused));
+      if (in_two) frame.chain(lcore.pool.packet(std::vector<std::uint8_t>(20, 2)));
+      pkt::Burst burst;
+      burst.push(std::move(frame));
+      return queue.transmit(lcore.env, burst);
+    };
+    CHECK(send_refused(false) == (std::string_view(driver) == "net_other" ? 0 : 1));
+    CHECK(send_refused(true) == 0);
+  }
+}
+
 TEST_CASE("E17, E10: of a frame that the device merged the size of its segments is the device's word, their number follows") {
   test::TestPool pool;
   const auto described = [&](std::size_t payload, std::uint16_t size, std::uint64_t flags, std::uint8_t proto = 6) {

@@ -18,6 +18,7 @@ class Device final : public port::TxQueue {
     const auto n = static_cast<std::uint16_t>(std::min<std::size_t>(burst.size(), room));
     for (std::uint16_t i = 0; i < n; ++i) {
       sent.push_back(burst[i].data()[0]);
+      ifindex = burst[i].meta.ifindex;
       pkt::consume(pkt::Packet::adopt(burst.slots()[i]));
     }
     burst.drop_front(n);
@@ -26,6 +27,7 @@ class Device final : public port::TxQueue {
   }
   std::size_t room = 1'000'000;
   std::vector<std::uint8_t> sent;
+  std::uint16_t ifindex = 0;  ///< of the last
 };
 
 pkt::Packet frame(test::LcoreEnv& lcore, int number) {
@@ -92,6 +94,52 @@ TEST_CASE("I4: txqueuelen may be another, and change while frames wait") {
   path.set_txqueuelen(3);
   for (int i = 0; i < 10; ++i) path.transmit(frame(lcore, i));
   CHECK(lcore.stats.drop[stats::DropReason::tx_ring_full] == 108 - pkt::Burst::capacity);
+}
+
+TEST_CASE("I4: what comes as a list is queued, handed over or dropped as if each had come alone") {
+  enum What { keeps_up, little_room, down, behind, of_another };
+  for (const What what : {keeps_up, little_room, down, behind, of_another}) {
+    CAPTURE(what);
+    std::vector<std::vector<std::uint64_t>> outcomes;
+    for (const bool as_list : {false, true}) {
+      test::LcoreEnv lcore;
+      runtime::WorkerRings rings(2, 8);
+      runtime::Waker waker;
+      Device device;
+      const std::uint32_t txqueuelen = what == little_room ? 10 : 1000;
+      const auto owner = static_cast<std::uint16_t>(what == of_another ? 1 : 0);
+      {
+        TxPath path(lcore.env, {.queue = what == of_another ? nullptr : &device, .owner = owner, .rings = rings, .owner_waker = waker, .ifindex = 7, .txqueuelen = txqueuelen});
+        if (what == down) path.set_up(false);
+        device.room = what == keeps_up ? 1000 : 0;
+        if (what == behind) path.transmit(frame(lcore, 99));
+        if (what == behind) path.transmit(frame(lcore, 98));
+        path.flush();
+        pkt::PacketList list;
+        for (int i = 0; i < 100; ++i) list.push_back(frame(lcore, i));
+        if (as_list) path.transmit_list(list);
+        while (pkt::Packet one = list.pop_front()) path.transmit(std::move(one));
+        path.flush();
+        device.room = 1000;
+        path.flush();
+        std::vector<std::uint64_t> outcome(device.sent.begin(), device.sent.end());
+        for (const auto reason : {stats::DropReason::port_down, stats::DropReason::tx_ring_full}) outcome.push_back(lcore.stats.drop[reason]);
+        outcome.push_back(path.core_stats().tx_dropped.value());
+        outcome.push_back(lcore.stats.steer[stats::Steer::tx_handoff]);
+        outcome.push_back(device.ifindex);
+        outcomes.push_back(outcome);
+        std::array<pkt::Mbuf*, 32> handed{};
+        const std::uint32_t n = rings.dequeue(0, 1, handed.data(), 32);
+        for (std::uint32_t i = 0; i < n; ++i) {
+          CHECK(handed[i]->meta.ifindex == 7);
+          pkt::consume(pkt::Packet::adopt(handed[i]));
+        }
+      }
+    }
+    CHECK(outcomes[0] == outcomes[1]);
+    const bool is_sent = what != down && what != of_another;
+    CHECK(outcomes[0].size() == (what == little_room ? 10u + pkt::Burst::capacity : is_sent ? 100u : 0u) + (what == behind ? 2u : 0u) + 5u);
+  }
 }
 
 TEST_CASE("E19: a packet of many segments waits as one and is cut when it leaves the queue, in order with the others") {

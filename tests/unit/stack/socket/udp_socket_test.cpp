@@ -143,6 +143,41 @@ TEST_CASE("L12: receive_packets gives all that wait, with their senders, and sen
   CHECK(receiver.send_packet(datagrams.pop_front(), endpoint("10.77.0.1:9")) == -EBADF);
 }
 
+TEST_CASE("L12: send_packets answers those of one sender at once; what fails is gone, what stands behind it stays") {
+  TwoEngines world;
+  UdpSocket& receiver = bound(*world.b, server);
+  Client first(*world.a, endpoint("10.77.0.1:9")), second(*world.a, endpoint("10.77.0.1:10"));
+  first.socket.send_to(bytes(std::string("one")), server);
+  first.socket.send_to(bytes(std::string("two")), server);
+  second.socket.send_to(bytes(std::string("three")), server);
+  first.socket.send_to(bytes(std::string("four")), server);
+  world.run_for(1s);
+  pkt::PacketList datagrams;
+  REQUIRE(receiver.receive_packets(datagrams) == 4);
+  for (const auto& [sender, count] : {std::pair{":9", 2u}, {":10", 1u}, {":9", 1u}}) {
+    Endpoint from;
+    pkt::PacketList answers = UdpSocket::take_of_one_sender(datagrams, from);
+    CHECK(from == endpoint("10.77.0.1" + std::string(sender)));
+    REQUIRE(answers.size() == count);
+    CHECK(receiver.send_packets(answers, from) == count);
+    CHECK(answers.empty());
+  }
+  CHECK(datagrams.empty());
+  world.run_for(1s);
+  CHECK(first.received == std::vector<std::string>{"one", "two", "four"});
+  CHECK(second.received == std::vector<std::string>{"three"});
+
+  for (int i = 0; i < 3; ++i) first.socket.send_to(bytes(std::string("again")), server);
+  world.run_for(1s);
+  REQUIRE(receiver.receive_packets(datagrams) == 3);
+  CHECK(receiver.send_packets(datagrams, endpoint("192.0.2.1:9")) == -ENETUNREACH);
+  CHECK(datagrams.size() == 2);
+  receiver.close();
+  CHECK(receiver.send_packets(datagrams, endpoint("10.77.0.1:9")) == -EBADF);
+  CHECK(datagrams.size() == 2);
+  pkt::consume(datagrams);
+}
+
 TEST_CASE("callbacks may close and replace; a closed socket says EBADF") {
   TwoEngines world;
   Client client(*world.a, endpoint("10.77.0.1:9"));
