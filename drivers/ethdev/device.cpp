@@ -189,9 +189,22 @@ Result<void> Device::set_up_queues() {
       return refused(code == -ENOMEM ? "rx queue (raise eal.memory_mb or the pool's packets)" : "rx queue", code);
   }
   for (std::uint16_t q = 0; q < info_.tx_queues; ++q)
-    if (const int code = rte_eth_tx_queue_setup(port_id_, q, tx_ring_, node, nullptr); code != 0)
-      return refused("tx queue", code);
+    if (const int code = set_up_tx_queue(q); code != 0) return refused("tx queue", code);
   return {};
+}
+
+int Device::set_up_tx_queue(std::uint16_t queue) const {
+  const auto node = static_cast<unsigned>(info_.numa_node);
+  const std::uint16_t kept = profile_of(info_.driver).sent_kept;
+  rte_eth_dev_info device{};
+  if (const int code = rte_eth_dev_info_get(port_id_, &device); code != 0) return code;
+  rte_eth_txconf conf = device.default_txconf;
+  // It takes sent buffers back when fewer descriptors than that are free. Whether it may be so many it knows only now.
+  if (kept != 0 && kept < tx_ring_) {
+    conf.tx_free_thresh = static_cast<std::uint16_t>(tx_ring_ - kept);
+    if (rte_eth_tx_queue_setup(port_id_, queue, tx_ring_, node, &conf) == 0) return 0;
+  }
+  return rte_eth_tx_queue_setup(port_id_, queue, tx_ring_, node, nullptr);
 }
 
 Result<void> Device::set_mtu() {

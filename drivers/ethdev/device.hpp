@@ -33,6 +33,7 @@ class Device {
   Result<void> negotiate_stamps(std::uint64_t rx_offload_capa);
   Result<void> configure();
   Result<void> set_up_queues();
+  [[nodiscard]] int set_up_tx_queue(std::uint16_t queue) const;
   Result<void> set_mtu();
   Result<void> start();
   Result<void> find_interrupts();

@@ -13,6 +13,7 @@ struct Profile {
   bool announces_peer_mac = false;    ///< its MAC is that of the other end of the cable
   bool scatters_unasked = false;      ///< receives into chains without having the offload
   bool ring_holds_one_frame = false;  ///< rx descriptors are the pieces of one frame, not places for many
+  std::uint16_t sent_kept = 0;        ///< it may keep so many buffers that are sent; 0: as it likes, which is nearly a ring full of them
   bool prepares_sums_only = false;    ///< tx_prepare refuses no frame of one buffer; of it, it writes the pseudo header's sum
 };
 
