@@ -73,6 +73,12 @@ std::optional<ErrorKind> kind_of_v6(const wire::Icmp6View& icmp) {
   }
 }
 
+// Of a packet in pieces only the first has the transport header.
+bool has_transport_header(const wire::Ipv6Walk& walk, std::span<const std::uint8_t> quote) {
+  if (walk.status == wire::Ipv6Walk::Status::complete) return true;
+  return walk.status == wire::Ipv6Walk::Status::fragment && wire::Ipv6FragmentHeader::parse(quote.subspan(walk.fragment_at))->offset == 0;
+}
+
 void count_v6(Env& env, std::uint8_t type) {
   using C = stats::Icmp6;
   if (type == wire::icmp6_type::unreachable) env.stats->icmp6.add(C::InDestUnreachs);
@@ -118,8 +124,7 @@ void Icmp::receive_error_v6(pkt::Packet message, const ip::Delivery& delivery) {
     return bad_v6(std::move(message), DropReason::icmp_invalid);
   const auto kind = kind_of_v6(icmp);
   ip::Transport* transport = ip_.protocol(walk.proto);
-  if (!kind || transport == nullptr || walk.status != wire::Ipv6Walk::Status::complete ||
-      !ip_.is_local(quoted->source()))
+  if (!kind || transport == nullptr || !has_transport_header(walk, quote) || !ip_.is_local(quoted->source()))
     return drop(env_, std::move(message), DropReason::icmp_invalid);
   transport->error({.kind = *kind,
                     .type = icmp.type(),

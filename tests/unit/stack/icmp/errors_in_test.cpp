@@ -120,6 +120,24 @@ TEST_CASE("the quoted transport header stands behind options and extension heade
   CHECK(host.recorder.errors[1].header == upper);
 }
 
+TEST_CASE("H13: an error about the first fragment of an IPv6 packet reaches the transport, one about another does not") {
+  RecordingHost host;
+  const Bytes upper = counting(16);
+  const auto about_fragment = [&](std::uint16_t offset) {
+    Bytes pieces{test_proto, 0, 0, 0, 0, 0, 0, 7};
+    store_be16(&pieces[2], static_cast<std::uint16_t>(offset | 1));
+    pieces.insert(pieces.end(), upper.begin(), upper.end());
+    error6(host, type6::packet_too_big, 0, 1400, behind(ipv6_frame({.source = host6, .destination = peer6, .next_header = 44}, pieces), 14));
+  };
+  about_fragment(0);
+  REQUIRE(host.recorder.errors.size() == 1);
+  CHECK(host.recorder.errors[0].header == upper);
+  CHECK(host.recorder.errors[0].report.mtu == 1400);
+  about_fragment(8);
+  CHECK(host.recorder.errors.size() == 1);
+  CHECK(host.drops(DropReason::icmp_invalid) == 1);
+}
+
 TEST_CASE("H13: errors that quote too little, or what we did not send, end here") {
   RecordingHost host;
   Bytes short_quote = quote4(counting(16));
