@@ -182,6 +182,7 @@ Result<void> Device::configure() {
 }
 
 Result<void> Device::set_up_queues() {
+  has_queues_ = true;
   const auto node = static_cast<unsigned>(info_.numa_node);
   for (std::uint16_t q = 0; q < info_.rx_queues; ++q) {
     rte_mempool* const pool = rte(options_.pools[q % options_.pools.size()]);
@@ -258,8 +259,10 @@ Result<void> Device::find_interrupts() {
 Device::~Device() {
   if (!attached_) return;
   if (started_) static_cast<void>(rte_eth_dev_stop(port_id_));
+  // One that was there before keeps our pools' buffers until it is closed; stopping gives back those of some drivers only.
+  const bool is_ours = made_here_ || has_queues_;
   rte_eth_dev_info device{};
-  if (!made_here_ || rte_eth_dev_info_get(port_id_, &device) != 0) return;
+  if (!is_ours || rte_eth_dev_info_get(port_id_, &device) != 0) return;
   static_cast<void>(rte_eth_dev_close(port_id_));
   rte_dev_remove(device.device);
 }

@@ -52,6 +52,7 @@ class Device {
   bool wants_interrupts_ = false;
   std::vector<int> event_fds_;
   bool made_here_ = false;
+  bool has_queues_ = false;
   bool attached_ = false;
   bool started_ = false;
 };

@@ -14,8 +14,8 @@ namespace millrace::ethdev {
 
 /// What is asked of a device that DPDK drives.
 struct Options {
-  /// A virtual device to make ("net_tap0", "net_virtio_user0"), or the name of an ethdev that exists already: one
-  /// that EAL probed or the application made.
+  /// A virtual device to make ("net_tap0", "net_virtio_user0"), a PCI device's address that EAL may probe, or the name of an
+  /// ethdev that the application made. It is closed and removed with the port in every case, for it keeps the pools' buffers.
   std::string name{};
   std::string args{};         ///< the virtual device's arguments: "iface=mr0"
   std::uint16_t ifindex = 0;  ///< put into Meta::ifindex of what is received

@@ -36,7 +36,7 @@ enum class PortDriver : std::uint8_t {
   sim,     ///< in-memory port, driven by the application or linked to another
   tap,     ///< a TAP device of the kernel, made at start
   vdev,    ///< a DPDK virtual device, made at start from Port::device ("net_ring0", "net_virtio_user0,path=/run/s")
-  ethdev,  ///< a device that EAL has already probed, named by Port::device
+  ethdev,  ///< a PCI device by its address, Port::device ("0000:00:05.0"); or what the application has probed, by its name
   vlan,    ///< a VLAN on top of another port, Port::link (IEEE 802.1Q)
 };
 

@@ -40,7 +40,7 @@ std::uint16_t queue_lcore(const config::Port& port, std::uint16_t queue, std::si
 Result<void> Engine::Impl::build(const std::map<std::string, LinkEnd>& links) {
   log(LogLevel::info, std::string("variants: checksum ") + wire::checksum_variant() + ", toeplitz " +
                           name(wire::best_toeplitz_variant()) + ", gro " + gro::name(gro::best_variant()));
-  if (Result<void> eal = runtime::eal_start(eal_config(config.eal)); !eal) return eal;
+  if (Result<void> eal = runtime::eal_start(eal_config(config)); !eal) return eal;
   if (Result<void> made = make_lcores(); !made) return made;
   if (Result<void> opened = open_ports(links); !opened) return opened;
   for (std::uint16_t id = 0; id < lcores.size(); ++id) {

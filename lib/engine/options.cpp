@@ -33,8 +33,13 @@ MacAddress drawn_mac(std::uint64_t seed, std::uint16_t ifindex) {
 
 }  // namespace
 
-runtime::EalConfig eal_config(const config::Eal& eal) {
-  return {.memory_mb = eal.memory_mb, .hugepages = eal.hugepages, .log_level = eal.log_level, .extra = eal.args};
+runtime::EalConfig eal_config(const Config& config) {
+  const config::Eal& eal = config.eal;
+  runtime::EalConfig made{.memory_mb = eal.memory_mb, .hugepages = eal.hugepages, .log_level = eal.log_level, .pci_devices = {}, .extra = eal.args};
+  for (const config::Port& port : config.ports) {
+    if (port.driver == config::PortDriver::ethdev && runtime::is_pci_address(port.device)) made.pci_devices.push_back(port.device);
+  }
+  return made;
 }
 
 runtime::SoftnetLimits softnet_limits(const config::Sysctl& sysctl) {

@@ -18,7 +18,7 @@
 // The one place where configuration becomes the options of the parts.
 namespace millrace {
 
-[[nodiscard]] runtime::EalConfig eal_config(const config::Eal& eal);
+[[nodiscard]] runtime::EalConfig eal_config(const Config& config);
 [[nodiscard]] runtime::SoftnetLimits softnet_limits(const config::Sysctl& sysctl);
 [[nodiscard]] gro::Config gro_config(const config::Sysctl& sysctl, const config::Port& port);
 [[nodiscard]] runtime::Coalesce coalesce_of(const config::Coalesce& coalesce);

@@ -6,6 +6,7 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
+#include <rte_pci.h>
 
 #include <pthread.h>
 #include <sched.h>
@@ -30,8 +31,9 @@ std::string allowed_cpus(const cpu_set_t& set) {
 
 std::vector<std::string> arguments(const EalConfig& config, const std::string& cpus) {
   std::vector<std::string> args{
-      "millrace",    "--no-pci",      "--no-telemetry", "-m", std::to_string(config.memory_mb),
-      "--log-level", config.log_level};
+      "millrace", "--no-telemetry", "-m", std::to_string(config.memory_mb), "--log-level", config.log_level};
+  if (config.pci_devices.empty()) args.push_back("--no-pci");
+  for (const std::string& device : config.pci_devices) args.insert(args.end(), {"-a", device});
   // One lcore, floating over the caller's CPUs: EAL would otherwise start a sleeping thread for every CPU.
   if (!cpus.empty()) args.insert(args.end(), {"--lcores", "0@(" + cpus + ")"});
   if (config.hugepages) {
@@ -94,6 +96,11 @@ Result<void> initialise(const EalConfig& config) {
 }
 
 }  // namespace
+
+bool is_pci_address(const std::string& text) {
+  rte_pci_addr ignored{};
+  return rte_pci_addr_parse(text.c_str(), &ignored) == 0;
+}
 
 Result<void> eal_start(const EalConfig& config) {
   static std::mutex mutex;

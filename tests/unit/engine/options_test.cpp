@@ -111,12 +111,23 @@ TEST_CASE("fragments and path MTUs of both versions are kept as long as their tu
 }
 
 TEST_CASE("EAL gets what the configuration says") {
-  const runtime::EalConfig eal =
-      eal_config({.memory_mb = 300, .hugepages = true, .log_level = "info", .args = {"-a", "0000:00:05.0"}});
+  Config config;
+  config.eal = {.memory_mb = 300, .hugepages = true, .log_level = "info", .args = {"--legacy-mem"}};
+  const runtime::EalConfig eal = eal_config(config);
   CHECK(eal.memory_mb == 300);
   CHECK(eal.hugepages);
   CHECK(eal.log_level == "info");
-  CHECK(eal.extra == std::vector<std::string>{"-a", "0000:00:05.0"});
+  CHECK(eal.extra == std::vector<std::string>{"--legacy-mem"});
+  CHECK(eal.pci_devices.empty());
+}
+
+TEST_CASE("EAL may probe the PCI devices that are ports, and no others") {
+  Config config;
+  config.ports = {{.name = "a", .driver = config::PortDriver::ethdev, .device = "0000:00:05.0"},
+                  {.name = "b", .driver = config::PortDriver::ethdev, .device = "net_null0"},
+                  {.name = "c", .driver = config::PortDriver::vdev, .device = "net_ring0"},
+                  {.name = "d", .driver = config::PortDriver::ethdev, .device = "81:00.1"}};
+  CHECK(eal_config(config).pci_devices == std::vector<std::string>{"0000:00:05.0", "81:00.1"});
 }
 
 TEST_CASE("a TAP device, a virtual device and one that EAL found") {
