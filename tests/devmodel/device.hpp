@@ -52,6 +52,17 @@ class Machine {
 /// A frame on the wire, its FCS not included.
 using Frame = std::vector<std::uint8_t>;
 
+/// What a device knows of its own traffic: what a driver's statistics are held against. Bytes are without the FCS.
+struct Counts {
+  std::uint64_t rx_frames = 0;  ///< given to the driver
+  std::uint64_t rx_bytes = 0;
+  std::uint64_t rx_no_buffer = 0;  ///< lost, for the driver had left no buffer
+  std::uint64_t rx_filtered = 0;   ///< not addressed to the host
+  std::uint64_t tx_frames = 0;     ///< on the wire, each segment one
+  std::uint64_t tx_bytes = 0;
+  std::uint64_t resets = 0;
+};
+
 /// A device at register level: a state machine written from the device's public specification, with no DPDK in it. It does what
 /// it does in the call that makes it do it; there is no thread of its own.
 class Device {
@@ -72,6 +83,9 @@ class Device {
   virtual bool receive(std::span<const std::uint8_t> frame) = 0;
   /// The cable.
   virtual void set_link(bool up) = 0;
+  [[nodiscard]] virtual Counts counts() const = 0;
+  /// The device is pulled out: every read is all ones from now on, and nothing is heard.
+  virtual void remove() = 0;
   /// What the device puts on the wire goes there; nowhere until set.
   void connect(std::function<void(Frame)> wire) { wire_ = std::move(wire); }
 

@@ -136,7 +136,7 @@ void Net::write_transport(std::uint32_t at, unsigned bytes, std::uint64_t value)
 // 2.1.2, 3.1: what the driver accepts has to have been offered, and a driver of a modern device has to be modern.
 void Net::set_status(std::uint8_t value) {
   if (value == 0) {
-    ++truth_.resets;
+    ++counts_.resets;
     return reset();
   }
   const bool is_new_agreement = (value & status::features_ok) != 0 && (status_ & status::features_ok) == 0;

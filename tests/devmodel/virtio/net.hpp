@@ -38,20 +38,10 @@ class Net final : public Device {
   bool receive(std::span<const std::uint8_t> frame) override;
   void set_link(bool up) override;
 
-  /// Frames as the device saw them: the truth that a driver's statistics are held against.
-  struct Truth {
-    std::uint64_t rx_frames = 0, rx_bytes = 0;  ///< given to the driver
-    std::uint64_t rx_no_buffer = 0;             ///< lost, for the queue had no buffer
-    std::uint64_t rx_filtered = 0;
-    std::uint64_t tx_frames = 0, tx_bytes = 0;  ///< on the wire, each segment one
-    std::uint64_t resets = 0;
-    bool operator==(const Truth&) const = default;
-  };
-  [[nodiscard]] const Truth& truth() const { return truth_; }
+  [[nodiscard]] Counts counts() const override { return counts_; }
+  void remove() override { is_removed_ = true; }
   [[nodiscard]] std::uint64_t negotiated() const { return driver_features_; }
   [[nodiscard]] bool is_running() const;
-  /// Every read is all ones from now on, and nothing is heard: the device was pulled out.
-  void remove() { is_removed_ = true; }
 
  private:
   struct QueueState {
@@ -111,7 +101,7 @@ class Net final : public Device {
   std::set<Bytes> macs_;
   std::set<std::uint16_t> vlans_;
   std::uint16_t active_pairs_ = 1;
-  Truth truth_;
+  Counts counts_;
 };
 
 }  // namespace millrace::devmodel::virtio

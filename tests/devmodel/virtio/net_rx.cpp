@@ -32,7 +32,7 @@ std::uint16_t Net::queue_of(std::span<const std::uint8_t> frame) const {
 bool Net::receive(std::span<const std::uint8_t> frame) {
   if (is_removed_ || !is_running() || !link_) return false;
   if (!wants(frame)) {
-    ++truth_.rx_filtered;
+    ++counts_.rx_filtered;
     return false;
   }
   QueueState& queue = queues_[queue_of(frame)];
@@ -48,7 +48,7 @@ bool Net::receive(std::span<const std::uint8_t> frame) {
     const bool may_have_more = has(feature::mrg_rxbuf);
     if (!chain || (!may_have_more && chain->room() < packet.size())) {
       queue.queue = before;  // what it was given waits for a frame that fits
-      ++truth_.rx_no_buffer;
+      ++counts_.rx_no_buffer;
       return false;
     }
     room += chain->room();
@@ -67,8 +67,8 @@ bool Net::receive(std::span<const std::uint8_t> frame) {
     }
     queue.queue.give_back(chain, written);
   }
-  ++truth_.rx_frames;
-  truth_.rx_bytes += frame.size();
+  ++counts_.rx_frames;
+  counts_.rx_bytes += frame.size();
   interrupt(queue);
   return true;
 }

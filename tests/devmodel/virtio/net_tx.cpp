@@ -77,8 +77,8 @@ void Net::send_segments(const Bytes& frame, std::uint16_t start, std::uint16_t s
 
 void Net::put(Bytes frame) {
   if (!link_) return;
-  ++truth_.tx_frames;
-  truth_.tx_bytes += frame.size();
+  ++counts_.tx_frames;
+  counts_.tx_bytes += frame.size();
   put_on_wire(std::move(frame));
 }
 
