@@ -12,6 +12,7 @@
 #include <rte_dev.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
+#include <rte_pci.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -32,6 +33,11 @@ std::uint32_t data_room(const std::vector<pkt::Pool*>& pools) {
   for (pkt::Pool* pool : pools)
     least = std::min<std::uint32_t>(least, rte_pktmbuf_data_room_size(rte(pool)) - pkt::headroom);
   return least;
+}
+
+bool is_pci_address(const std::string& name) {
+  rte_pci_addr ignored{};
+  return rte_pci_addr_parse(name.c_str(), &ignored) == 0;
 }
 
 }  // namespace
@@ -61,7 +67,11 @@ Result<void> Device::attach() {
     if (is_tap(options_.name))
       if (auto possible = check_tap(options_.name, options_.args); !possible) return possible;
     const std::string spec = options_.name + (options_.args.empty() ? "" : "," + options_.args);
-    if (const int code = rte_dev_probe(spec.c_str()); code != 0)
+    const int code = rte_dev_probe(spec.c_str());
+    if (code != 0 && is_pci_address(options_.name))
+      return failure(ENODEV, "port '" + options_.name + "': there is no such PCI device, or none that DPDK may drive: `dpdk-devbind.py --status` lists them; one that "
+                             "a kernel driver has is freed by `dpdk-devbind.py --bind=vfio-pci " + options_.name + "`");
+    if (code != 0)
       return failure(std::abs(code),
                      "port '" + options_.name + "': DPDK cannot make it with the arguments '" + options_.args +
                          "': " + std::strerror(std::abs(code)) +
@@ -259,8 +269,9 @@ Result<void> Device::find_interrupts() {
 Device::~Device() {
   if (!attached_) return;
   if (started_) static_cast<void>(rte_eth_dev_stop(port_id_));
-  // One that was there before keeps our pools' buffers until it is closed; stopping gives back those of some drivers only.
-  const bool is_ours = made_here_ || has_queues_;
+  // A PCI device that EAL has probed is ours, too: it would keep the pools' buffers, of which stopping gives back those of some
+  // drivers only.
+  const bool is_ours = made_here_ || (has_queues_ && is_pci_address(options_.name));
   rte_eth_dev_info device{};
   if (!is_ours || rte_eth_dev_info_get(port_id_, &device) != 0) return;
   static_cast<void>(rte_eth_dev_close(port_id_));

@@ -15,7 +15,8 @@ namespace millrace::ethdev {
 /// What is asked of a device that DPDK drives.
 struct Options {
   /// A virtual device to make ("net_tap0", "net_virtio_user0"), a PCI device's address that EAL may probe, or the name of an
-  /// ethdev that the application made. It is closed and removed with the port in every case, for it keeps the pools' buffers.
+  /// ethdev that the application made. The first two are closed and removed with the port; the last is stopped and left to the
+  /// application, which closes it before the pools go.
   std::string name{};
   std::string args{};         ///< the virtual device's arguments: "iface=mr0"
   std::uint16_t ifindex = 0;  ///< put into Meta::ifindex of what is received

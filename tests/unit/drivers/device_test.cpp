@@ -54,6 +54,15 @@ TEST_CASE("a device that existed is stopped and left") {
   CHECK(exists("net_null0"));
 }
 
+TEST_CASE("a PCI device that is not there is refused with what to do") {
+  test::TestPool pool;
+  Device device({.name = "0000:7f:1f.7", .pools = {&*pool}});
+  const auto up = device.bring_up();
+  REQUIRE_FALSE(up);
+  CHECK(up.error().code == ENODEV);
+  CHECK(up.error().message.find("dpdk-devbind.py --bind=vfio-pci 0000:7f:1f.7") != std::string::npos);
+}
+
 TEST_CASE("E17: a device that merges nothing refuses lro with a remedy, and is gone; without lro it opens") {
   test::TestPool pool;
   Options options = null_device(pool);
