@@ -53,7 +53,7 @@ def table(programs):
 
 def main():
     build = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "build/test"
-    programs = sorted(path for path in (build / "tests/devmodel").glob("devmodel_*") if path.is_file() and os.access(path, os.X_OK))
+    programs = sorted(path for path in (build / "tests/devmodel").glob("devmodel_*") if not path.name.endswith("_test") and path.is_file() and os.access(path, os.X_OK))
     if not programs:
         sys.exit(f"no devmodel_* in {build}/tests/devmodel: build them first (ninja -C {build})")
     lines, failed = table(programs)
