@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 
 // For main().
 extern "C" unsigned long long mr_unbalanced_ends() { return millrace::Engine::unbalanced_ends(); }
@@ -43,9 +44,13 @@ TwoEngines::TwoEngines(const Options& options) : lost_before_(pkt::freed_without
   Config config_b = host_config(2, options.lcores_b);
   if (options.adjust_a) options.adjust_a(config_a);
   if (options.adjust_b) options.adjust_b(config_b);
-  auto made_a = Engine::create(config_a, {{"p0", here}});
+  // A port that was made something else is at another cable.
+  const auto links = [](const Config& config, const LinkEnd& end) {
+    return config.ports[0].driver == config::PortDriver::sim ? std::map<std::string, LinkEnd>{{"p0", end}} : std::map<std::string, LinkEnd>{};
+  };
+  auto made_a = Engine::create(config_a, links(config_a, here));
   if (!made_a) FAIL(made_a.error().message);
-  auto made_b = Engine::create(config_b, {{"p0", there}});
+  auto made_b = Engine::create(config_b, links(config_b, there));
   if (!made_b) FAIL(made_b.error().message);
   a = std::move(*made_a);
   b = std::move(*made_b);

@@ -69,7 +69,7 @@ void Net::reset() {
   promisc_ = allmulti_ = false;
   macs_.clear();
   vlans_.clear();
-  own_mac_ = mac;
+  own_mac_ = options_.mac;
   active_pairs_ = 1;
 }
 

@@ -23,8 +23,8 @@ class Net final : public Device {
     bool tso = true;           ///< offers HOST_TSO4 and HOST_TSO6
     bool mergeable = true;     ///< offers MRG_RXBUF
     bool control = true;       ///< offers the control queue and what goes by it
+    std::array<std::uint8_t, 6> mac{0x02, 0x00, 0x00, 0x1a, 0xf4, 0x01};
   };
-  static constexpr std::array<std::uint8_t, 6> mac{0x02, 0x00, 0x00, 0x1a, 0xf4, 0x01};
 
   explicit Net(Machine& machine) : Net(machine, Options{}) {}
   Net(Machine& machine, const Options& options);
@@ -95,7 +95,7 @@ class Net final : public Device {
   bool link_ = true;
   bool is_removed_ = false;
 
-  std::array<std::uint8_t, 6> own_mac_ = mac;
+  std::array<std::uint8_t, 6> own_mac_{};
   bool promisc_ = false;
   bool allmulti_ = false;
   std::set<Bytes> macs_;

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Whole engines on device models, cabled to each other: what the demo does, with DPDK's drivers and no hardware in between.
+#include <millrace/base/rng.hpp>
+
+#include "tests/devmodel/subject.hpp"
+#include "tests/devmodel/virtio/net.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/seed.hpp"
+#include "tests/support/two_engines.hpp"
+
+using namespace millrace;
+using namespace millrace::test;
+using namespace std::chrono_literals;
+using devmodel::Subject;
+using devmodel::subjects;
+
+std::vector<std::unique_ptr<Subject>> devmodel::make_subjects() {
+  std::vector<std::unique_ptr<Subject>> all;
+  all.push_back(make_subject<virtio::Net>({.name = "virtio, split ring"}));
+  all.push_back(make_subject<virtio::Net>({.name = "virtio, packed ring"}, virtio::Net::Options{.packed = true, .mac = {0x02, 0x00, 0x00, 0x1a, 0xf4, 0x02}}));
+  return all;
+}
+
+namespace {
+
+/// One end's frames are the other's, but for those that are lost: one in `loss`, 0: none.
+void lay_cable(Subject& from, Subject& to, std::uint64_t loss, Rng& rng) {
+  from.device->connect([&to, loss, &rng](devmodel::Frame frame) {
+    if (loss == 0 || rng.next() % loss != 0) static_cast<void>(to.device->receive(frame));
+  });
+}
+
+/// Two hosts, each with a device as its port.
+struct Hosts {
+  Subject& first;
+  Subject& second;
+  Rng rng{seed()};
+  std::unique_ptr<TwoEngines> world;
+
+  Hosts(Subject& one, Subject& other, std::uint64_t loss) : first(one), second(other) {
+    devmodel::hear_faults();
+    lay_cable(first, second, loss, rng);
+    lay_cable(second, first, loss, rng);
+    const auto put_on = [](Config& config, const Subject& subject) {
+      config.ports[0].driver = config::PortDriver::ethdev;
+      config.ports[0].device = subject.slot.name();
+      config.ports[0].rx_mode = config::RxMode::poll;
+    };
+    world = std::make_unique<TwoEngines>(TwoEngines::Options{.adjust_a = [&](Config& config) { put_on(config, first); }, .adjust_b = [&](Config& config) { put_on(config, second); }});
+  }
+  ~Hosts() {
+    world.reset();
+    for (const Subject* subject : {&first, &second}) CHECK(subject->slot.violations() == std::vector<std::string>{});
+  }
+  Hosts(const Hosts&) = delete;
+  Hosts& operator=(const Hosts&) = delete;
+};
+
+}  // namespace
+
+TEST_CASE("two hosts on device models talk TCP, over a good cable and one that loses a frame in thirty") {
+  for (const std::uint64_t loss : {std::uint64_t{0}, std::uint64_t{30}}) {
+    INFO("MILLRACE_SEED=" << seed() << ", loss 1 in " << loss);
+    Hosts hosts(*subjects()[0], *subjects()[1], loss);
+    TwoEngines& world = *hosts.world;
+    REQUIRE(world.b->listen(endpoint("10.77.0.2:80"), [](Stream& stream) {
+      stream.on_readable([](Stream& s) { echo(s); });
+      stream.on_writable([](Stream& s) { echo(s); });
+    }));
+    const std::string sent = pattern(200'000);
+    Conversation client;
+    auto connecting = TwoEngines::sockets(*world.a).connect(endpoint("10.77.0.2:80"));
+    REQUIRE(connecting);
+    client.join(**connecting);
+    std::size_t at = 0;
+    const auto done = [&] {
+      if (client.stream != nullptr && client.connected && at < sent.size()) {
+        const std::int64_t n = client.stream->write(bytes(std::string_view(sent).substr(at)));
+        if (n > 0) at += static_cast<std::size_t>(n);
+      }
+      return client.received.size() >= sent.size();
+    };
+    CHECK(world.run_until(done));
+    CHECK(client.received == sent);
+    if (client.stream != nullptr) client.stream->close();
+    world.run_for(120s);
+  }
+}
