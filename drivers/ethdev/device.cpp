@@ -84,6 +84,25 @@ Result<void> Device::attach() {
   return {};
 }
 
+// What the device does of what it was asked for.
+void Device::fill(port::Offloads& offloads, const rte_eth_dev_info& device, const Profile& profile) const {
+  constexpr std::uint64_t both_l4 = RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
+  offloads.rx_l4_checksum = (rx_offloads_ & both_l4) == both_l4;
+  offloads.tx_tcp_checksum = (tx_offloads_ & RTE_ETH_TX_OFFLOAD_TCP_CKSUM) != 0;
+  offloads.tx_udp_checksum = (tx_offloads_ & RTE_ETH_TX_OFFLOAD_UDP_CKSUM) != 0;
+  offloads.tx_multi_segment = (tx_offloads_ & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
+  offloads.tx_segmentation.tcp = (tx_offloads_ & RTE_ETH_TX_OFFLOAD_TCP_TSO) != 0;
+  offloads.tx_segmentation.v4_only = profile.cuts_v4_only;
+  offloads.tx_segmentation.ip_checksum = (tx_offloads_ & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM) != 0;
+  if (device.tx_desc_lim.nb_mtu_seg_max != 0) offloads.tx_max_buffers = device.tx_desc_lim.nb_mtu_seg_max;
+  // A chain that the ring can never take whole would block it for ever.
+  offloads.tx_segmentation.max_buffers =
+      std::min<std::uint16_t>(device.tx_desc_lim.nb_seg_max, static_cast<std::uint16_t>(options_.tx_ring / 2));
+  if (profile.most_tx_buffers == 0) return;
+  offloads.tx_max_buffers = std::min(offloads.tx_max_buffers, profile.most_tx_buffers);
+  offloads.tx_segmentation.max_buffers = std::min(offloads.tx_segmentation.max_buffers, profile.most_tx_buffers);
+}
+
 /// Settles queues, rings and offloads between what is asked and what the device has.
 Result<void> Device::negotiate() {
   rte_eth_dev_info device{};
@@ -118,7 +137,7 @@ Result<void> Device::negotiate() {
   // Its segments need their checksums, and a chain to be cut from.
   constexpr std::uint64_t needed_by_tso = RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
   if (options_.tso && (tx_offloads_ & needed_by_tso) == needed_by_tso)
-    tx_offloads_ |= device.tx_offload_capa & RTE_ETH_TX_OFFLOAD_TCP_TSO;
+    tx_offloads_ |= device.tx_offload_capa & (RTE_ETH_TX_OFFLOAD_TCP_TSO | RTE_ETH_TX_OFFLOAD_IPV4_CKSUM);
   if (options_.lro)
     if (auto possible = negotiate_lro(device.rx_offload_capa, device.max_lro_pkt_size); !possible) return possible;
   if (options_.rx_timestamp)
@@ -128,15 +147,7 @@ Result<void> Device::negotiate() {
     rss_types_ = device.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP);
   if (hashes && rss_types_ != 0) rx_offloads_ |= RTE_ETH_RX_OFFLOAD_RSS_HASH;
 
-  constexpr std::uint64_t both_l4 = RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
-  info_.offloads.rx_l4_checksum = (rx_offloads_ & both_l4) == both_l4;
-  info_.offloads.tx_tcp_checksum = (tx_offloads_ & RTE_ETH_TX_OFFLOAD_TCP_CKSUM) != 0;
-  info_.offloads.tx_udp_checksum = (tx_offloads_ & RTE_ETH_TX_OFFLOAD_UDP_CKSUM) != 0;
-  info_.offloads.tx_multi_segment = (tx_offloads_ & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
-  info_.offloads.tx_segmentation.tcp = (tx_offloads_ & RTE_ETH_TX_OFFLOAD_TCP_TSO) != 0;
-  // A chain that the ring can never take whole would block it for ever.
-  info_.offloads.tx_segmentation.max_buffers =
-      std::min<std::uint16_t>(device.tx_desc_lim.nb_seg_max, static_cast<std::uint16_t>(options_.tx_ring / 2));
+  fill(info_.offloads, device, profile);
   info_.offloads.rx_hash = (rx_offloads_ & RTE_ETH_RX_OFFLOAD_RSS_HASH) != 0;
 
   wants_interrupts_ = options_.interrupts != Options::Interrupts::off;
@@ -180,6 +191,7 @@ Result<void> Device::configure() {
   conf.rxmode.max_lro_pkt_size = max_lro_bytes_;
   conf.txmode.offloads = tx_offloads_;
   conf.intr_conf.rxq = wants_interrupts_ ? 1 : 0;
+  conf.intr_conf.lsc = profile_of(info_.driver).link_by_interrupt ? 1 : 0;
   if (rss_types_ != 0) {
     conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
     conf.rx_adv_conf.rss_conf.rss_hf = rss_types_;
@@ -274,7 +286,7 @@ Device::~Device() {
   const bool is_ours = made_here_ || (has_queues_ && is_pci_address(options_.name));
   rte_eth_dev_info device{};
   if (!is_ours || rte_eth_dev_info_get(port_id_, &device) != 0) return;
-  static_cast<void>(rte_eth_dev_close(port_id_));
+  // Which closes it; of a device that was closed before, net_ena would leave its memory behind (22.11).
   rte_dev_remove(device.device);
 }
 

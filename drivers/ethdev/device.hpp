@@ -5,7 +5,11 @@
 
 #include <vector>
 
+struct rte_eth_dev_info;
+
 namespace millrace::ethdev {
+
+struct Profile;
 
 /// An ethdev on its way from a name to a started port, and back. Each step that fails leaves the earlier ones to the
 /// destructor, which undoes them in reverse.
@@ -29,6 +33,7 @@ class Device {
  private:
   Result<void> attach();
   Result<void> negotiate();
+  void fill(port::Offloads& offloads, const rte_eth_dev_info& device, const Profile& profile) const;
   Result<void> negotiate_lro(std::uint64_t rx_offload_capa, std::uint32_t max_lro_bytes);
   Result<void> negotiate_stamps(std::uint64_t rx_offload_capa);
   Result<void> configure();

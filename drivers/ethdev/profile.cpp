@@ -18,6 +18,9 @@ constexpr Profile profiles[] = {
     // that come back late, many at once, overflow the pool's cache: its buffers then go round, all of them cold.
     {.driver = "net_virtio", .sent_kept = 64, .prepares_sums_only = true},
     {.driver = "net_virtio_user", .sent_kept = 64, .prepares_sums_only = true},
+    // Link events come by the AENQ, and only with intr_conf.lsc. eth_ena_prep_pkts() refuses TSO of IPv6, and looks at no chain
+    // without offloads: beyond 17 entries ena_tx_map_mbuf() writes behind its array (22.11).
+    {.driver = "net_ena", .most_tx_buffers = 16, .cuts_v4_only = true, .link_by_interrupt = true},
 };
 constexpr Profile generic{};
 

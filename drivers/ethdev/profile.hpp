@@ -15,6 +15,9 @@ struct Profile {
   bool scatters_unasked = false;      ///< receives into chains without having the offload
   bool ring_holds_one_frame = false;  ///< rx descriptors are the pieces of one frame, not places for many
   std::uint16_t sent_kept = 0;        ///< it may keep so many buffers that are sent; 0: as it likes, which is nearly a ring full of them
+  std::uint16_t most_tx_buffers = 0;  ///< of a frame, whatever its limits say; 0: they are right
+  bool cuts_v4_only = false;          ///< TSO is announced for both families, and refused for IPv6
+  bool link_by_interrupt = false;     ///< it learns of the link by the interrupt alone
   bool prepares_sums_only = false;    ///< tx_prepare refuses no frame of one buffer; of it, it writes the pseudo header's sum
 };
 

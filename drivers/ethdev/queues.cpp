@@ -126,7 +126,7 @@ int EthdevRx::waiting() const {
   return count < 0 ? -1 : count;
 }
 
-void request_offloads(pkt::Mbuf& packet) {
+void request_offloads(pkt::Mbuf& packet, bool ip_checksum) {
   packet.ol_flags &= ~RTE_MBUF_F_TX_OFFLOAD_MASK;
   const pkt::ChecksumRequest request = packet.meta.tx_checksum;
   if (request == pkt::ChecksumRequest::none) return;
@@ -137,7 +137,8 @@ void request_offloads(pkt::Mbuf& packet) {
   rte(&packet)->l2_len = packet.meta.l3_offset;
   rte(&packet)->l3_len = static_cast<std::uint16_t>(packet.meta.l4_offset - packet.meta.l3_offset) & 0x1ff;
   if (packet.meta.gso_size == 0) return port::write_pseudo_sum(packet);
-  packet.ol_flags |= RTE_MBUF_F_TX_TCP_SEG;
+  // net_e1000_igb takes a packet without it for IPv6 (22.11).
+  packet.ol_flags |= RTE_MBUF_F_TX_TCP_SEG | (is_v4 && ip_checksum ? RTE_MBUF_F_TX_IP_CKSUM : 0);
   rte(&packet)->l4_len = static_cast<std::uint8_t>(port::header_bytes(packet) - packet.meta.l4_offset);
   rte(&packet)->tso_segsz = packet.meta.gso_size;
   // DPDK wants the sum without the length, which differs between segments.
@@ -177,7 +178,7 @@ std::uint16_t EthdevTx::transmit(Env& env, pkt::Burst& burst) {
   const Wants wants = wants_of(burst);
   if (wants.preparation) port::prepare(env, burst, info_);
   if (wants.preparation || wants.offloads)
-    for (std::uint16_t i = 0; i < burst.size(); ++i) request_offloads(burst[i]);
+    for (std::uint16_t i = 0; i < burst.size(); ++i) request_offloads(burst[i], info_.offloads.tx_segmentation.ip_checksum);
   const bool goes_as_it_is = prepares_sums_only_ && !wants.preparation;
   const bool is_whole = (goes_as_it_is || drop_refused(env, burst)) && !wants.preparation;
   if (burst.empty()) return 0;

@@ -64,7 +64,8 @@ class EthdevTx final : public port::TxQueue {
 /// Meta::{gso_size, gso_segs} of a packet that the device merged, from what it says of their size; leaves others alone.
 void describe_merged(pkt::Mbuf& packet);
 
-/// Tells the device what to finish: ol_flags, header lengths and the sum of the pseudo header.
-void request_offloads(pkt::Mbuf& packet);
+/// Tells the device what to finish: ol_flags, header lengths and the sum of the pseudo header; of what it cuts, the IPv4 checksum,
+/// too, if it forms that.
+void request_offloads(pkt::Mbuf& packet, bool ip_checksum = false);
 
 }  // namespace millrace::ethdev

@@ -94,6 +94,7 @@ struct [[gnu::may_alias]] alignas(64) Mbuf {
   Meta meta;
 
   [[nodiscard]] std::uint8_t* data() { return static_cast<std::uint8_t*>(buf_addr) + data_off; }
+  [[nodiscard]] const std::uint8_t* data() const { return static_cast<const std::uint8_t*>(buf_addr) + data_off; }
 };
 static_assert(sizeof(Mbuf) == 192);
 

@@ -21,6 +21,8 @@ namespace millrace::port {
 struct Segmentation {
   bool tcp = false;
   bool udp = false;
+  bool v4_only = false;
+  bool ip_checksum = false;             ///< it forms the segments' IPv4 checksums, and wants to be asked
   std::uint32_t max_bytes = 65536;      ///< dev->tso_max_size: of the IP packet
   std::uint16_t max_segments = 65535;   ///< dev->tso_max_segs
   std::uint16_t max_buffers = 65535;    ///< of its chain
@@ -33,6 +35,7 @@ struct Offloads {
   bool tx_tcp_checksum = false;
   bool tx_udp_checksum = false;
   bool tx_multi_segment = false;
+  std::uint16_t tx_max_buffers = 65535;  ///< of a chain that is not to be cut; a longer one is made one buffer
   Segmentation tx_segmentation{};
   bool rx_hash = false;         ///< received packets carry the hash that chose their queue
   bool rx_lro = false;          ///< the device merges received TCP segments; such a packet says so, with their size and number

@@ -90,7 +90,8 @@ std::optional<stats::DropReason> make_sendable(Env& env, pkt::Packet& packet, co
     finish_checksum(packet.mbuf());
     env.stats->port.add(stats::Port::tx_csum_software);
   }
-  if (packet.segments() > 1 && !info.offloads.tx_multi_segment) return linearise(env, packet);
+  const bool is_scattered = packet.segments() > 1 && !info.offloads.tx_multi_segment;
+  if (is_scattered || (!cut_by_port && packet.segments() > info.offloads.tx_max_buffers)) return linearise(env, packet);
   return std::nullopt;
 }
 
@@ -106,7 +107,8 @@ bool needs_gso(const pkt::Mbuf& packet, const Offloads& offloads) {
   if (meta.gso_size == 0) return false;
   const Segmentation& port = offloads.tx_segmentation;
   const bool has_engine = (meta.l4_proto == wire::ip_proto::tcp && port.tcp) || (meta.l4_proto == wire::ip_proto::udp && port.udp);
-  return !has_engine || meta.gso_accecn || meta.gso_segs > port.max_segments ||
+  const bool is_v4 = packet.data()[meta.l3_offset] >> 4 == 4;
+  return !has_engine || (port.v4_only && !is_v4) || meta.gso_accecn || meta.gso_segs > port.max_segments ||
          packet.pkt_len - meta.l3_offset > port.max_bytes || packet.nb_segs > port.max_buffers;
 }
 

@@ -26,7 +26,7 @@
 namespace millrace::devmodel {
 namespace {
 
-std::vector<Slot*> slots;
+std::vector<Slot*>& slots = *new std::vector<Slot*>;
 unsigned next_bus = 1;
 
 /// The tree that DPDK scans in place of /sys/bus/pci/devices; goes with the process.

@@ -9,10 +9,11 @@
 namespace millrace::devmodel {
 
 std::vector<std::unique_ptr<Subject>>& subjects() {
-  static std::vector<std::unique_ptr<Subject>> all = [] {
-    std::vector<std::unique_ptr<Subject>> made = make_subjects();
+  // Never destroyed: EAL's interrupt thread may touch a device until the process ends.
+  static auto& all = *[] {
+    auto* const made = new std::vector<std::unique_ptr<Subject>>(make_subjects());
     runtime::EalConfig eal;
-    for (const auto& subject : made) eal.pci_devices.push_back(subject->slot.name());
+    for (const auto& subject : *made) eal.pci_devices.push_back(subject->slot.name());
     eal.extra = {"--iova-mode=va"};
     if (const auto started = runtime::eal_start(eal); !started) throw std::runtime_error(started.error().message);
     return made;

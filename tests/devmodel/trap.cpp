@@ -18,7 +18,8 @@
 namespace millrace::devmodel {
 namespace {
 
-std::vector<TrappedRange*> ranges;
+// Never destroyed: a driver's own thread may fault until the process ends.
+std::vector<TrappedRange*>& ranges = *new std::vector<TrappedRange*>;
 struct sigaction handler_before;
 
 greg_t& register_of(ucontext_t& context, unsigned number) {
