@@ -60,6 +60,7 @@ struct Case {
   std::size_t payload;
   UdpOurs::From from = UdpOurs::From::poll;
   bool merges = false;
+  bool lwip_sums = false;  ///< with the sum that it brings along
   [[nodiscard]] std::string name() const {
     const char* const works = work == UdpWork::take ? "take" : work == UdpWork::copy ? "copy" : "echo";
     return std::string("to:callback,work:") + works + ",bytes:" + std::to_string(payload) + (from == UdpOurs::From::poll ? ",from:poll" : ",from:netif_receive") + (merges ? ",UDP_GRO:on" : "");
@@ -67,7 +68,8 @@ struct Case {
 };
 
 void beside_lwip(Bench& bench, const Case& c) {
-  Figure figure{.id = "UDP", .name = c.name(), .peer_name = lwip_name, .goal = Goal::ratio_at_least(3)};
+  Figure figure{.id = "UDP", .name = c.name(), .peer_name = c.lwip_sums ? "lwIP_own_sum" : lwip_name, .goal = Goal::ratio_at_least(3)};
+  lwip_sums_itself = c.lwip_sums;
   if (!peer::Lwip::is_there()) {
     figure.skip = lwip_missing;
     return bench.report.figure(std::move(figure));
@@ -130,6 +132,8 @@ void run_udp(Bench& bench) {
     for (const UdpWork work : {UdpWork::take, UdpWork::copy, UdpWork::echo}) beside_lwip(bench, {work, payload, From::poll});
     beside_lwip(bench, {UdpWork::take, payload, From::stack});
     for (const UdpWork work : {UdpWork::take, UdpWork::copy}) beside_lwip(bench, {work, payload, From::poll, true});
+    for (const bool merges : {false, true}) beside_lwip(bench, {UdpWork::take, payload, From::poll, merges, true});
+    lwip_sums_itself = false;
   }
   run_udp_sending(bench);
   run_udp_thread(bench);

@@ -5,6 +5,11 @@
 
 struct rte_mbuf;
 
+namespace millrace::bench {
+/// lwIP forms its checksums as Debian's build of it does, and not by rte_raw_cksum.
+extern bool lwip_sums_itself;
+}  // namespace millrace::bench
+
 namespace millrace::bench::peer {
 
 /// lwIP with the same address, port and work, through its raw API: the buffers of a burst are given to its input as custom
