@@ -35,12 +35,12 @@ std::uint32_t data_room(const std::vector<pkt::Pool*>& pools) {
   return least;
 }
 
+}  // namespace
+
 bool is_pci_address(const std::string& name) {
   rte_pci_addr ignored{};
   return rte_pci_addr_parse(name.c_str(), &ignored) == 0;
 }
-
-}  // namespace
 
 tl::unexpected<Error> Device::refused(const char* step, int code) const {
   const int error = code == 0 ? EIO : std::abs(code);

@@ -47,4 +47,7 @@ struct Options {
 /// and each poll reads the device instead. No signal handler is installed.
 [[nodiscard]] Result<std::unique_ptr<port::Port>> open(const Options& options);
 
+/// Whether DPDK takes it for the address of a PCI device: "0000:01:00.0", "01:00.0".
+[[nodiscard]] bool is_pci_address(const std::string& name);
+
 }  // namespace millrace::ethdev

@@ -37,7 +37,7 @@ runtime::EalConfig eal_config(const Config& config) {
   const config::Eal& eal = config.eal;
   runtime::EalConfig made{.memory_mb = eal.memory_mb, .hugepages = eal.hugepages, .log_level = eal.log_level, .pci_devices = {}, .extra = eal.args};
   for (const config::Port& port : config.ports) {
-    if (port.driver == config::PortDriver::ethdev && runtime::is_pci_address(port.device)) made.pci_devices.push_back(port.device);
+    if (port.driver == config::PortDriver::ethdev && ethdev::is_pci_address(port.device)) made.pci_devices.push_back(port.device);
   }
   return made;
 }

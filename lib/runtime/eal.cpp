@@ -6,7 +6,6 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
-#include <rte_pci.h>
 
 #include <pthread.h>
 #include <sched.h>
@@ -96,11 +95,6 @@ Result<void> initialise(const EalConfig& config) {
 }
 
 }  // namespace
-
-bool is_pci_address(const std::string& text) {
-  rte_pci_addr ignored{};
-  return rte_pci_addr_parse(text.c_str(), &ignored) == 0;
-}
 
 Result<void> eal_start(const EalConfig& config) {
   static std::mutex mutex;

@@ -25,9 +25,6 @@ struct EalConfig {
 /// Any thread may call. Errors name the cause and what to change; after one, EAL cannot be tried again in this process.
 [[nodiscard]] Result<void> eal_start(const EalConfig& config);
 
-/// Whether DPDK takes it for the address of a PCI device: "0000:01:00.0", "01:00.0".
-[[nodiscard]] bool is_pci_address(const std::string& text);
-
 /// Gives the calling thread DPDK's per-thread caches for as long as it lives: a pool's alloc and free then cost a
 /// fifth. Made and destroyed by the same thread, after eal_start. A thread that has an lcore id already keeps it.
 class ThreadRegistration {

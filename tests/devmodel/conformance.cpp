@@ -5,7 +5,6 @@
 
 #include <millrace/base/byte_order.hpp>
 #include <millrace/port/tx_offload.hpp>
-#include <millrace/wire/rss.hpp>
 
 #include "tests/devmodel/subject.hpp"
 #include "tests/interop/port_host.hpp"
