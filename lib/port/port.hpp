@@ -59,6 +59,12 @@ struct DeviceStats {
   std::uint64_t tx_errors = 0;
 };
 
+/// Why a device carries nothing any more, or will not for long, of which neither it nor its driver gets rid by itself.
+struct Fault {
+  std::string cause{};   ///< what it is counted as: "tx_timeout", "removed"
+  std::string detail{};  ///< for the log
+};
+
 /// What a port is, settled when it was opened.
 struct Info {
   std::string name{};
@@ -150,6 +156,16 @@ class Port {
   [[nodiscard]] virtual Result<void> remove_flow_rule(std::uint16_t id) {
     return failure(ENOENT, "there is no flow rule " + std::to_string(id));
   }
+
+  // Health (receive_path A9, A14).
+
+  /// What is wrong with the device; null: nothing that can be seen. To be asked about once a second, with the clock of the
+  /// lcores' Env; each fault is told once. Control thread only.
+  [[nodiscard]] virtual std::optional<Fault> check(Instant /*now*/) { return std::nullopt; }
+  /// Begins the device anew, as it was opened: what it held is lost, its buffers go back to their pools, its queues stay the
+  /// objects that they are, their event_fd() may be another. Control thread only, and no lcore may use its queues meanwhile.
+  /// After an error the port is dead: its queues give and take nothing, its link is down; reset() may be tried again.
+  [[nodiscard]] virtual Result<void> reset() { return failure(EOPNOTSUPP, "the port '" + info().name + "' cannot be reset"); }
 
   /// The driver's extended statistics, by the driver's names. Control thread only.
   [[nodiscard]] virtual stats::NamedValues xstats() const { return {}; }
