@@ -12,7 +12,6 @@
 #include <rte_dev.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
-#include <rte_pci.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -36,11 +35,6 @@ std::uint32_t data_room(const std::vector<pkt::Pool*>& pools) {
 }
 
 }  // namespace
-
-bool is_pci_address(const std::string& name) {
-  rte_pci_addr ignored{};
-  return rte_pci_addr_parse(name.c_str(), &ignored) == 0;
-}
 
 tl::unexpected<Error> Device::refused(const char* step, int code) const {
   const int error = code == 0 ? EIO : std::abs(code);
@@ -81,6 +75,7 @@ Result<void> Device::attach() {
       return failure(ENODEV, "port '" + options_.name + "': the device was made but has no ethdev");
   }
   attached_ = true;
+  if (is_pci_address(options_.name)) bars_ = bars_of(port_id_, options_.name);
   return {};
 }
 
@@ -278,8 +273,17 @@ Result<void> Device::find_interrupts() {
   return {};
 }
 
+bool Device::is_mute() const {
+  if (!is_pci_address(options_.name)) return false;
+  if (!answers(options_.name)) return true;
+  const auto reg = profile_of(info_.driver).live_register;
+  if (!reg || bars_.empty() || bars_[0].begin == nullptr) return false;
+  return *reinterpret_cast<const volatile std::uint32_t*>(static_cast<const char*>(bars_[0].begin) + *reg) == UINT32_MAX;
+}
+
 Device::~Device() {
   if (!attached_) return;
+  if (is_mute()) replace_by_memory(bars_);
   if (started_) static_cast<void>(rte_eth_dev_stop(port_id_));
   // A PCI device that EAL has probed is ours, too: it would keep the pools' buffers, of which stopping gives back those of some
   // drivers only.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "drivers/ethdev/ethdev_port.hpp"
+#include "drivers/ethdev/pci.hpp"
 
 #include <vector>
 
@@ -29,6 +30,8 @@ class Device {
   [[nodiscard]] bool hashes() const { return rss_types_ != 0; }
   /// Of an rx queue's interrupt; -1: there is none.
   [[nodiscard]] int event_fd(std::uint16_t queue) const { return event_fds_[queue]; }
+  /// Whether it is a PCI device that is gone, or whose every register reads all ones.
+  [[nodiscard]] bool is_mute() const;
 
  private:
   Result<void> attach();
@@ -56,6 +59,7 @@ class Device {
   std::uint32_t max_lro_bytes_ = 0;  ///< of a frame that the device merged; 0: not limited, or not asked for
   bool wants_interrupts_ = false;
   std::vector<int> event_fds_;
+  std::vector<Bar> bars_;  ///< of a PCI device
   bool made_here_ = false;
   bool has_queues_ = false;
   bool attached_ = false;

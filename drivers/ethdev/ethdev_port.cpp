@@ -1,58 +1,28 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The one Port over rte_ethdev. Made by the engine on its control thread; holds a started Device and its queues.
+// The one Port over rte_ethdev. Made by the engine on its control thread; holds a started Device, and its queues, which outlive a
+// reset of it.
 #include "drivers/ethdev/ethdev_port.hpp"
 
 #include "drivers/ethdev/device.hpp"
 #include "drivers/ethdev/flow_rule.hpp"
+#include "drivers/ethdev/profile.hpp"
 #include "drivers/ethdev/queues.hpp"
 #include "drivers/ethdev/rss.hpp"
+#include "drivers/ethdev/tap.hpp"
+#include "drivers/ethdev/watchdog.hpp"
+#include "drivers/ethdev/xstats.hpp"
 
 #include <rte_ethdev.h>
+
+#include <cerrno>
+#include <mutex>
 
 namespace millrace::ethdev {
 namespace {
 
-class EthdevPort final : public port::Port {
- public:
-  EthdevPort(std::unique_ptr<Device> device, std::uint16_t ifindex) : device_(std::move(device)), rules_(device_->port_id(), info().rx_queues) {
-    const std::uint16_t id = device_->port_id();
-    for (std::uint16_t q = 0; q < info().rx_queues; ++q)
-      rx_.push_back(std::make_unique<EthdevRx>(id, q, ifindex, info().offloads, device_->event_fd(q)));
-    for (std::uint16_t q = 0; q < info().tx_queues; ++q) tx_.push_back(std::make_unique<EthdevTx>(id, q, info(), rte_eth_tx_done_cleanup(id, q, 0) >= 0));
-    judge_hash();
-  }
-
-  const port::Info& info() const override { return device_->info(); }
-  port::RxQueue& rx_queue(std::uint16_t index) override { return *rx_.at(index); }
-  port::TxQueue& tx_queue(std::uint16_t index) override { return *tx_.at(index); }
-  port::LinkState link() const override;
-  port::DeviceStats device_stats() const override;
-  std::optional<wire::Rss> rss() const override { return device_->hashes() ? read_rss(device_->port_id()) : std::nullopt; }
-  Result<void> set_rss(const wire::Rss& rss) override;
-  stats::NamedValues xstats() const override;
-  Result<void> can_steer_flows() const override { return rules_.can_steer(); }
-  Result<std::uint16_t> add_flow_rule(const wire::FlowRule& rule) override { return rules_.add(rule); }
-  Result<void> remove_flow_rule(std::uint16_t id) override { return rules_.remove(id); }
-
- private:
-  void judge_hash();
-
-  std::unique_ptr<Device> device_;
-  mutable FlowRules rules_;
-  std::vector<std::unique_ptr<EthdevRx>> rx_;
-  std::vector<std::unique_ptr<EthdevTx>> tx_;
-};
-
-port::LinkState EthdevPort::link() const {
-  rte_eth_link link{};
-  if (rte_eth_link_get_nowait(device_->port_id(), &link) != 0) return {};
-  const bool known = link.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN;
-  return {.up = link.link_status == RTE_ETH_LINK_UP, .speed_mbps = known ? link.link_speed : 0};
-}
-
-port::DeviceStats EthdevPort::device_stats() const {
+port::DeviceStats read_stats(std::uint16_t port_id) {
   rte_eth_stats s{};
-  if (rte_eth_stats_get(device_->port_id(), &s) != 0) return {};
+  if (rte_eth_stats_get(port_id, &s) != 0) return {};
   return {.rx_packets = s.ipackets,
           .rx_bytes = s.ibytes,
           .rx_missed = s.imissed,
@@ -63,31 +33,149 @@ port::DeviceStats EthdevPort::device_stats() const {
           .tx_errors = s.oerrors};
 }
 
+/// Adds what has been counted since `base`: some devices count on from one life to the next.
+void add(port::DeviceStats& to, const port::DeviceStats& now, const port::DeviceStats& base) {
+  using Stats = port::DeviceStats;
+  for (const auto field : {&Stats::rx_packets, &Stats::rx_bytes, &Stats::rx_missed, &Stats::rx_errors, &Stats::rx_no_buffer, &Stats::tx_packets, &Stats::tx_bytes, &Stats::tx_errors})
+    to.*field += now.*field - base.*field;
+}
+
+/// Whether what is settled with the one holds with the other.
+bool is_alike(const port::Info& one, const port::Info& other) {
+  return one.driver == other.driver && one.mac == other.mac && one.rx_queues == other.rx_queues && one.tx_queues == other.tx_queues && one.offloads == other.offloads;
+}
+
+class EthdevPort final : public port::Port {
+ public:
+  EthdevPort(const Options& options, std::unique_ptr<Device> device);
+
+  const port::Info& info() const override { return info_; }
+  port::RxQueue& rx_queue(std::uint16_t index) override { return *rx_.at(index); }
+  port::TxQueue& tx_queue(std::uint16_t index) override { return *tx_.at(index); }
+  port::LinkState link() const override;
+  port::DeviceStats device_stats() const override;
+  std::optional<wire::Rss> rss() const override;
+  Result<void> set_rss(const wire::Rss& rss) override;
+  stats::NamedValues xstats() const override;
+  std::optional<port::Fault> check(Instant now) override;
+  Result<void> reset() override;
+  Result<void> can_steer_flows() const override { return life_ ? life_->rules.can_steer() : dead(); }
+  Result<std::uint16_t> add_flow_rule(const wire::FlowRule& rule) override { return life_ ? life_->rules.add(rule) : dead(); }
+  Result<void> remove_flow_rule(std::uint16_t id) override { return life_ ? life_->rules.remove(id) : dead(); }
+
+ private:
+  /// What goes with the device at a reset; members are destroyed from the last to the first.
+  struct Life {
+    Life(std::unique_ptr<Device> started, const std::vector<std::unique_ptr<EthdevTx>>& tx)
+        : device(std::move(started)), rules(device->port_id(), device->info().rx_queues),
+          watchdog(device->port_id(), device->info().name, profile_of(device->info().driver), tx) {}
+    std::unique_ptr<Device> device;
+    FlowRules rules;
+    Watchdog watchdog;
+    const port::DeviceStats at_birth = read_stats(device->port_id());
+  };
+  void begin_life(std::unique_ptr<Device> device);
+  void end_life();
+  void count_life(port::DeviceStats& to) const;
+  [[nodiscard]] tl::unexpected<Error> dead() const { return failure(ENODEV, "port '" + info_.name + "': its device is gone"); }
+  [[nodiscard]] std::optional<wire::Rss> rss_now() const { return life_ && life_->device->hashes() ? read_rss(life_->device->port_id()) : std::nullopt; }
+  void judge_hash();
+
+  const Options options_;
+  const port::Info info_;
+  std::vector<std::unique_ptr<EthdevRx>> rx_;
+  std::vector<std::unique_ptr<EthdevTx>> tx_;
+  mutable std::mutex control_;  ///< applications ask for statistics while the watchdog begins the device anew
+  std::unique_ptr<Life> life_;  ///< null after a reset that failed
+  std::optional<wire::Rss> rss_asked_;
+  port::DeviceStats counted_before_;  ///< by the device in its earlier lives
+};
+
+EthdevPort::EthdevPort(const Options& options, std::unique_ptr<Device> device) : options_(options), info_(device->info()) {
+  const std::uint16_t id = device->port_id();
+  for (std::uint16_t q = 0; q < info_.rx_queues; ++q)
+    rx_.push_back(std::make_unique<EthdevRx>(id, q, options.ifindex, info_.offloads, device->event_fd(q)));
+  for (std::uint16_t q = 0; q < info_.tx_queues; ++q) tx_.push_back(std::make_unique<EthdevTx>(id, q, info_, rte_eth_tx_done_cleanup(id, q, 0) >= 0));
+  begin_life(std::move(device));
+}
+
+void EthdevPort::begin_life(std::unique_ptr<Device> device) {
+  for (std::uint16_t q = 0; q < info_.rx_queues; ++q) rx_[q]->connect(device->port_id(), device->event_fd(q));
+  for (auto& queue : tx_) queue->connect(device->port_id());
+  life_ = std::make_unique<Life>(std::move(device), tx_);
+  judge_hash();
+}
+
+void EthdevPort::end_life() {
+  if (!life_) return;
+  for (auto& queue : rx_) queue->connect(no_device, -1);
+  for (auto& queue : tx_) queue->connect(no_device);
+  count_life(counted_before_);
+  life_.reset();
+}
+
+// The counters of a device that is gone are all ones.
+void EthdevPort::count_life(port::DeviceStats& to) const {
+  if (!life_->device->is_mute()) add(to, read_stats(life_->device->port_id()), life_->at_birth);
+}
+
+std::optional<port::Fault> EthdevPort::check(Instant now) {
+  const std::lock_guard lock(control_);
+  return life_ ? life_->watchdog.check(now) : std::nullopt;
+}
+
+// Removed and probed again, which is more than stopped and started: that leaves the rings of net_virtio as they are (22.11).
+Result<void> EthdevPort::reset() {
+  if (is_tap(options_.name)) return failure(EOPNOTSUPP, "port '" + info_.name + "': a reset would take the kernel's interface away");
+  const std::lock_guard lock(control_);
+  end_life();
+  auto device = std::make_unique<Device>(options_);
+  if (auto up = device->bring_up(); !up) return up;
+  if (!is_alike(info_, device->info())) return failure(ENODEV, "port '" + info_.name + "': another device came in its place; make the port anew");
+  begin_life(std::move(device));
+  return rss_asked_ ? write_rss(life_->device->port_id(), *rss_asked_).map([&] { judge_hash(); }) : Result<void>();
+}
+
+port::LinkState EthdevPort::link() const {
+  const std::lock_guard lock(control_);
+  rte_eth_link link{};
+  if (!life_ || rte_eth_link_get_nowait(life_->device->port_id(), &link) != 0) return {};
+  const bool known = link.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN;
+  return {.up = link.link_status == RTE_ETH_LINK_UP, .speed_mbps = known ? link.link_speed : 0};
+}
+
+port::DeviceStats EthdevPort::device_stats() const {
+  const std::lock_guard lock(control_);
+  port::DeviceStats all = counted_before_;
+  if (life_) count_life(all);
+  return all;
+}
+
+std::optional<wire::Rss> EthdevPort::rss() const {
+  const std::lock_guard lock(control_);
+  return rss_now();
+}
+
 Result<void> EthdevPort::set_rss(const wire::Rss& rss) {
-  if (!device_->hashes()) return Port::set_rss(rss);
-  auto written = write_rss(device_->port_id(), rss);
+  const std::lock_guard lock(control_);
+  if (!life_) return dead();
+  if (!life_->device->hashes()) return Port::set_rss(rss);
+  auto written = write_rss(life_->device->port_id(), rss);
+  if (written) rss_asked_ = rss;
   judge_hash();
   return written;
 }
 
 /// Steering takes a packet's hash for one that tells flows apart: it is passed on only when all ports are in it.
 void EthdevPort::judge_hash() {
-  const auto now = rss();
-  const bool useful = info().offloads.rx_hash && now && now->fields == wire::RssFields{};
+  const auto now = rss_now();
+  const bool useful = info_.offloads.rx_hash && now && now->fields == wire::RssFields{};
   for (auto& queue : rx_) queue->pass_hash_on(useful);
 }
 
 stats::NamedValues EthdevPort::xstats() const {
-  const std::uint16_t id = device_->port_id();
-  const int count = rte_eth_xstats_get_names(id, nullptr, 0);
-  if (count <= 0) return {};
-  std::vector<rte_eth_xstat_name> names(static_cast<std::size_t>(count));
-  std::vector<rte_eth_xstat> values(names.size());
-  if (rte_eth_xstats_get_names(id, names.data(), static_cast<unsigned>(count)) != count) return {};
-  if (rte_eth_xstats_get(id, values.data(), static_cast<unsigned>(count)) != count) return {};
-  stats::NamedValues all;
-  for (const rte_eth_xstat& value : values) all.emplace_back(names.at(value.id).name, value.value);
-  return all;
+  const std::lock_guard lock(control_);
+  return life_ ? read_xstats(life_->device->port_id()) : stats::NamedValues{};
 }
 
 }  // namespace
@@ -95,7 +183,7 @@ stats::NamedValues EthdevPort::xstats() const {
 Result<std::unique_ptr<port::Port>> open(const Options& options) {
   auto device = std::make_unique<Device>(options);
   if (auto up = device->bring_up(); !up) return tl::unexpected<Error>(std::move(up.error()));
-  return std::make_unique<EthdevPort>(std::move(device), options.ifindex);
+  return std::make_unique<EthdevPort>(options, std::move(device));
 }
 
 }  // namespace millrace::ethdev

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string_view>
 
 namespace millrace::ethdev {
@@ -18,6 +20,9 @@ struct Profile {
   std::uint16_t most_tx_buffers = 0;  ///< of a frame, whatever its limits say; 0: they are right
   bool cuts_v4_only = false;          ///< TSO is announced for both families, and refused for IPv6
   bool link_by_interrupt = false;     ///< it learns of the link by the interrupt alone
+  bool has_timers = false;            ///< its own watchdog is an rte_timer
+  std::span<const std::string_view> fatal_counters{};  ///< ends of the names of xstats that do not grow on a device that works
+  std::optional<std::uint32_t> live_register{};  ///< of BAR 0, that is not all ones while the device answers
   bool prepares_sums_only = false;    ///< tx_prepare refuses no frame of one buffer; of it, it writes the pseudo header's sum
 };
 

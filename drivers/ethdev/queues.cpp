@@ -68,6 +68,7 @@ EthdevRx::EthdevRx(std::uint16_t port_id, std::uint16_t queue, std::uint16_t ifi
 }
 
 std::uint16_t EthdevRx::receive(Env& env, pkt::Burst& burst, std::uint16_t budget) {
+  if (port_id_ == no_device) return 0;
   pkt::Mbuf** const mbufs = burst.spare();
   const std::uint16_t count = rte_eth_rx_burst(port_id_, queue_, rte(mbufs), std::min(budget, burst.room()));
   if (count == 0) return 0;
@@ -117,11 +118,16 @@ void describe_merged(pkt::Mbuf& packet) {
 }
 
 // A TAP cannot be masked: its descriptor has an event for each frame, and both calls return ENOTSUP.
-void EthdevRx::arm() { rte_eth_dev_rx_intr_enable(port_id_, queue_); }
+void EthdevRx::arm() {
+  if (port_id_ != no_device) rte_eth_dev_rx_intr_enable(port_id_, queue_);
+}
 
-void EthdevRx::disarm() { rte_eth_dev_rx_intr_disable(port_id_, queue_); }
+void EthdevRx::disarm() {
+  if (port_id_ != no_device) rte_eth_dev_rx_intr_disable(port_id_, queue_);
+}
 
 int EthdevRx::waiting() const {
+  if (port_id_ == no_device) return 0;
   const int count = rte_eth_rx_queue_count(port_id_, queue_);
   return count < 0 ? -1 : count;
 }
@@ -175,6 +181,7 @@ EthdevTx::Wants EthdevTx::wants_of(const pkt::Burst& burst) const {
 }
 
 std::uint16_t EthdevTx::transmit(Env& env, pkt::Burst& burst) {
+  if (port_id_ == no_device) return 0;
   const Wants wants = wants_of(burst);
   if (wants.preparation) port::prepare(env, burst, info_);
   if (wants.preparation || wants.offloads)
@@ -184,6 +191,7 @@ std::uint16_t EthdevTx::transmit(Env& env, pkt::Burst& burst) {
   if (burst.empty()) return 0;
   std::uint64_t bytes = is_whole ? wants.bytes : bytes_of(burst);
   const std::uint16_t sent = rte_eth_tx_burst(port_id_, queue_, rte(burst.slots()), burst.size());
+  note_progress(env.now, sent);
   burst.drop_front(sent);
   bytes -= bytes_of(burst);
   env.stats->port.add(stats::Port::tx_packets, sent);
@@ -193,7 +201,21 @@ std::uint16_t EthdevTx::transmit(Env& env, pkt::Burst& burst) {
   return sent;
 }
 
-void EthdevTx::reclaim() { static_cast<void>(rte_eth_tx_done_cleanup(port_id_, queue_, 0)); }
+void EthdevTx::reclaim() {
+  if (port_id_ != no_device) static_cast<void>(rte_eth_tx_done_cleanup(port_id_, queue_, 0));
+}
+
+void EthdevTx::connect(std::uint16_t port_id) {
+  port_id_ = port_id;
+  blocked_since_.store(0, std::memory_order_relaxed);
+}
+
+// trans_start and netif_xmit_stopped() of a queue, in one.
+void EthdevTx::note_progress(Instant now, std::uint16_t sent) {
+  const Duration::rep before = blocked_since_.load(std::memory_order_relaxed);
+  if (sent != 0 && before != 0) return blocked_since_.store(0, std::memory_order_relaxed);
+  if (sent == 0 && before == 0) blocked_since_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+}
 
 /// Lets the driver look at what it is about to get; what it cannot send would block the queue for ever. Returns whether
 /// the burst is still whole.

@@ -8,6 +8,9 @@
 
 namespace millrace::ethdev {
 
+/// The queues' device, while there is none.
+inline constexpr std::uint16_t no_device = UINT16_MAX;
+
 /// A receive queue of a started ethdev.
 class EthdevRx final : public port::RxQueue {
  public:
@@ -18,16 +21,21 @@ class EthdevRx final : public port::RxQueue {
   void arm() override;
   void disarm() override;
   int waiting() const override;
+  /// Its device from now on, or no_device: then it gives nothing. Control thread, while no lcore uses the queue.
+  void connect(std::uint16_t port_id, int event_fd) {
+    port_id_ = port_id;
+    event_fd_ = event_fd;
+  }
   /// Whether the hash in what is received from now on is the device's and of use. Any thread.
   void pass_hash_on(bool on) { kept_flags_.store(~(foreign_flags_ | (on ? 0 : pkt::flag::rx_rss_hash)), std::memory_order_relaxed); }
 
  private:
-  const std::uint16_t port_id_;
+  std::uint16_t port_id_;
   const std::uint16_t queue_;
   const std::uint16_t ifindex_;
   const bool has_verdicts_;
   const bool has_lro_;
-  const int event_fd_;
+  int event_fd_;
   const std::uint64_t foreign_flags_;  // what another port may have left in a buffer that comes in here
   std::atomic<std::uint64_t> kept_flags_;
 };
@@ -39,6 +47,10 @@ class EthdevTx final : public port::TxQueue {
   std::uint16_t transmit(Env& env, pkt::Burst& burst) override;
   void reclaim() override;
   bool can_reclaim() const override { return can_reclaim_; }
+  /// As EthdevRx::connect(); without a device it takes nothing.
+  void connect(std::uint16_t port_id);
+  /// Since when the device takes none of the frames that it is offered; the clock's zero: it does. Any thread.
+  [[nodiscard]] Instant blocked_since() const { return Instant{Duration(blocked_since_.load(std::memory_order_relaxed))}; }
 
  private:
   /// What a burst asks of us.
@@ -49,12 +61,14 @@ class EthdevTx final : public port::TxQueue {
   };
   [[nodiscard]] Wants wants_of(const pkt::Burst& burst) const;
   bool drop_refused(Env& env, pkt::Burst& burst);
+  void note_progress(Instant now, std::uint16_t sent);
 
-  const std::uint16_t port_id_;
+  std::uint16_t port_id_;
   const std::uint16_t queue_;
   const port::Info& info_;
   const bool can_reclaim_;
   const bool prepares_sums_only_;
+  std::atomic<Duration::rep> blocked_since_{0};
   std::uint32_t finished_;  ///< a bit for each pkt::ChecksumRequest that the device finishes
 };
 

@@ -26,6 +26,7 @@ struct Segmentation {
   std::uint32_t max_bytes = 65536;      ///< dev->tso_max_size: of the IP packet
   std::uint16_t max_segments = 65535;   ///< dev->tso_max_segs
   std::uint16_t max_buffers = 65535;    ///< of its chain
+  bool operator==(const Segmentation&) const = default;
 };
 
 /// What a port does in hardware after negotiation; the rest is done in software (see tx_offload.hpp). The IPv4 header
@@ -40,6 +41,7 @@ struct Offloads {
   bool rx_hash = false;         ///< received packets carry the hash that chose their queue
   bool rx_lro = false;          ///< the device merges received TCP segments; such a packet says so, with their size and number
   bool rx_timestamp = false;    ///< received packets carry the device's time (pkt::rx_stamp)
+  bool operator==(const Offloads&) const = default;
 };
 
 struct LinkState {

@@ -340,6 +340,52 @@ TEST_CASE("conformance: a port that was closed can be opened again, and leaves n
   });
 }
 
+TEST_CASE("conformance: a port that is reset carries on where it was, and leaves no buffer behind") {
+  for_each_subject([](Subject& subject) {
+    Host host;
+    const Opened opened(subject, options_for(host, subject));
+    const auto frame = opened.to_us(false, 17, 100).bytes();
+    for (int round = 0; round < 3; ++round) {
+      for (int i = 0; i < 20; ++i) REQUIRE(subject.device->receive(frame));
+      for (int i = 0; i < 10; ++i) consume_one(host, *opened.port);
+      host.send(*opened.port, host.pool.packet(frame));
+      REQUIRE(opened.port->reset());
+      CHECK(link_becomes(*opened.port, true));
+      CHECK(opened.port->device_stats().tx_packets == 1 + 2 * static_cast<unsigned>(round));
+      REQUIRE(subject.device->receive(frame));
+      consume_one(host, *opened.port);
+      host.send(*opened.port, host.pool.packet(frame));
+      CHECK_FALSE(opened.port->check(host.env.now));
+    }
+  });
+}
+
+TEST_CASE("conformance: A14, a device that is pulled out ends its port alone, in a second; the port works again when it is put back") {
+  for_each_subject([](Subject& subject) {
+    Host host;
+    const Opened opened(subject, options_for(host, subject));
+    const auto frame = opened.to_us(false, 17, 100).bytes();
+    REQUIRE(subject.device->receive(frame));
+    subject.slot.pull_out();
+    const auto fault = opened.port->check(host.env.now);
+    REQUIRE(fault);
+    CHECK(fault->cause == "removed");
+    CHECK_FALSE(opened.port->check(host.env.now));
+    CHECK_FALSE(opened.port->reset());
+    CHECK_FALSE(opened.port->link().up);
+    pkt::Burst burst;
+    CHECK(opened.port->rx_queue(0).receive(host.env, burst, 32) == 0);
+    burst.push(host.pool.packet(frame));
+    CHECK(opened.port->tx_queue(0).transmit(host.env, burst) == 0);
+    burst.take_all([](pkt::Packet p) { pkt::consume(std::move(p)); });
+    subject.put_back();
+    REQUIRE(opened.port->reset());
+    CHECK(link_becomes(*opened.port, true));
+    REQUIRE(subject.device->receive(frame));
+    consume_one(host, *opened.port);
+  });
+}
+
 // What matrix.py asks for.
 TEST_CASE("subjects", "[.]") {
   for (const auto& subject : subjects()) std::printf("subject: %s\n", subject->traits.name.c_str());

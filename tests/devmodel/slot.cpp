@@ -90,6 +90,17 @@ void Slot::plug(Device& device) {
   device.fill_config_space(std::span<std::uint8_t, 256>(config_.data(), 256));
   for (const auto& [at, value] : {std::pair{0x00, identity.vendor}, {0x02, identity.device}, {0x2c, identity.subsystem_vendor}, {0x2e, identity.subsystem_device}})
     std::memcpy(&config_[static_cast<std::size_t>(at)], &value, sizeof value);
+  std::ofstream(sysfs_root() / name_ / "config", std::ios::binary).write(reinterpret_cast<const char*>(config_.data()), static_cast<std::streamsize>(config_.size()));
+}
+
+void Slot::pull_out() {
+  device_->remove();
+  std::filesystem::rename(sysfs_root() / name_, sysfs_root() / ("." + name_));
+}
+
+void Slot::put_back(Device& device) {
+  device_ = &device;
+  std::filesystem::rename(sysfs_root() / ("." + name_), sysfs_root() / name_);
 }
 
 void Slot::make_sysfs(const PciIdentity& identity) const {

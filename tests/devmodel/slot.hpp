@@ -27,6 +27,10 @@ class Slot final : public Machine {
 
   /// The device is the caller's, and stays as long as the slot.
   void plug(Device& device);
+  /// Surprise removal: the device and its files are gone. Then one of the same kind may be put in its place, once the port has let
+  /// go of the old one.
+  void pull_out();
+  void put_back(Device& device);
   /// "0000:01:00.0": the name of the ethdev, too.
   [[nodiscard]] const std::string& name() const { return name_; }
   /// What has gone wrong so far; empty at a test's end.

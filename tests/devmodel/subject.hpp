@@ -31,6 +31,17 @@ struct Subject {
   Slot slot;
   std::unique_ptr<Device> device;
   std::vector<Frame> wire;  ///< what came out of it
+  std::function<std::unique_ptr<Device>()> make_device;
+  /// A new device of its kind comes into the slot that the old one was pulled out of.
+  void put_back() {
+    auto next = make_device();
+    slot.put_back(*next);
+    device = std::move(next);
+    connect();
+  }
+  void connect() {
+    device->connect([this](Frame frame) { wire.push_back(std::move(frame)); });
+  }
 };
 
 /// Those of this program, in their slots, with EAL started over them. Each program defines make_subjects() for its device.
@@ -41,9 +52,10 @@ template <class Model, class... Arguments>
 [[nodiscard]] std::unique_ptr<Subject> make_subject(Traits traits, const Arguments&... arguments) {
   auto subject = std::make_unique<Subject>();
   subject->traits = std::move(traits);
-  subject->device = std::make_unique<Model>(subject->slot, arguments...);
+  subject->make_device = [&slot = subject->slot, arguments...] { return std::make_unique<Model>(slot, arguments...); };
+  subject->device = subject->make_device();
   subject->slot.plug(*subject->device);
-  subject->device->connect([raw = subject.get()](Frame frame) { raw->wire.push_back(std::move(frame)); });
+  subject->connect();
   return subject;
 }
 

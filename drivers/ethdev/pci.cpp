@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What is asked of a PCI device behind DPDK's back: whether it is still there, and to let go of it when it is not. Called by Device
+// and Watchdog.
+#include "drivers/ethdev/pci.hpp"
+
+#include "drivers/ethdev/ethdev_port.hpp"
+
+#include <rte_ethdev.h>
+#include <rte_pci.h>
+
+#include <array>
+#include <cstdlib>
+#include <fstream>
+
+#include <sys/mman.h>
+
+namespace millrace::ethdev {
+namespace {
+
+// A PCI device as DPDK's bus keeps it, which its installed headers do not tell: the layout of releases 22.11 to 24.11. It is
+// believed when address and identity are where they should be.
+struct BusDevice {
+  void* next[2];
+  struct {
+    void* next[2];
+    const char* name;
+    const char* bus_info;
+    const void* driver;
+    const void* bus;
+    int numa_node;
+    void* devargs;
+  } device;
+  rte_pci_addr addr;
+  rte_pci_id id;
+  rte_mem_resource mem_resource[6];
+};
+
+// Where the kernel, or who stands in for it, keeps the device's files: DPDK's bus honours the same variable.
+std::string file_of(const rte_pci_addr& addr, const char* name) {
+  const char* const root = std::getenv("SYSFS_PCI_DEVICES");
+  std::array<char, PCI_PRI_STR_SIZE + 1> text{};
+  rte_pci_device_name(&addr, text.data(), text.size());
+  return std::string(root != nullptr ? root : "/sys/bus/pci/devices") + "/" + text.data() + "/" + name;
+}
+
+std::uint16_t vendor_of(const rte_pci_addr& addr) {
+  std::array<unsigned char, 2> id{0xff, 0xff};
+  std::ifstream(file_of(addr, "config"), std::ios::binary).read(reinterpret_cast<char*>(id.data()), id.size());
+  return static_cast<std::uint16_t>(id[0] | id[1] << 8);
+}
+
+}  // namespace
+
+bool is_pci_address(const std::string& name) {
+  rte_pci_addr ignored{};
+  return rte_pci_addr_parse(name.c_str(), &ignored) == 0;
+}
+
+bool answers(const std::string& address) {
+  rte_pci_addr addr{};
+  return rte_pci_addr_parse(address.c_str(), &addr) == 0 && vendor_of(addr) != 0xffff;
+}
+
+std::vector<Bar> bars_of(std::uint16_t port_id, const std::string& address) {
+  rte_eth_dev_info info{};
+  rte_pci_addr addr{};
+  if (rte_eth_dev_info_get(port_id, &info) != 0 || rte_pci_addr_parse(address.c_str(), &addr) != 0) return {};
+  const auto* const device = reinterpret_cast<const BusDevice*>(reinterpret_cast<const char*>(info.device) - offsetof(BusDevice, device));
+  if (rte_pci_addr_cmp(&device->addr, &addr) != 0 || device->id.vendor_id != vendor_of(addr)) return {};
+  std::vector<Bar> bars;
+  for (const rte_mem_resource& resource : device->mem_resource) bars.push_back({resource.addr, resource.len});
+  return bars;
+}
+
+void replace_by_memory(const std::vector<Bar>& bars) {
+  for (const Bar& bar : bars)
+    if (bar.begin != nullptr)
+      static_cast<void>(mmap(bar.begin, bar.bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
+}
+
+}  // namespace millrace::ethdev

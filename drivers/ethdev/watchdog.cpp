@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The watchdog of a device. Called by EthdevPort::check(); calls rte_eth_xstats, rte_timer and the drivers' events.
+#include "drivers/ethdev/watchdog.hpp"
+
+#include "drivers/ethdev/ethdev_port.hpp"
+#include "drivers/ethdev/pci.hpp"
+#include "drivers/ethdev/profile.hpp"
+#include "drivers/ethdev/xstats.hpp"
+
+#include <rte_ethdev.h>
+#include <rte_lcore.h>
+#include <rte_timer.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace millrace::ethdev {
+namespace {
+
+constexpr Duration watchdog_timeo = 5s;  // net_device's, of most drivers
+
+int set_flag(std::uint16_t, rte_eth_event_type, void* flag, void*) {
+  static_cast<std::atomic<bool>*>(flag)->store(true, std::memory_order_relaxed);
+  return 0;
+}
+
+// The driver's own watchdog is an rte_timer of EAL's main lcore, which in Millrace nobody else serves.
+void run_driver_timers() {
+  const bool is_stranger = rte_lcore_id() == LCORE_ID_ANY;  // rte_timer keeps its books by lcore
+  if (is_stranger && rte_thread_register() != 0) return;
+  constexpr std::uint32_t default_timers = 0;
+  unsigned main_lcore = rte_get_main_lcore();
+  rte_timer_alt_manage(default_timers, &main_lcore, 1, [](rte_timer* timer) { timer->f(timer, timer->arg); });
+  if (is_stranger) rte_thread_unregister();
+}
+
+bool link_is_up(std::uint16_t port_id) {
+  rte_eth_link link{};
+  return rte_eth_link_get_nowait(port_id, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
+}
+
+}  // namespace
+
+Watchdog::Watchdog(std::uint16_t port_id, const std::string& name, const Profile& profile, const std::vector<std::unique_ptr<EthdevTx>>& tx)
+    : port_id_(port_id), name_(name), profile_(profile), is_pci_(is_pci_address(name)), tx_(tx) {
+  rte_eth_dev_callback_register(port_id_, RTE_ETH_EVENT_INTR_RESET, set_flag, &reset_asked_);
+  rte_eth_dev_callback_register(port_id_, RTE_ETH_EVENT_INTR_RMV, set_flag, &removed_);
+  static_cast<void>(grown_counter());
+}
+
+Watchdog::~Watchdog() {
+  rte_eth_dev_callback_unregister(port_id_, RTE_ETH_EVENT_INTR_RESET, set_flag, &reset_asked_);
+  rte_eth_dev_callback_unregister(port_id_, RTE_ETH_EVENT_INTR_RMV, set_flag, &removed_);
+}
+
+std::optional<port::Fault> Watchdog::check(Instant now) {
+  if (auto fault = gone(); fault || told_of_removal_) return fault;
+  if (profile_.has_timers) run_driver_timers();
+  if (reset_asked_.exchange(false, std::memory_order_relaxed)) return port::Fault{"reset_asked", "its driver asks for a reset"};
+  if (auto fault = grown_counter()) return fault;
+  return is_pci_ ? hung_queue(now) : std::nullopt;
+}
+
+std::optional<port::Fault> Watchdog::gone() {
+  const bool is_gone = removed_.load(std::memory_order_relaxed) || (is_pci_ && !answers(name_));
+  if (!is_gone || std::exchange(told_of_removal_, true)) return std::nullopt;
+  return port::Fault{"removed", "the device is gone"};
+}
+
+std::optional<port::Fault> Watchdog::grown_counter() {
+  std::optional<port::Fault> fault;
+  if (profile_.fatal_counters.empty()) return fault;
+  for (const auto& [name, value] : read_xstats(port_id_)) {
+    const auto kind = std::find_if(profile_.fatal_counters.begin(), profile_.fatal_counters.end(), [&](std::string_view end) { return name.ends_with(end); });
+    if (kind == profile_.fatal_counters.end()) continue;
+    if (std::exchange(counters_[name], value) < value) fault = port::Fault{std::string(*kind), name + " is " + std::to_string(value)};
+  }
+  return fault;
+}
+
+// A virtual device may stand still for as long as its peer does, which is none of its faults.
+std::optional<port::Fault> Watchdog::hung_queue(Instant now) {
+  for (std::size_t q = 0; q < tx_.size(); ++q) {
+    const Instant since = tx_[q]->blocked_since();
+    if (since == Instant{} || now - since < watchdog_timeo || since == told_hang_ || !link_is_up(port_id_)) continue;
+    told_hang_ = since;
+    return port::Fault{"tx_timeout", "tx queue " + std::to_string(q) + " has taken no frame for " + std::to_string((now - since) / 1ms) + " ms"};
+  }
+  return std::nullopt;
+}
+
+}  // namespace millrace::ethdev

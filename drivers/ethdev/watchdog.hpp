@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "drivers/ethdev/queues.hpp"
+
+#include <millrace/port/port.hpp>
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace millrace::ethdev {
+
+struct Profile;
+
+/// Sees what ended a started device's traffic, where DPDK's drivers do not (receive_path A9, A14): a hung tx queue, by the rule
+/// of Linux's dev_watchdog(); an ENA that completes what it was never given; a device that is gone; and what the driver does tell
+/// of by an event. Control thread only; goes before its device.
+class Watchdog {
+ public:
+  Watchdog(std::uint16_t port_id, const std::string& name, const Profile& profile, const std::vector<std::unique_ptr<EthdevTx>>& tx);
+  ~Watchdog();
+  Watchdog(const Watchdog&) = delete;
+  Watchdog& operator=(const Watchdog&) = delete;
+
+  /// As Port::check().
+  [[nodiscard]] std::optional<port::Fault> check(Instant now);
+
+ private:
+  [[nodiscard]] std::optional<port::Fault> gone();
+  [[nodiscard]] std::optional<port::Fault> grown_counter();
+  [[nodiscard]] std::optional<port::Fault> hung_queue(Instant now);
+
+  const std::uint16_t port_id_;
+  const std::string& name_;
+  const Profile& profile_;
+  const bool is_pci_;
+  const std::vector<std::unique_ptr<EthdevTx>>& tx_;
+  std::atomic<bool> reset_asked_{false};  ///< by the driver, from whatever thread it is in
+  std::atomic<bool> removed_{false};
+  bool told_of_removal_ = false;
+  std::map<std::string, std::uint64_t> counters_;  ///< those that must not grow, as they were
+  Instant told_hang_{};                            ///< since when the queue hung that was told of
+};
+
+}  // namespace millrace::ethdev
