@@ -273,6 +273,15 @@ Result<void> Device::find_interrupts() {
   return {};
 }
 
+bool Device::take_mac(const MacAddress& mac) {
+  if (mac == info_.mac) return true;
+  rte_ether_addr wanted{};
+  std::copy(mac.bytes.begin(), mac.bytes.end(), wanted.addr_bytes);
+  if (rte_eth_dev_default_mac_addr_set(port_id_, &wanted) != 0) return false;
+  info_.mac = mac;
+  return true;
+}
+
 bool Device::is_mute() const {
   if (!is_pci_address(options_.name)) return false;
   if (!answers(options_.name)) return true;

@@ -24,6 +24,9 @@ class Device {
   /// Finds or makes the device, configures and starts it. Once.
   [[nodiscard]] Result<void> bring_up();
 
+  /// Has it be known by an address that another was known by; false: it cannot.
+  [[nodiscard]] bool take_mac(const MacAddress& mac);
+
   [[nodiscard]] std::uint16_t port_id() const { return port_id_; }
   [[nodiscard]] const port::Info& info() const { return info_; }
   /// Whether it was told to hash, for its queues or for the hash alone.

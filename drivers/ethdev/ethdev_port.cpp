@@ -42,7 +42,7 @@ void add(port::DeviceStats& to, const port::DeviceStats& now, const port::Device
 
 /// Whether what is settled with the one holds with the other.
 bool is_alike(const port::Info& one, const port::Info& other) {
-  return one.driver == other.driver && one.mac == other.mac && one.rx_queues == other.rx_queues && one.tx_queues == other.tx_queues && one.offloads == other.offloads;
+  return one.driver == other.driver && one.rx_queues == other.rx_queues && one.tx_queues == other.tx_queues && one.offloads == other.offloads;
 }
 
 class EthdevPort final : public port::Port {
@@ -131,7 +131,7 @@ Result<void> EthdevPort::reset() {
   end_life();
   auto device = std::make_unique<Device>(options_);
   if (auto up = device->bring_up(); !up) return up;
-  if (!is_alike(info_, device->info())) return failure(ENODEV, "port '" + info_.name + "': another device came in its place; make the port anew");
+  if (!is_alike(info_, device->info()) || !device->take_mac(info_.mac)) return failure(ENODEV, "port '" + info_.name + "': another device came in its place; make the port anew");
   begin_life(std::move(device));
   return rss_asked_ ? write_rss(life_->device->port_id(), *rss_asked_).map([&] { judge_hash(); }) : Result<void>();
 }
