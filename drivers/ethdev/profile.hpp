@@ -8,6 +8,12 @@
 
 namespace millrace::ethdev {
 
+/// What the growth of a counter means.
+struct CounterCause {
+  std::string_view end;    ///< of the name of an xstat
+  std::string_view cause;  ///< as port::Fault has it; or what is to be warned of
+};
+
 /// Where a DPDK driver departs from what it announces, or from the rest.
 struct Profile {
   std::string_view driver;            ///< rte_eth_dev_info::driver_name
@@ -21,7 +27,9 @@ struct Profile {
   bool cuts_v4_only = false;          ///< TSO is announced for both families, and refused for IPv6
   bool link_by_interrupt = false;     ///< it learns of the link by the interrupt alone
   bool has_timers = false;            ///< its own watchdog is an rte_timer
-  std::span<const std::string_view> fatal_counters{};  ///< ends of the names of xstats that do not grow on a device that works
+  std::span<const CounterCause> fatal_counters{};    ///< they do not grow on a device that works
+  std::span<const CounterCause> reset_counters{};    ///< they tell why the driver asks for a reset
+  std::span<const CounterCause> warned_counters{};
   std::optional<std::uint32_t> live_register{};  ///< of BAR 0, that is not all ones while the device answers
   bool prepares_sums_only = false;    ///< tx_prepare refuses no frame of one buffer; of it, it writes the pseudo header's sum
 };

@@ -7,6 +7,8 @@
 #include "drivers/ethdev/profile.hpp"
 #include "drivers/ethdev/xstats.hpp"
 
+#include <millrace/base/log.hpp>
+
 #include <rte_ethdev.h>
 #include <rte_lcore.h>
 #include <rte_timer.h>
@@ -34,6 +36,11 @@ void run_driver_timers() {
   if (is_stranger) rte_thread_unregister();
 }
 
+const CounterCause* of_name(std::span<const CounterCause> all, const std::string& name) {
+  const auto at = std::find_if(all.begin(), all.end(), [&](const CounterCause& one) { return name.ends_with(one.end); });
+  return at == all.end() ? nullptr : &*at;
+}
+
 bool link_is_up(std::uint16_t port_id) {
   rte_eth_link link{};
   return rte_eth_link_get_nowait(port_id, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
@@ -45,7 +52,8 @@ Watchdog::Watchdog(std::uint16_t port_id, const std::string& name, const Profile
     : port_id_(port_id), name_(name), profile_(profile), is_pci_(is_pci_address(name)), tx_(tx) {
   rte_eth_dev_callback_register(port_id_, RTE_ETH_EVENT_INTR_RESET, set_flag, &reset_asked_);
   rte_eth_dev_callback_register(port_id_, RTE_ETH_EVENT_INTR_RMV, set_flag, &removed_);
-  static_cast<void>(grown_counter());
+  look_at_counters();
+  fatal_.reset();
 }
 
 Watchdog::~Watchdog() {
@@ -56,8 +64,10 @@ Watchdog::~Watchdog() {
 std::optional<port::Fault> Watchdog::check(Instant now) {
   if (auto fault = gone(); fault || told_of_removal_) return fault;
   if (profile_.has_timers) run_driver_timers();
-  if (reset_asked_.exchange(false, std::memory_order_relaxed)) return port::Fault{"reset_asked", "its driver asks for a reset"};
-  if (auto fault = grown_counter()) return fault;
+  reset_cause_ = "reset_asked";
+  look_at_counters();
+  if (reset_asked_.exchange(false, std::memory_order_relaxed)) return port::Fault{reset_cause_, "its driver asks for a reset"};
+  if (fatal_) return std::exchange(fatal_, std::nullopt);
   return is_pci_ ? hung_queue(now) : std::nullopt;
 }
 
@@ -67,15 +77,17 @@ std::optional<port::Fault> Watchdog::gone() {
   return port::Fault{"removed", "the device is gone"};
 }
 
-std::optional<port::Fault> Watchdog::grown_counter() {
-  std::optional<port::Fault> fault;
-  if (profile_.fatal_counters.empty()) return fault;
+void Watchdog::look_at_counters() {
+  if (profile_.fatal_counters.empty() && profile_.reset_counters.empty() && profile_.warned_counters.empty()) return;
+  const bool is_first = counters_.empty();
   for (const auto& [name, value] : read_xstats(port_id_)) {
-    const auto kind = std::find_if(profile_.fatal_counters.begin(), profile_.fatal_counters.end(), [&](std::string_view end) { return name.ends_with(end); });
-    if (kind == profile_.fatal_counters.end()) continue;
-    if (std::exchange(counters_[name], value) < value) fault = port::Fault{std::string(*kind), name + " is " + std::to_string(value)};
+    const bool grew = std::exchange(counters_[name], value) < value;
+    if (!grew || is_first) continue;
+    if (const auto* const fatal = of_name(profile_.fatal_counters, name)) fatal_ = port::Fault{std::string(fatal->cause), name + " is " + std::to_string(value)};
+    if (const auto* const reset = of_name(profile_.reset_counters, name)) reset_cause_ = reset->cause;
+    if (const auto* const warned = of_name(profile_.warned_counters, name))
+      log(LogLevel::warn, "port '" + name_ + "': the instance's allowance of " + std::string(warned->cause) + " is used up: " + name + " is " + std::to_string(value));
   }
-  return fault;
 }
 
 // A virtual device may stand still for as long as its peer does, which is none of its faults.

@@ -14,11 +14,12 @@
 
 namespace millrace::ethdev {
 
+struct CounterCause;
 struct Profile;
 
 /// Sees what ended a started device's traffic, where DPDK's drivers do not (receive_path A9, A14): a hung tx queue, by the rule
 /// of Linux's dev_watchdog(); an ENA that completes what it was never given; a device that is gone; and what the driver does tell
-/// of by an event. Control thread only; goes before its device.
+/// of by an event. Warns of an ENA's used up allowances. Control thread only; goes before its device.
 class Watchdog {
  public:
   Watchdog(std::uint16_t port_id, const std::string& name, const Profile& profile, const std::vector<std::unique_ptr<EthdevTx>>& tx);
@@ -31,7 +32,7 @@ class Watchdog {
 
  private:
   [[nodiscard]] std::optional<port::Fault> gone();
-  [[nodiscard]] std::optional<port::Fault> grown_counter();
+  void look_at_counters();
   [[nodiscard]] std::optional<port::Fault> hung_queue(Instant now);
 
   const std::uint16_t port_id_;
@@ -42,7 +43,9 @@ class Watchdog {
   std::atomic<bool> reset_asked_{false};  ///< by the driver, from whatever thread it is in
   std::atomic<bool> removed_{false};
   bool told_of_removal_ = false;
-  std::map<std::string, std::uint64_t> counters_;  ///< those that must not grow, as they were
+  std::map<std::string, std::uint64_t> counters_;  ///< of the profile, as they were
+  std::optional<port::Fault> fatal_;               ///< by the last look at them
+  std::string reset_cause_;
   Instant told_hang_{};                            ///< since when the queue hung that was told of
 };
 

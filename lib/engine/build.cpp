@@ -126,7 +126,8 @@ Result<void> Engine::Impl::open_ports(const std::map<std::string, LinkEnd>& link
     steering.emplace_back(ports[i]->info().rx_queues,
                           QueueSteering{config.ports[i].rps_cpus, config.ports[i].rps_flow_cnt});
     parked.emplace_back();
-    is_down.push_back(false);
+    is_down.emplace_back(false);
+    health.emplace_back();
     xdp.emplace_back();
     flow_rules.emplace_back();
     rule_refusals.emplace_back();

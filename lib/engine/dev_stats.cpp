@@ -97,6 +97,10 @@ NamedValues PortControl::ethtool_statistics() const {
     add(shown, "rx_queue_" + std::to_string(q), device.rx_queue(q).counted);
   for (std::uint16_t q = 0; q < device.info().tx_queues; ++q)
     add(shown, "tx_queue_" + std::to_string(q), device.tx_queue(q).counted);
+  {
+    const std::lock_guard lock(engine_.impl_->health_lock);
+    for (const auto& counter : engine_.impl_->health[index_].counters) shown.push_back(counter);
+  }
   for (auto& [name, value] : device.xstats()) shown.emplace_back("dev_" + name, value);
   return shown;
 }

@@ -103,6 +103,7 @@ Result<void> Engine::start() {
       return r;
     }
   impl_->start_rule_server();
+  impl_->start_watchdog();
   return {};
 }
 
@@ -116,6 +117,7 @@ void Engine::Impl::run_lcore(std::uint16_t id, std::promise<Result<void>> ready)
 }
 
 void Engine::stop() {
+  impl_->stop_watchdog();
   impl_->stop_rule_server();
   impl_->stopping.store(true);
   for (auto& waker : impl_->wakers) waker->wake_if_asleep();
@@ -202,6 +204,7 @@ bool Engine::run_once(std::uint16_t lcore) {
   MR_ASSERT(!impl_->is_running() && lcore < lcores());
   bool worked = impl_->lcores.shared(lcore)->run_once();
   worked |= impl_->serve_rules();
+  impl_->watch_if_due(impl_->lcores.shared(lcore)->env().now);
   if (impl_->is_manual())
     for (auto& [id, capture] : impl_->captures) capture->write();
   return worked;

@@ -25,8 +25,10 @@
 
 #include <array>
 #include <atomic>
+#include <deque>
 #include <future>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <thread>
 
@@ -60,6 +62,15 @@ struct Engine::Impl {
   };
   using RuleChanges = std::map<FlowKey, RuleChange>;
 
+  /// What the watchdog knows of a port (receive_path A9, A14).
+  struct PortHealth {
+    stats::NamedValues counters{};  ///< resets by cause, interrupts that were lost
+    bool is_dead = false;           ///< its last reset failed
+    bool goes_up = false;           ///< when it is alive again
+    Instant next_try{};             ///< of a reset
+    Duration pause{};               ///< between two
+  };
+
   Config config;
   std::uint64_t seed = 0;
   runtime::MonotonicClock monotonic;
@@ -84,7 +95,8 @@ struct Engine::Impl {
   std::unique_ptr<gro::UdpPorts> udp_ports = std::make_unique<gro::UdpPorts>();
   std::vector<std::vector<QueueSteering>> steering;               ///< the same
   std::vector<std::vector<std::unique_ptr<runtime::RxPoller>>> parked;  ///< of ports that are down
-  std::vector<bool> is_down;                                      ///< by port
+  std::deque<std::atomic<bool>> is_down;                          ///< by port
+  std::vector<PortHealth> health;                                 ///< by port; changed under control_lock
   std::vector<std::map<FlowKey, FlowRule>> flow_rules;            ///< by port; changed under control_lock
   std::vector<std::string> rule_refusals;                         ///< by port: what was said last
   std::vector<std::shared_ptr<const runtime::XdpHook>> xdp;       ///< by port; null: none
@@ -106,6 +118,9 @@ struct Engine::Impl {
   std::atomic<bool> rules_asked{false};
   std::atomic<bool> stops_serving{false};
   std::thread rule_server;
+  std::jthread watchdog;                                          ///< while lcores run on threads and a port is an ethdev
+  Instant next_watch{};                                           ///< when they do not
+  mutable std::mutex health_lock;                                 ///< of the counters in `health`
   std::atomic<bool> stopping{false};
   std::atomic<bool> ending{false};                                ///< no lcore will read its inbox again
   std::optional<Executor> executor{std::in_place};                ///< first to go: its tasks post to the lcores
@@ -183,6 +198,17 @@ struct Engine::Impl {
   Result<void> while_still(std::size_t port, const std::function<Result<void>()>& change);
   void on_poller(std::size_t port, std::uint16_t queue, const std::function<void(runtime::RxPoller&)>& f);
   void spread_xdp(std::size_t port);  // packet_handler.cpp
+
+  // watchdog.cpp
+  void start_watchdog();
+  void stop_watchdog();
+  void watch_if_due(Instant now);
+  void watch(Instant now);
+  void watch(std::size_t port, Instant now);
+  void look_for_lost_interrupts(std::size_t port);
+  Result<void> begin_anew(std::size_t port, const port::Fault& fault, Instant now);
+  Result<void> try_reset(std::size_t port, Instant now);
+  void count(std::size_t port, const std::string& name);
 
   // arfs.cpp
   void rules_were_asked_for();

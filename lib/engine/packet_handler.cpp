@@ -118,6 +118,7 @@ void PortControl::remove_xdp() {
 }
 
 void Engine::Impl::spread_xdp(std::size_t port) {
+  const runtime::McsLock::Guard lock(control_lock);
   for (std::uint16_t q = 0; q < rx_lcores[port].size(); ++q) on_poller(port, q, [&](runtime::RxPoller& poller) { poller.set_xdp(xdp[port]); });
 }
 

@@ -160,6 +160,10 @@ std::uint32_t PortControl::rps_flow_cnt(std::uint16_t queue) const {
 void PortControl::set_up(bool up) {
   Engine::Impl& impl = *engine_.impl_;
   const runtime::McsLock::Guard lock(impl.control_lock);
+  if (impl.health[index_].is_dead) {
+    impl.health[index_].goes_up = up;
+    return;
+  }
   if (up == impl.is_up(index_)) return;
   up ? impl.bring_up(index_) : impl.take_down(index_);
 }
@@ -246,6 +250,7 @@ Result<void> PortControl::set_coalesce(const config::Coalesce& coalesce) {
   Config wanted = impl.config;
   wanted.ports[index_].coalesce = coalesce;
   if (const auto problems = config::validate(wanted); !problems.empty()) return failure(EINVAL, problems[0].to_string());
+  const runtime::McsLock::Guard lock(impl.control_lock);
   bool can_count = true;
   impl.on_poller(index_, 0, [&](runtime::RxPoller& poller) { can_count = poller.interrupt().can_count_frames(); });
   if (Result<void> can = check_coalesce(impl.config.ports[index_], coalesce, can_count); !can) return can;
@@ -258,6 +263,7 @@ Result<void> PortControl::set_coalesce(const config::Coalesce& coalesce) {
 
 void PortControl::set_gro(bool on) {
   Engine::Impl& impl = *engine_.impl_;
+  const runtime::McsLock::Guard lock(impl.control_lock);
   impl.config.ports[index_].gro = on;
   if (!impl.is_up(index_)) return;  // plant() looks when it goes up
   for (std::uint16_t q = 0; q < impl.rx_lcores[index_].size(); ++q) {
@@ -274,6 +280,7 @@ bool PortControl::gro() const { return engine_.impl_->config.ports[index_].gro; 
 
 config::Coalesce PortControl::coalesce(std::uint16_t queue) const {
   Engine::Impl& impl = *engine_.impl_;
+  const runtime::McsLock::Guard lock(impl.control_lock);
   config::Coalesce shown = impl.config.ports[index_].coalesce;
   impl.on_poller(index_, queue, [&](runtime::RxPoller& poller) {
     shown.rx_usecs = static_cast<std::uint32_t>(poller.interrupt().current_usecs() / 1us);

@@ -42,6 +42,11 @@ class PortControl {
   void set_up(bool up);
   [[nodiscard]] bool is_up() const;
 
+  /// ethtool --reset: the device begins anew, as the watchdog has it do when it hangs, asks for it or was put back: what waits in
+  /// it is lost, connections go on. Meanwhile the port is down. EOPNOTSUPP: there is no such device; else what it says, and the
+  /// port stays down and is tried again, after 1 s at first and 60 s at last. To be told apart by ethtool_statistics().
+  [[nodiscard]] Result<void> reset();
+
   /// ip link set txqueuelen: frames that wait before each tx queue, at most, from now on; those that wait already stay. EINVAL.
   [[nodiscard]] Result<void> set_txqueuelen(std::uint32_t frames);
   [[nodiscard]] std::uint32_t txqueuelen() const;
@@ -113,7 +118,9 @@ class PortControl {
   /// backlogs and full tx queues (dev_get_stats). From any thread, as the next one.
   [[nodiscard]] NamedValues statistics() const;
   /// ethtool -S: rx_packets, rx_bytes, tx_packets, tx_bytes, each the sum of the rx_queue_N_* or tx_queue_N_* that follow;
-  /// those have packets, bytes and drops (no buffer, or refused). Then the device's own extended statistics, if the
+  /// those have packets, bytes and drops (no buffer, or refused). Then what the watchdog did, where it did: resets, and
+  /// reset_CAUSE for each fault that it saw (tx_timeout, keepalive, bad_req_id, bad_desc_num, reset_asked, removed),
+  /// lost_interrupts. Then the device's own extended statistics, if the
   /// driver has any, as dev_NAME with DPDK's names.
   [[nodiscard]] NamedValues ethtool_statistics() const;
 

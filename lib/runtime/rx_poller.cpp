@@ -41,6 +41,7 @@ int RxPoller::take_burst(Env& env) {
 }
 
 int RxPoller::poll(Env& env, int weight) {
+  waited_ = false;
   int done = take_burst(env);
   while (done < weight) {
     const auto asked = static_cast<std::uint16_t>(std::min<int>(rx_burst, weight - done));
@@ -98,6 +99,14 @@ void RxPoller::take_waiting(Env& env, int waiting) {
   }
   gro_.flush_all(env, up_);
   receive_->steer(up_);
+}
+
+// What ENA's driver of Linux does of its own (check_for_rx_interrupt_queue()), for all.
+bool RxPoller::misses_interrupt() {
+  const bool waits = interrupt_.is_armed() && !is_scheduled() && wiring_.queue.waiting() > 0;
+  if (!std::exchange(waited_, waits) || !waits) return false;
+  host()->schedule(*this);
+  return true;
 }
 
 void RxPoller::drain(Env& env) {

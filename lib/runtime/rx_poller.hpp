@@ -37,6 +37,9 @@ class RxPoller final : public poll::Napi, private gro::Destination {
   [[nodiscard]] bool wants_poll() const { return unmasked_ && !interrupt_.is_driven() && !is_scheduled(); }
   [[nodiscard]] RxInterrupt& interrupt() { return interrupt_; }
   [[nodiscard]] const RxInterrupt& interrupt() const { return interrupt_; }
+  /// The watchdog's look, now and then: whether packets wait although the interrupt is armed, as they did at the last look, with
+  /// no poll in between. It is scheduled then.
+  bool misses_interrupt();
   /// Masks the interrupt and passes up whatever it holds: for the end of the lcore's life, or of its time on it.
   void drain(Env& env);
   /// Takes and passes up what it holds and what waits in the device's queue, `waiting` packets, or, if negative, until there
@@ -75,6 +78,7 @@ class RxPoller final : public poll::Napi, private gro::Destination {
   pkt::PacketList up_;
   std::uint32_t taken_ = 0;  // since the last completion
   bool unmasked_ = true;
+  bool waited_ = false;  // at the watchdog's last look
 };
 
 }  // namespace millrace::runtime

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Whole engines on device models, cabled to each other: what the demo does, with DPDK's drivers and no hardware in between.
 #include <millrace/base/rng.hpp>
+#include <millrace/engine/port_control.hpp>
 
 #include "tests/devmodel/subject.hpp"
 #include "tests/devmodel/virtio/net.hpp"
@@ -34,19 +35,23 @@ void lay_cable(Subject& from, Subject& to, std::uint64_t loss, Rng& rng) {
 struct Hosts {
   Subject& first;
   Subject& second;
+  const std::uint64_t loss;
   Rng rng{seed()};
   std::unique_ptr<TwoEngines> world;
 
-  Hosts(Subject& one, Subject& other, std::uint64_t loss) : first(one), second(other) {
+  Hosts(Subject& one, Subject& other, std::uint64_t frames_lost = 0) : first(one), second(other), loss(frames_lost) {
     devmodel::hear_faults();
-    lay_cable(first, second, loss, rng);
-    lay_cable(second, first, loss, rng);
+    lay_cables();
     const auto put_on = [](Config& config, const Subject& subject) {
       config.ports[0].driver = config::PortDriver::ethdev;
       config.ports[0].device = subject.slot.name();
       config.ports[0].rx_mode = config::RxMode::poll;
     };
     world = std::make_unique<TwoEngines>(TwoEngines::Options{.adjust_a = [&](Config& config) { put_on(config, first); }, .adjust_b = [&](Config& config) { put_on(config, second); }});
+  }
+  void lay_cables() {
+    lay_cable(first, second, loss, rng);
+    lay_cable(second, first, loss, rng);
   }
   ~Hosts() {
     world.reset();
@@ -56,33 +61,70 @@ struct Hosts {
   Hosts& operator=(const Hosts&) = delete;
 };
 
+/// A stream from the first host to the second and, echoed, back.
+struct Transfer {
+  TwoEngines& world;
+  const std::string sent = pattern(200'000);
+  Conversation client{};
+  std::size_t at = 0;
+
+  explicit Transfer(TwoEngines& of) : world(of) {
+    REQUIRE(world.b->listen(endpoint("10.77.0.2:80"), [](Stream& stream) {
+      stream.on_readable([](Stream& s) { echo(s); });
+      stream.on_writable([](Stream& s) { echo(s); });
+    }));
+    auto connecting = TwoEngines::sockets(*world.a).connect(endpoint("10.77.0.2:80"));
+    REQUIRE(connecting);
+    client.join(**connecting);
+  }
+  bool run_until_received(std::size_t bytes_back) {
+    return world.run_until([&] {
+      if (client.stream != nullptr && client.connected && at < sent.size()) {
+        const std::int64_t n = client.stream->write(bytes(std::string_view(sent).substr(at)));
+        if (n > 0) at += static_cast<std::size_t>(n);
+      }
+      return client.received.size() >= bytes_back;
+    });
+  }
+  void end() {
+    CHECK(run_until_received(sent.size()));
+    CHECK(client.received == sent);
+    if (client.stream != nullptr) client.stream->close();
+    world.run_for(120s);
+  }
+};
+
+std::uint64_t counter(Engine& engine, const std::string& name) {
+  for (const auto& [key, value] : engine.port("p0")->ethtool_statistics())
+    if (key == name) return value;
+  return 0;
+}
+
 }  // namespace
 
 TEST_CASE("two hosts on device models talk TCP, over a good cable and one that loses a frame in thirty") {
   for (const std::uint64_t loss : {std::uint64_t{0}, std::uint64_t{30}}) {
     INFO("MILLRACE_SEED=" << seed() << ", loss 1 in " << loss);
     Hosts hosts(*subjects()[0], *subjects()[1], loss);
-    TwoEngines& world = *hosts.world;
-    REQUIRE(world.b->listen(endpoint("10.77.0.2:80"), [](Stream& stream) {
-      stream.on_readable([](Stream& s) { echo(s); });
-      stream.on_writable([](Stream& s) { echo(s); });
-    }));
-    const std::string sent = pattern(200'000);
-    Conversation client;
-    auto connecting = TwoEngines::sockets(*world.a).connect(endpoint("10.77.0.2:80"));
-    REQUIRE(connecting);
-    client.join(**connecting);
-    std::size_t at = 0;
-    const auto done = [&] {
-      if (client.stream != nullptr && client.connected && at < sent.size()) {
-        const std::int64_t n = client.stream->write(bytes(std::string_view(sent).substr(at)));
-        if (n > 0) at += static_cast<std::size_t>(n);
-      }
-      return client.received.size() >= sent.size();
-    };
-    CHECK(world.run_until(done));
-    CHECK(client.received == sent);
-    if (client.stream != nullptr) client.stream->close();
-    world.run_for(120s);
+    Transfer(*hosts.world).end();
   }
+}
+
+TEST_CASE("A14, a device that is pulled out takes its port down in a second; put back, its connections go on") {
+  Hosts hosts(*subjects()[0], *subjects()[1]);
+  TwoEngines& world = *hosts.world;
+  Transfer transfer(world);
+  REQUIRE(transfer.run_until_received(50'000));
+  hosts.first.slot.pull_out();
+  world.run_for(1s);
+  CHECK(counter(*world.a, "reset_removed") == 1);
+  CHECK(counter(*world.a, "resets") == 0);
+  CHECK_FALSE(world.a->port("p0")->is_up());
+  CHECK(world.b->port("p0")->is_up());
+  world.run_for(5s);
+  hosts.first.put_back();
+  hosts.lay_cables();
+  transfer.end();
+  CHECK(counter(*world.a, "resets") == 1);
+  CHECK(counter(*world.b, "resets") == 0);
 }
