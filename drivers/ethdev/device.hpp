@@ -3,14 +3,13 @@
 
 #include "drivers/ethdev/ethdev_port.hpp"
 #include "drivers/ethdev/pci.hpp"
+#include "drivers/ethdev/profile.hpp"
 
 #include <vector>
 
 struct rte_eth_dev_info;
 
 namespace millrace::ethdev {
-
-struct Profile;
 
 /// An ethdev on its way from a name to a started port, and back. Each step that fails leaves the earlier ones to the
 /// destructor, which undoes them in reverse.

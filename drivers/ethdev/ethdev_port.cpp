@@ -95,7 +95,9 @@ EthdevPort::EthdevPort(const Options& options, std::unique_ptr<Device> device) :
   const std::uint16_t id = device->port_id();
   for (std::uint16_t q = 0; q < info_.rx_queues; ++q)
     rx_.push_back(std::make_unique<EthdevRx>(id, q, options.ifindex, info_.offloads, device->event_fd(q)));
-  for (std::uint16_t q = 0; q < info_.tx_queues; ++q) tx_.push_back(std::make_unique<EthdevTx>(id, q, info_, rte_eth_tx_done_cleanup(id, q, 0) >= 0));
+  const bool may_clean_up = !profile_of(info_.driver).cleanup_blocks_ring;
+  for (std::uint16_t q = 0; q < info_.tx_queues; ++q)
+    tx_.push_back(std::make_unique<EthdevTx>(id, q, info_, may_clean_up && rte_eth_tx_done_cleanup(id, q, 0) >= 0));
   begin_life(std::move(device));
 }
 

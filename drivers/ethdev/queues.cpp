@@ -202,7 +202,7 @@ std::uint16_t EthdevTx::transmit(Env& env, pkt::Burst& burst) {
 }
 
 void EthdevTx::reclaim() {
-  if (port_id_ != no_device) static_cast<void>(rte_eth_tx_done_cleanup(port_id_, queue_, 0));
+  if (can_reclaim_ && port_id_ != no_device) static_cast<void>(rte_eth_tx_done_cleanup(port_id_, queue_, 0));
 }
 
 void EthdevTx::connect(std::uint16_t port_id) {

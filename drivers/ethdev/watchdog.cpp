@@ -4,7 +4,6 @@
 
 #include "drivers/ethdev/ethdev_port.hpp"
 #include "drivers/ethdev/pci.hpp"
-#include "drivers/ethdev/profile.hpp"
 #include "drivers/ethdev/xstats.hpp"
 
 #include <millrace/base/log.hpp>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include "drivers/ethdev/profile.hpp"
 #include "drivers/ethdev/queues.hpp"
 
 #include <millrace/port/port.hpp>
@@ -14,8 +15,6 @@
 
 namespace millrace::ethdev {
 
-struct CounterCause;
-struct Profile;
 
 /// Sees what ended a started device's traffic, where DPDK's drivers do not (receive_path A9, A14): a hung tx queue, by the rule
 /// of Linux's dev_watchdog(); an ENA that completes what it was never given; a device that is gone; and what the driver does tell

@@ -14,6 +14,8 @@ constexpr std::uint64_t idle_passes_before_sleep = 1000;
 constexpr Duration frames_look = 5us;
 // Where interrupts and wake-ups end the sleep only a timer bounds it. Not for ever even so: a device may lose one.
 constexpr Duration longest_wait = 100ms;
+// The kernel wakes nobody sooner.
+constexpr Duration shortest_wait = 1us;
 
 }  // namespace
 
@@ -102,7 +104,7 @@ bool Lcore::sleep(Duration at_most, const std::atomic<bool>& stop) {
   Sleeper sleeper{*this, stop};
   if (!prepare_to_sleep(sleeper)) return true;
   if (const Instant deadline = next_deadline(); deadline != never) at_most = std::min<Duration>(at_most, deadline - env_.now);
-  if (at_most > 0ns) {
+  if (at_most > shortest_wait) {
     stats_.softnet.add(stats::Softnet::idle_sleeps);
     rcu_.offline();
     const int events = events_.wait(at_most, [this](std::uint64_t token) { on_event(token); });

@@ -10,6 +10,7 @@
 namespace millrace::runtime {
 namespace {
 
+constexpr Duration full_pause = 1us;  // before a full device is tried again
 constexpr Duration first_pause = 100us;
 constexpr Duration longest_pause = 100ms;
 
@@ -99,14 +100,16 @@ void TxPath::flush() {
     return;
   }
   held_until_ = env_.now;
-  while (has_queued() || !burst_.empty()) {
+  while (holds_frames()) {
     fill_burst();
     if (burst_.empty()) break;  // at its byte limit
     if (wiring_.queue->transmit(env_, burst_) != 0 && wiring_.queue->can_reclaim()) {
       reclaim_pause_ = first_pause;
       next_reclaim_ = env_.now + first_pause;
     }
-    if (!burst_.empty()) break;  // the device is full: the rest goes with a later pass
+    if (burst_.empty()) continue;
+    held_until_ = env_.now + full_pause;  // the rest goes with a later pass
+    break;
   }
   fall_behind();
 }

@@ -54,15 +54,16 @@ class TxPath final : public neighbor::LinkOutput {
   [[nodiscard]] bool owns_queue() const { return wiring_.queue != nullptr; }
   [[nodiscard]] bool has_queued() const { return !queue_.empty() || !fair_.empty() || !segments_.empty(); }
   /// Something waits, and the device may take it now.
-  [[nodiscard]] bool wants_flush() const { return has_queued() && env_.now >= held_until_; }
-  /// When the device may take what waits although it is at its byte limit now; `never` when nothing waits.
-  [[nodiscard]] Instant next_flush() const { return has_queued() ? held_until_ : never; }
+  [[nodiscard]] bool wants_flush() const { return holds_frames() && env_.now >= held_until_; }
+  /// When the device may take what waits although it is full or at its byte limit now; `never` when nothing waits.
+  [[nodiscard]] Instant next_flush() const { return holds_frames() ? held_until_ : never; }
   [[nodiscard]] std::uint32_t room() const {
     const std::uint32_t waiting = queue_.size() + fair_.size();
     return waiting < wiring_.txqueuelen ? wiring_.txqueuelen - waiting : 0;
   }
 
  private:
+  [[nodiscard]] bool holds_frames() const { return has_queued() || !burst_.empty(); }
   void enqueue(pkt::Packet frame);
   void fall_behind();
   [[nodiscard]] pkt::Packet next_queued();
@@ -79,7 +80,7 @@ class TxPath final : public neighbor::LinkOutput {
   pkt::PacketList segments_;  ///< of the frame that left the queue last
   pkt::Burst burst_;
   QueueLimit limit_;
-  Instant held_until_{};  ///< the device is at its byte limit until then
+  Instant held_until_{};  ///< the device is full, or at its byte limit, until then
   bool handed_over_ = false;
   bool up_ = true;
   Duration reclaim_pause_{};

@@ -275,6 +275,21 @@ TEST_CASE("conformance: a frame in more buffers than the device takes goes out i
   });
 }
 
+TEST_CASE("conformance: F23, chains whose buffers were taken back leave a ring that goes round") {
+  for_each_subject([](Subject& subject) {
+    Host host;
+    const Opened opened(subject, options_for(host, subject));
+    const RawFrame frame{.proto = 17, .payload = 1000};
+    for (int i = 0; i < 300; ++i) {
+      subject.wire.clear();
+      host.send(*opened.port, host.unfinished(frame, 10, 200));
+      if (i % 7 == 0) opened.port->tx_queue(0).reclaim();
+      REQUIRE(subject.wire.size() == 1);
+      CHECK(subject.wire.front() == frame.bytes());
+    }
+  });
+}
+
 TEST_CASE("conformance: the cable is pulled and put back") {
   for_each_subject([](Subject& subject) {
     Host host;

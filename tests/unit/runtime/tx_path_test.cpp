@@ -65,6 +65,26 @@ TEST_CASE("the owner of a tx queue sends in order; what the device does not take
   CHECK(lcore.stats.drop[stats::DropReason::tx_ring_full] == 0);
 }
 
+TEST_CASE("frames that a full device did not take are tried again in a microsecond, be they ever so few") {
+  test::LcoreEnv lcore;
+  runtime::WorkerRings rings(2, 8);
+  runtime::Waker waker;
+  Device device;
+  device.room = 3;
+  TxPath path(lcore.env, {.queue = &device, .owner = 0, .rings = rings, .owner_waker = waker, .ifindex = 1});
+  for (int i = 0; i < 5; ++i) path.transmit(frame(lcore, i));
+  path.flush();
+  CHECK(device.sent.size() == 3);
+  CHECK_FALSE(path.wants_flush());
+  CHECK(path.next_flush() == lcore.env.now + 1us);
+  lcore.env.now += 1us;
+  CHECK(path.wants_flush());
+  device.room = 1000;
+  path.flush();
+  CHECK(device.sent.size() == 5);
+  CHECK(path.next_flush() == never);
+}
+
 TEST_CASE("I4: txqueuelen bounds the queue of a device that takes nothing; the rest is dropped by name") {
   test::LcoreEnv lcore;
   runtime::WorkerRings rings(2, 8);

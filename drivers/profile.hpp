@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+namespace millrace::drivers {
+
+/// What the growth of a counter means.
+struct CounterCause {
+  std::string_view end;    ///< of the name of an xstat
+  std::string_view cause;  ///< as port::Fault has it; or what is to be warned of
+};
+
+/// Where a DPDK driver departs from what it announces, or from the rest.
+struct Profile {
+  std::string_view driver;            ///< rte_eth_dev_info::driver_name
+  bool software_checksums = false;    ///< its checksum offloads are loops in the driver: ours are better
+  bool equal_queues = false;          ///< refuses different numbers of rx and tx queues
+  bool announces_peer_mac = false;    ///< its MAC is that of the other end of the cable
+  bool scatters_unasked = false;      ///< receives into chains without having the offload
+  bool ring_holds_one_frame = false;  ///< rx descriptors are the pieces of one frame, not places for many
+  std::uint16_t sent_kept = 0;        ///< it may keep so many buffers that are sent; 0: as it likes, which is nearly a ring full of them
+  std::uint16_t most_tx_buffers = 0;  ///< of a frame, whatever its limits say; 0: they are right
+  bool cuts_v4_only = false;          ///< TSO is announced for both families, and refused for IPv6
+  bool link_by_interrupt = false;     ///< it learns of the link by the interrupt alone
+  bool has_timers = false;            ///< its own watchdog is an rte_timer
+  std::span<const CounterCause> fatal_counters{};    ///< they do not grow on a device that works
+  std::span<const CounterCause> reset_counters{};    ///< they tell why the driver asks for a reset
+  std::span<const CounterCause> warned_counters{};
+  std::optional<std::uint32_t> live_register{};  ///< of BAR 0, that is not all ones while the device answers
+  bool cleanup_blocks_ring = false;   ///< rte_eth_tx_done_cleanup() leaves a ring that takes no more frames
+  bool prepares_sums_only = false;    ///< tx_prepare refuses no frame of one buffer; of it, it writes the pseudo header's sum
+};
+
+}  // namespace millrace::drivers

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "drivers/profile.hpp"
+
+namespace millrace::vdev {
+
+/// A TAP device. Its tx checksum is wrong when a segment but the last has an odd length (22.11.11), and its rx verdict says NONE
+/// for a UDP datagram without checksum, IPv6 included. The MAC is that of the kernel's interface.
+inline constexpr drivers::Profile tap{.driver = "net_tap", .software_checksums = true, .equal_queues = true, .announces_peer_mac = true, .ring_holds_one_frame = true};
+/// The device's side of a vhost-user socket.
+inline constexpr drivers::Profile vhost{.driver = "net_vhost", .scatters_unasked = true};
+
+}  // namespace millrace::vdev
