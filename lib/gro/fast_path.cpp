@@ -117,11 +117,14 @@ class FastPath::Pass {
     const std::uint16_t n = burst.size();
     for (std::uint16_t i = 0; i < n; ++i) prefetch(*m[i]);
     const std::uint16_t first = pass_datagrams(m, n);
-    for (std::uint16_t i = first; i < n; ++i) looks_[i] = look_at(*m[i]);
-    for (std::uint16_t i = first; i < n; ++i) {
-      if (!take(*m[i], looks_[i])) leave(*m[i]);
+    for (std::uint16_t i = first; i < n; ++i) look_at(*m[i], looks_[i]);
+    for (std::uint16_t i = first; i < n;) {
+      const std::uint16_t taken = take(m, i, n);
+      if (taken == 0) leave(*m[i]);
+      i = static_cast<std::uint16_t>(i + (taken == 0 ? 1 : taken));
     }
     pkt::taken(burst);
+    gro_.tally(Counter::checksum_computed, computed_);
     gro_.tally(Counter::packets, n - left_);
     gro_.tally(Counter::merged, n - left_ - alone_ - begun_);
     gro_.tally(Counter::held, begun_);
@@ -177,11 +180,13 @@ class FastPath::Pass {
     std::uint8_t family;  ///< 4 or 6, or V::datagram; 0: not of the common shape
   };
 
-  Look look_at(const pkt::Mbuf& m) const {
-    if (m.nb_segs != 1 || m.data_off + HeaderMask::bytes > m.buf_len) return {};
+  // Field by field where it stays: a Look that is put together on the stack and copied waits for each of its stores.
+  void look_at(const pkt::Mbuf& m, Look& look) const {
+    look.family = 0;
+    if (m.nb_segs != 1 || m.data_off + HeaderMask::bytes > m.buf_len) return;
     const std::uint16_t type = load16(frame_of(m) + 12);
-    if (type == type_word(V4::ethertype)) return look_at_of<V4>(m);
-    return type == type_word(V6::ethertype) ? look_at_of<V6>(m) : Look{};
+    if (type == type_word(V4::ethertype)) return look_at_of<V4>(m, look);
+    if (type == type_word(V6::ethertype)) look_at_of<V6>(m, look);
   }
   static const std::uint8_t* frame_of(const pkt::Mbuf& m) { return static_cast<const std::uint8_t*>(m.buf_addr) + m.data_off; }
   static constexpr std::uint16_t type_word(std::uint16_t type) {
@@ -189,26 +194,33 @@ class FastPath::Pass {
   }
 
   template <class V>
-  Look look_at_of(const pkt::Mbuf& m) const {
-    if (m.data_len < V::tcp_at + wire::udp_header_bytes) return {};
-    if (frame_of(m)[V::proto_at] == wire::ip_proto::udp) return {.frame = frame_of(m), .family = V::datagram};
-    if (m.data_len < V::tcp_at + wire::tcp_header_bytes) return {};
+  void look_at_of(const pkt::Mbuf& m, Look& look) const {
+    const std::uint8_t* const frame = frame_of(m);
+    look.frame = frame;
+    if (m.data_len < V::tcp_at + wire::udp_header_bytes) return;
+    if (frame[V::proto_at] == wire::ip_proto::udp) {
+      look.family = V::datagram;
+      return;
+    }
+    if (m.data_len < V::tcp_at + wire::tcp_header_bytes) return;
     constexpr std::uint64_t seen = l4_verdicts | V::verdicts | pkt::flag::rx_vlan;
     std::uint32_t link = link_;
     if ((m.ol_flags & seen) != expected_[V::family == 6]) {
-      if (!is_sound<V>(m)) return {};
+      if (!is_sound<V>(m)) return;
       if ((m.ol_flags & pkt::flag::rx_vlan) != 0) link |= vlan_mark(m);
     }
-    const std::uint8_t* const frame = frame_of(m);
-    return {frame, V::hash(hash_, frame, link), link, V::family};
+    look.hash = V::hash(hash_, frame, link);
+    look.link = link;
+    look.family = V::family;
   }
 
-  // False: not of the common shape, or one of the cases that receive() judges.
-  bool take(pkt::Mbuf& m, const Look& look) {
-    if (look.family == V4::family) return take_of<V4>(m, look);
-    if (look.family == V6::family) return take_of<V6>(m, look);
-    if (look.family == V4::datagram) return take_datagram<V4>(m, look.frame);
-    return look.family == V6::datagram && take_datagram<V6>(m, look.frame);
+  // How many from `at` on. None: not of the common shape, or one of the cases that receive() judges.
+  std::uint16_t take(pkt::Mbuf* const* m, std::uint16_t at, std::uint16_t n) {
+    const Look& look = looks_[at];
+    if (look.family == V4::family) return take_of<V4>(*m[at], look) ? 1 : 0;
+    if (look.family == V6::family) return take_of<V6>(*m[at], look) ? 1 : 0;
+    if (look.family == V4::datagram) return take_datagrams<V4>(m, at, n);
+    return look.family == V6::datagram ? take_datagrams<V6>(m, at, n) : std::uint16_t{0};
   }
 
   static bool is_single(const pkt::Mbuf& m) { return m.meta.gso_segs <= 1 && (m.ol_flags & (pkt::flag::rx_lro | pkt::flag::rx_vlan)) == 0; }
@@ -234,44 +246,70 @@ class FastPath::Pass {
   }
 
   template <class V>
-  bool take_datagram(pkt::Mbuf& m, const std::uint8_t* frame) {
-    if (!is_single(m)) return false;
+  std::uint16_t take_datagrams(pkt::Mbuf* const* m, std::uint16_t at, std::uint16_t n) {
+    const std::uint8_t* const frame = looks_[at].frame;
+    if (!is_single(*m[at])) return 0;
     if (!gro_.wants(load_be16(frame + V::tcp_at + 2))) {
-      if (gro_.udp_held_ != 0 || !V::is_datagram(frame + ip_at)) return false;
-      describe_datagram<V>(m, frame);
-      gro_.pass_up(pkt::own(m), 1, up_);
+      if (gro_.udp_held_ != 0 || !V::is_datagram(frame + ip_at)) return 0;
+      describe_datagram<V>(*m[at], frame);
+      gro_.pass_up(pkt::own(*m[at]), 1, up_);
       ++alone_;
-      return true;
+      return 1;
     }
-    if (last_ != nullptr && last_->packet && joins_datagrams<V>(m, frame, *last_)) return true;
+    if (last_ != nullptr && last_->packet)
+      if (const std::uint16_t joined = join_datagrams<V>(m, at, n, *last_)) return joined;
     const std::uint64_t hash = V::hash(hash_, frame, link_ | udp_link);
     const std::size_t first = table_.first_way(hash);
     const std::uint32_t found = matches(table_.tags(first), table_.tag_of(hash));
-    if (found == 0) return false;
+    if (found == 0) return 0;
     last_ = &table_.entry(first + static_cast<std::size_t>(std::countr_zero(found)));
     is_train_ = false;
-    return joins_datagrams<V>(m, frame, *last_);
+    return join_datagrams<V>(m, at, n, *last_);
   }
 
-  // E16: one more of equal length, but for the last that a packet holds. Its sum is found here (E10).
+  // E16: more of equal length, but for the last that a packet holds. Their sums are found here (E10). What they all have to share
+  // with what is held is looked at once, and what they change in it stays in registers until the last has joined.
   template <class V>
-  bool joins_datagrams(pkt::Mbuf& m, const std::uint8_t* frame, Held& held) {
+  std::uint16_t join_datagrams(pkt::Mbuf* const* m, std::uint16_t at, std::uint16_t n, Held& held) {
     constexpr std::uint32_t header = V::tcp_at + wire::udp_header_bytes;
-    if (held.link != (link_ | udp_link) || held.family != V::family || held.layout.l4_offset != V::tcp_at || m.data_len != header + held.mss) return false;
-    if (Simd::template differs<V::compared>(frame, held.frame, V::datagrams) || device_differs(held.packet.mbuf(), m) != 0) return false;
-    if (load16(frame + V::tcp_at + 6) == 0 || held.count + 1 >= udp_most_segments || held.length + held.mss >= max_size_) return false;
-    if (V::family == 4 && V::id(frame + ip_at) != held.next_id) return false;
-    if (is_unseen(held.packet.mbuf()) || !V::is_intact(frame + ip_at, m.ol_flags) || !is_datagram_right<V>(m, frame)) return false;
-    held.next_id = static_cast<std::uint16_t>(held.next_id + held.id_step);
-    append(m, held, header, held.mss);
-    return true;
+    const pkt::Mbuf& head = held.packet.mbuf();
+    if (held.link != (link_ | udp_link) || held.family != V::family || held.layout.l4_offset != V::tcp_at || is_unseen(head)) return 0;
+    const std::uint16_t mss = held.mss;
+    std::uint32_t length = held.length;
+    std::uint16_t count = held.count, id = held.next_id;
+    pkt::Mbuf* last = held.last;
+    std::uint16_t i = at;
+    for (; i < n && looks_[i].family == V::datagram; ++i) {
+      pkt::Mbuf& next = *m[i];
+      const std::uint8_t* const frame = looks_[i].frame;
+      if (next.data_len != header + mss || !is_single(next) || Simd::template differs<V::compared>(frame, held.frame, V::datagrams)) break;
+      if (device_differs(head, next) != 0 || (V::family == 4 && V::id(frame + ip_at) != id)) break;
+      if (load16(frame + V::tcp_at + 6) == 0 || count + 1 >= udp_most_segments || length + mss >= max_size_) break;
+      if (!V::is_intact(frame + ip_at, next.ol_flags) || !is_datagram_right<V>(next, frame)) break;
+      id = static_cast<std::uint16_t>(id + held.id_step);
+      length += mss;
+      ++count;
+      next.data_off = static_cast<std::uint16_t>(next.data_off + header);
+      next.data_len = mss;
+      last->next = &next;
+      last = &next;
+    }
+    const auto joined = static_cast<std::uint16_t>(i - at);
+    held.active = now_;
+    held.next_id = id;
+    held.next_seq += length - held.length;
+    held.length = length;
+    held.count = count;
+    held.buffers = static_cast<decltype(held.buffers)>(held.buffers + joined);
+    held.last = last;
+    return joined;
   }
 
   template <class V>
   bool is_datagram_right(const pkt::Mbuf& m, const std::uint8_t* frame) {
     if (m.meta.checksum != pkt::ChecksumVerdict::unknown) return m.meta.checksum != pkt::ChecksumVerdict::bad;
     if (!wire::sum_behind_plain_ip(frame + ip_at, V::family == 4, wire::ip_proto::udp, m.data_len - std::uint32_t{V::tcp_at}).is_valid()) return false;
-    gro_.count(Counter::checksum_computed);
+    ++computed_;
     return true;
   }
 
@@ -448,6 +486,7 @@ class FastPath::Pass {
   std::uint32_t left_ = 0;
   std::uint32_t begun_ = 0;
   std::uint32_t alone_ = 0;  ///< datagrams
+  std::uint32_t computed_ = 0;  ///< checksums
   std::array<Look, pkt::Burst::capacity> looks_;
 };
 
