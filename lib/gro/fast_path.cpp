@@ -297,7 +297,6 @@ class FastPath::Pass {
     const auto joined = static_cast<std::uint16_t>(i - at);
     held.active = now_;
     held.next_id = id;
-    held.next_seq += length - held.length;
     held.length = length;
     held.count = count;
     held.buffers = static_cast<decltype(held.buffers)>(held.buffers + joined);
