@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include "tests/devmodel/fault_plan.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -47,6 +49,11 @@ class Machine {
   virtual void violation(const std::string& what) = 0;
   /// Nanoseconds of the machine's clock: time that the model may let pass for what takes time in a device.
   [[nodiscard]] virtual std::uint64_t now_ns() const = 0;
+  /// What is to go wrong in it.
+  [[nodiscard]] FaultPlan& faults() { return faults_; }
+
+ private:
+  FaultPlan faults_;
 };
 
 /// A frame on the wire, its FCS not included.

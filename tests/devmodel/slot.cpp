@@ -62,11 +62,21 @@ constexpr std::uint64_t physical(unsigned bar) { return 0xfe000000 + std::uint64
 
 class Slot::BarRegisters final : public Registers {
  public:
-  BarRegisters(Device& device, unsigned bar) : device_(device), bar_(bar) {}
-  std::uint64_t read(std::uint64_t offset, unsigned bytes) override { return device_.read(bar_, offset, bytes); }
-  void write(std::uint64_t offset, unsigned bytes, std::uint64_t value) override { device_.write(bar_, offset, bytes, value); }
+  BarRegisters(FaultPlan& faults, Device& device, unsigned bar) : faults_(faults), device_(device), bar_(bar) {}
+  // A read that nothing answers is all ones.
+  std::uint64_t read(std::uint64_t offset, unsigned bytes) override {
+    std::uint64_t value = device_.read(bar_, offset, bytes);
+    return faults_.allows(Event::register_read, offset, bytes_of(value, bytes)) ? value : ~std::uint64_t{0};
+  }
+  void write(std::uint64_t offset, unsigned bytes, std::uint64_t value) override {
+    const auto late = [this, offset, bytes, value] { device_.write(bar_, offset, bytes, value); };
+    if (faults_.allows(Event::register_write, offset, bytes_of(value, bytes), late)) device_.write(bar_, offset, bytes, value);
+  }
 
  private:
+  static std::span<std::uint8_t> bytes_of(std::uint64_t& value, unsigned bytes) { return {reinterpret_cast<std::uint8_t*>(&value), bytes}; }
+
+  FaultPlan& faults_;
   Device& device_;
   const unsigned bar_;
 };
@@ -146,7 +156,7 @@ Slot* Slot::of(const rte_intr_handle* handle) {
 int Slot::map(DpdkPciDevice& device) {
   if (!bars_.empty()) return 0;
   for (const Bar& bar : device_->bars()) {
-    auto registers = std::make_unique<BarRegisters>(*device_, bar.index);
+    auto registers = std::make_unique<BarRegisters>(faults(), *device_, bar.index);
     auto range = std::make_unique<TrappedRange>(bar.size, bar.plain_begin, bar.plain_end, *registers);
     device.mem_resource[bar.index].addr = range->begin();
     bars_.push_back({bar, std::move(registers), std::move(range)});
@@ -159,6 +169,7 @@ int Slot::map(DpdkPciDevice& device) {
 }
 
 void Slot::unmap(DpdkPciDevice& device) {
+  faults().forget_late();
   for (const MappedBar& mapped : bars_) device.mem_resource[mapped.bar.index].addr = nullptr;
   bars_.clear();
   handle_ = nullptr;
@@ -186,6 +197,7 @@ std::uint64_t Slot::traps() const {
 
 // With virtual addresses as bus addresses: what lies in DPDK's own memory is mapped for devices, and nothing else is.
 std::span<std::uint8_t> Slot::dma(std::uint64_t address, std::size_t bytes) {
+  if (!faults().allows(Event::dma, address)) return {};
   const auto* const list = rte_mem_virt2memseg_list(reinterpret_cast<const void*>(address));
   const auto end_list = bytes == 0 ? list : rte_mem_virt2memseg_list(reinterpret_cast<const void*>(address + bytes - 1));
   if (list == nullptr || list != end_list || address + bytes < address) {
@@ -196,6 +208,10 @@ std::span<std::uint8_t> Slot::dma(std::uint64_t address, std::size_t bytes) {
 }
 
 void Slot::interrupt(unsigned vector) {
+  if (faults().allows(Event::interrupt, vector, {}, [this, vector] { signal(vector); })) signal(vector);
+}
+
+void Slot::signal(unsigned vector) {
   const int fd = vector == 0 || handle_ == nullptr ? event_fd_ : rte_intr_efds_index_get(handle_, static_cast<int>(vector) - 1);
   const std::uint64_t one = 1;
   if (fd >= 0 && write(fd, &one, sizeof one) != sizeof one) violation("an eventfd is full");

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 struct rte_intr_handle;
@@ -35,6 +36,8 @@ class Slot final : public Machine {
   [[nodiscard]] const std::string& name() const { return name_; }
   /// What has gone wrong so far; empty at a test's end.
   [[nodiscard]] const std::vector<std::string>& violations() const { return violations_; }
+  /// The same, which is forgotten then.
+  [[nodiscard]] std::vector<std::string> take_violations() { return std::exchange(violations_, {}); }
   /// Register accesses so far.
   [[nodiscard]] std::uint64_t traps() const;
   /// The machine's clock goes on so much faster.
@@ -64,6 +67,7 @@ class Slot final : public Machine {
     std::unique_ptr<TrappedRange> range;
   };
   void make_sysfs(const PciIdentity& identity) const;
+  void signal(unsigned vector);
 
   std::string name_;
   Device* device_ = nullptr;

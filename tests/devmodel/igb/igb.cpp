@@ -116,6 +116,7 @@ void Igb::write_ctrl(std::uint32_t value) {
 // The port's own reset is done at once. It leaves the PHY, and the semaphores which both ports and the firmware share.
 void Igb::reset() {
   ++core_.counts.resets;
+  core_.machine.faults().forget_late();
   core_.registers.reset();
   core_.statistics.reset();
   core_.interrupts.reset();

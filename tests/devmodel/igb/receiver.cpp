@@ -197,10 +197,11 @@ std::uint32_t Receiver::checksum_status(const Waiting& waiting) const {
 
 void Receiver::deliver(const Waiting& waiting) {
   Queue& queue = queues_[waiting.queue];
-  const Frame stored = stored_form(waiting);
+  Frame stored = stored_form(waiting);
+  const bool is_written = core_.machine.faults().allows(Event::data, waiting.queue, stored);
   Bytes rest = stored;
   while (!rest.empty()) {
-    Done done{.status = rxd::dd, .length = store(queue, rest)};
+    Done done{.status = rxd::dd, .length = store(queue, rest, is_written)};
     rest = rest.subspan(done.length);
     if (rest.empty()) {  // what is said of the frame as a whole is said in its last descriptor
       const bool gives_hash = (core_.registers[reg::rxcsum] & rxcsum::pcsd) != 0;
@@ -216,13 +217,13 @@ void Receiver::deliver(const Waiting& waiting) {
   core_.interrupts.raise_receive(waiting.queue);
 }
 
-/// As much as the buffer of the descriptor at the head takes.
-std::size_t Receiver::store(Queue& queue, Bytes bytes) {
+/// As much as the buffer of the descriptor at the head takes; `is_written`: and it does get there.
+std::size_t Receiver::store(Queue& queue, Bytes bytes, bool is_written) {
   const std::size_t length = std::min(bytes.size(), buffer_bytes(queue));
   const std::span<std::uint8_t> descriptor = core_.machine.dma(queue.ring.head_address(), descriptor_bytes);
   if (descriptor.empty()) return length;
   const std::span<std::uint8_t> buffer = core_.machine.dma(le64(descriptor, 0), length);
-  if (!buffer.empty()) std::copy_n(bytes.begin(), length, buffer.begin());
+  if (is_written && !buffer.empty()) std::copy_n(bytes.begin(), length, buffer.begin());
   return length;
 }
 
@@ -231,10 +232,14 @@ void Receiver::write_back(Queue& queue, const Done& done) {
   const std::span<std::uint8_t> descriptor = core_.machine.dma(queue.ring.head_address(), descriptor_bytes);
   queue.ring.advance();
   if (descriptor.empty()) return;
-  put_le32(descriptor, 0, done.types);
-  put_le32(descriptor, 4, done.hash);
-  put_le32(descriptor, 12, static_cast<std::uint32_t>(done.length) | std::uint32_t{done.tag} << 16);
-  put_le32(descriptor, 8, done.status);
+  std::array<std::uint8_t, descriptor_bytes> written{};
+  put_le32(written, 0, done.types);
+  put_le32(written, 4, done.hash);
+  put_le32(written, 8, done.status);
+  put_le32(written, 12, static_cast<std::uint32_t>(done.length) | std::uint32_t{done.tag} << 16);
+  const auto late = [descriptor, written] { std::copy(written.begin(), written.end(), descriptor.begin()); };
+  const auto index = static_cast<std::uint64_t>(&queue - queues_.data());
+  if (core_.machine.faults().allows(Event::rx_completion, index, written, late)) std::copy(written.begin(), written.end(), descriptor.begin());
 }
 
 }  // namespace millrace::devmodel::igb

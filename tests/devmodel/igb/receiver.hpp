@@ -60,7 +60,7 @@ class Receiver {
   [[nodiscard]] static bool may_drop(const Queue& queue);
   void drop(Queue& queue, const Waiting& waiting);
   void deliver(const Waiting& waiting);
-  std::size_t store(Queue& queue, Bytes bytes);
+  std::size_t store(Queue& queue, Bytes bytes, bool is_written);
   void write_back(Queue& queue, const Done& done);
 
   Core& core_;

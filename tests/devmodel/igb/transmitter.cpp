@@ -5,6 +5,8 @@
 
 #include "tests/devmodel/igb/headers.hpp"
 
+#include <algorithm>
+
 namespace millrace::devmodel::igb {
 namespace {
 
@@ -121,7 +123,11 @@ void Transmitter::count_sent(Bytes frame) {
 
 /// The one place where a transmit descriptor becomes software's again.
 void Transmitter::write_back(unsigned index, std::span<std::uint8_t> descriptor) {
-  put_le32(descriptor, 12, txd::dd);
+  std::array<std::uint8_t, 4> status{};
+  put_le32(status, 0, txd::dd);
+  const auto late = [descriptor, status] { std::copy(status.begin(), status.end(), descriptor.begin() + 12); };
+  if (!core_.machine.faults().allows(Event::tx_completion, index, status, late)) return;
+  std::copy(status.begin(), status.end(), descriptor.begin() + 12);
   core_.interrupts.raise_transmit(index);
 }
 

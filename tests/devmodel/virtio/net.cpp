@@ -58,6 +58,11 @@ std::uint64_t Net::offered() const {
 
 bool Net::is_running() const { return (status_ & status::driver_ok) != 0; }
 
+Queue Net::make_queue(std::uint16_t index) const {
+  const Event completion = index == control_queue() ? Event::control_completion : index % 2 == 0 ? Event::rx_completion : Event::tx_completion;
+  return {machine_, has(feature::ring_packed), completion, index};
+}
+
 // 2.4: all is as it was at the begin.
 void Net::reset() {
   status_ = 0;
@@ -65,7 +70,8 @@ void Net::reset() {
   config_vector_ = no_vector;
   isr_ = 0;
   queues_.clear();
-  for (int i = 0; i < 2 * options_.queue_pairs + (options_.control ? 1 : 0); ++i) queues_.push_back({.queue = Queue(machine_, false), .size = options_.queue_size, .at = {}});
+  machine_.faults().forget_late();
+  for (std::uint16_t i = 0; i < 2 * options_.queue_pairs + (options_.control ? 1 : 0); ++i) queues_.push_back({.queue = make_queue(i), .size = options_.queue_size, .at = {}});
   promisc_ = allmulti_ = false;
   macs_.clear();
   vlans_.clear();
@@ -146,7 +152,7 @@ void Net::set_status(std::uint8_t value) {
     machine_.violation("virtio: the driver accepts features that were not offered, or is not modern");
     status_ = static_cast<std::uint8_t>(status_ & ~status::features_ok);
   }
-  for (QueueState& queue : queues_) queue.queue = Queue(machine_, has(feature::ring_packed));
+  for (std::uint16_t i = 0; i < queues_.size(); ++i) queues_[i].queue = make_queue(i);
 }
 
 void Net::write_queue(std::uint32_t at, unsigned bytes, std::uint64_t value) {
@@ -201,7 +207,7 @@ void Net::notify(std::uint16_t index) {
   if (index % 2 == 1) transmit(queues_[index]);
 }
 
-void Net::interrupt(const QueueState& queue) {
+void Net::interrupt(QueueState& queue) {
   if (queue.vector == no_vector || !queue.queue.wants_interrupt()) return;
   isr_ |= 1;
   machine_.interrupt(queue.vector);

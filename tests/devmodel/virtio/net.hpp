@@ -55,6 +55,7 @@ class Net final : public Device {
 
   [[nodiscard]] std::uint64_t offered() const;
   [[nodiscard]] bool has(unsigned feature) const { return (driver_features_ >> feature & 1) != 0; }
+  [[nodiscard]] Queue make_queue(std::uint16_t index) const;
   void reset();
   [[nodiscard]] std::uint64_t read_transport(std::uint32_t at, unsigned bytes);
   void write_transport(std::uint32_t at, unsigned bytes, std::uint64_t value);
@@ -64,7 +65,7 @@ class Net final : public Device {
   [[nodiscard]] std::uint16_t control_queue() const { return static_cast<std::uint16_t>(2 * options_.queue_pairs); }
   [[nodiscard]] QueueState* selected() { return select_ < queues_.size() ? &queues_[select_] : nullptr; }
   void notify(std::uint16_t queue);
-  void interrupt(const QueueState& queue);
+  void interrupt(QueueState& queue);
 
   // net_tx.cpp
   void transmit(QueueState& queue);

@@ -12,9 +12,9 @@ namespace millrace::devmodel::virtio {
 
 void Net::control(QueueState& queue) {
   while (auto chain = queue.queue.take()) {
-    const std::uint8_t answer = carry_out(chain->read());
+    std::uint8_t answer = carry_out(chain->read());
     if (chain->room() == 0) return machine_.violation("virtio: a command without room for its answer");
-    chain->writable.back().back() = answer;
+    if (machine_.faults().allows(Event::data, queue.queue.index(), {&answer, 1})) chain->writable.back().back() = answer;
     queue.queue.give_back(*chain, 1);
   }
   interrupt(queue);

@@ -47,7 +47,7 @@ bool Net::receive(std::span<const std::uint8_t> frame) {
     auto chain = queue.queue.take();
     const bool may_have_more = has(feature::mrg_rxbuf);
     if (!chain || (!may_have_more && chain->room() < packet.size())) {
-      queue.queue = before;  // what it was given waits for a frame that fits
+      queue.queue.untake(before);  // what it was given waits for a frame that fits
       ++counts_.rx_no_buffer;
       return false;
     }
@@ -56,12 +56,13 @@ bool Net::receive(std::span<const std::uint8_t> frame) {
   }
   const auto count = static_cast<std::uint16_t>(chains.size());
   std::memcpy(&packet[net_hdr::num_buffers], &count, sizeof count);
+  const bool is_written = machine_.faults().allows(Event::data, queue.queue.index(), packet);
   std::size_t at = 0;
   for (const Chain& chain : chains) {
     std::uint32_t written = 0;
     for (const auto& part : chain.writable) {
       const std::size_t n = std::min(part.size(), packet.size() - at);
-      std::copy_n(packet.begin() + static_cast<std::ptrdiff_t>(at), n, part.begin());
+      if (is_written) std::copy_n(packet.begin() + static_cast<std::ptrdiff_t>(at), n, part.begin());
       at += n;
       written += static_cast<std::uint32_t>(n);
     }

@@ -4,7 +4,6 @@
 
 #include "tests/devmodel/virtio/registers.hpp"
 
-#include <array>
 #include <cstring>
 #include <string>
 
@@ -44,12 +43,16 @@ void Queue::enable(std::uint16_t size, const Addresses& at) {
   at_ = at;
   next_avail_ = next_used_ = 0;
   avail_wrap_ = used_wrap_ = true;
+  is_lost_ = false;
 }
 
-std::uint8_t* Queue::at(std::uint64_t address, std::size_t bytes) const {
-  static std::array<std::uint8_t, 64> nowhere;
+std::uint8_t* Queue::at(std::uint64_t address, std::size_t bytes) {
   const auto memory = machine_->dma(address, bytes);
-  return memory.empty() ? nowhere.data() : memory.data();
+  if (!memory.empty()) return memory.data();
+  is_lost_ = true;
+  static std::vector<std::uint8_t> nowhere;
+  nowhere.assign(bytes, 0);
+  return nowhere.data();
 }
 
 void Queue::add(Chain& chain, std::uint64_t address, std::uint32_t bytes, bool writable) {
@@ -58,8 +61,9 @@ void Queue::add(Chain& chain, std::uint64_t address, std::uint32_t bytes, bool w
 }
 
 std::optional<Chain> Queue::take() {
-  if (!is_enabled()) return std::nullopt;
-  return packed_ ? take_packed() : take_split();
+  if (!is_enabled() || is_lost_) return std::nullopt;
+  auto chain = packed_ ? take_packed() : take_split();
+  return is_lost_ ? std::nullopt : chain;
 }
 
 std::optional<Chain> Queue::take_split() {
@@ -128,20 +132,31 @@ std::optional<Chain> Queue::take_packed() {
 }
 
 void Queue::give_back(const Chain& chain, std::uint32_t written) {
+  Used used = used_of(chain.id, written);
+  const auto late = [this, n = chain.descriptors, id = chain.id, written] { put_used(n, used_of(id, written)); };
+  if (machine_->faults().allows(completion_, index_, {reinterpret_cast<std::uint8_t*>(&used), sizeof used}, late)) put_used(chain.descriptors, used);
+}
+
+Queue::Used Queue::used_of(std::uint16_t id, std::uint32_t written) const {
+  const std::uint16_t flags = used_wrap_ ? desc::avail | desc::used : 0;
+  return {id, written, static_cast<std::uint16_t>(flags | (written != 0 ? desc::write : 0)), static_cast<std::uint16_t>(next_used_ + 1)};
+}
+
+void Queue::put_used(std::uint16_t descriptors, const Used& used) {
+  if (is_lost_) return;
   if (!packed_) {
-    std::uint8_t* const used = at(at_.device, 4 + 8 * std::size_t{size_});
-    std::uint8_t* const entry = used + 4 + 8 * std::size_t{static_cast<std::uint16_t>(next_used_ % size_)};
-    store<std::uint32_t>(entry, chain.id);
-    store<std::uint32_t>(entry + 4, written);
-    store<std::uint16_t>(used + 2, ++next_used_);
+    std::uint8_t* const ring = at(at_.device, 4 + 8 * std::size_t{size_});
+    std::uint8_t* const entry = ring + 4 + 8 * std::size_t{static_cast<std::uint16_t>(next_used_++ % size_)};
+    store<std::uint32_t>(entry, used.id);
+    store<std::uint32_t>(entry + 4, used.written);
+    store<std::uint16_t>(ring + 2, used.index);
     return;
   }
   std::uint8_t* const d = at(at_.desc + descriptor_bytes * next_used_, descriptor_bytes);
-  store<std::uint32_t>(d + 8, written);
-  store<std::uint16_t>(d + 12, chain.id);
-  const std::uint16_t flags = used_wrap_ ? desc::avail | desc::used : 0;
-  store<std::uint16_t>(d + 14, static_cast<std::uint16_t>(flags | (written != 0 ? desc::write : 0)));
-  next_used_ = static_cast<std::uint16_t>(next_used_ + chain.descriptors);
+  store<std::uint32_t>(d + 8, used.written);
+  store<std::uint16_t>(d + 12, static_cast<std::uint16_t>(used.id));
+  store<std::uint16_t>(d + 14, used.flags);
+  next_used_ = static_cast<std::uint16_t>(next_used_ + descriptors);
   if (next_used_ >= size_) {
     next_used_ = static_cast<std::uint16_t>(next_used_ - size_);
     used_wrap_ = !used_wrap_;
@@ -149,7 +164,7 @@ void Queue::give_back(const Chain& chain, std::uint32_t written) {
 }
 
 // VIRTQ_AVAIL_F_NO_INTERRUPT, RING_EVENT_FLAGS_DISABLE: without VIRTIO_F_EVENT_IDX a hint by one bit each.
-bool Queue::wants_interrupt() const {
+bool Queue::wants_interrupt() {
   if (!packed_) return (load<std::uint16_t>(at(at_.driver, 4)) & 1) == 0;
   return (load<std::uint16_t>(at(at_.driver, 4) + 2) & 3) != 1;
 }
