@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Writes the conformance matrix into doc/drivers.md: each test case of the suite, on each device, as it just came out.
+"""Writes two tables into doc/drivers.md: the conformance matrix and the faults, each test case on each device, as it just came out.
 
     matrix.py [BUILD]     BUILD: where tests/devmodel/devmodel_* are, build/test if it is not said
 
-Called by hand. Between the two marks of the page nothing is written by hand.
+Called by hand. Between the marks of the page nothing is written by hand.
 """
 
 import os
@@ -15,51 +15,69 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "doc/drivers.md"
-BEGIN, END = "<!-- matrix -->", "<!-- end of matrix -->"
+FAULTS = "devmodel_faults_"
 
 
 def run(program, arguments, **environment):
     return subprocess.run([program, *arguments], capture_output=True, text=True, errors="replace", timeout=300, env={**os.environ, **environment})
 
 
-def test_cases(program):
-    listing = run(program, ["--list-test-names-only"]).stdout
-    return [line.strip() for line in listing.splitlines() if line.strip().startswith("conformance:")]
+def test_cases(program, kind, *tags):
+    listing = run(program, ["--list-test-names-only", *tags]).stdout
+    return [line.strip() for line in listing.splitlines() if line.strip().startswith(f"{kind}:")]
 
 
 def subjects(program):
     return re.findall(r"^subject: (.*)$", run(program, ["subjects"]).stdout, re.M)
 
 
-def cell(program, case, subject):
-    """pass, FAIL, or why it is not possible."""
+def cell(program, case, subject, is_open):
+    """pass, FAIL, how it ended, or why it is not possible; "open": it fails, and that is known."""
     done = run(program, [case.replace(",", "\\,")], MILLRACE_SUBJECT=subject)
     if done.returncode:
         return "FAIL"
     why = re.search(rf"^not possible: {re.escape(subject)}: (.*)$", done.stdout, re.M)
-    return f"not possible: {why[1]}" if why else "pass"
+    if why:
+        return f"not possible: {why[1]}"
+    if is_open:
+        return "open"
+    outcomes = re.findall(rf"^outcome: {re.escape(subject)}: (.*)$", done.stdout, re.M)
+    return outcomes[-1] if outcomes else "pass"
 
 
-def table(programs):
+def table(programs, kind):
     columns = [(program, subject) for program in programs for subject in subjects(program)]
-    lines = ["| | " + " | ".join(f"{program.name.removeprefix('devmodel_')}, {subject}" for program, subject in columns) + " |", "|---" * (len(columns) + 1) + "|"]
+    names = [f"{program.name.removeprefix(FAULTS).removeprefix('devmodel_')}, {subject}" for program, subject in columns]
+    lines = ["| | " + " | ".join(names) + " |", "|---" * (len(columns) + 1) + "|"]
     failed = 0
-    for case in test_cases(programs[0]):
-        cells = [cell(program, case, subject) for program, subject in columns]
+    known = test_cases(programs[0], kind, "[!shouldfail]")
+    for case in test_cases(programs[0], kind):
+        cells = [cell(program, case, subject, case in known) for program, subject in columns]
         failed += cells.count("FAIL")
-        lines.append(f"| {case.removeprefix('conformance: ')} | " + " | ".join(cells) + " |")
+        lines.append(f"| {case.removeprefix(kind + ': ')} | " + " | ".join(cells) + " |")
     return lines, failed
+
+
+def replace(page, mark, lines):
+    before, rest = page.split(f"<!-- {mark} -->")
+    return before + f"<!-- {mark} -->\n" + "\n".join(lines) + f"\n<!-- end of {mark} -->" + rest.split(f"<!-- end of {mark} -->")[1]
 
 
 def main():
     build = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "build/test"
-    programs = sorted(path for path in (build / "tests/devmodel").glob("devmodel_*") if not path.name.endswith("_test") and path.is_file() and os.access(path, os.X_OK))
+    found = sorted(path for path in (build / "tests/devmodel").glob("devmodel_*") if not path.name.endswith("_test") and path.is_file() and os.access(path, os.X_OK))
+    programs = [path for path in found if not path.name.startswith(FAULTS)]
     if not programs:
         sys.exit(f"no devmodel_* in {build}/tests/devmodel: build them first (ninja -C {build})")
-    lines, failed = table(programs)
-    page = PAGE.read_text()
-    before, rest = page.split(BEGIN)
-    PAGE.write_text(before + BEGIN + "\n" + "\n".join(lines) + "\n" + END + rest.split(END)[1])
+    lines, failed = table(programs, "conformance")
+    page = replace(PAGE.read_text(), "matrix", lines)
+    # Each device has faults of its own, and a table of them.
+    faults = []
+    for program in (path for path in found if path.name.startswith(FAULTS)):
+        lines, more = table([program], "fault")
+        faults += [*lines, ""]
+        failed += more
+    PAGE.write_text(replace(page, "faults", faults[:-1]))
     print(f"{PAGE.relative_to(ROOT)}: {failed} cells failed")
     sys.exit(1 if failed else 0)
 
