@@ -15,6 +15,8 @@
 #include <rte_ethdev.h>
 
 #include <cerrno>
+#include <cstdlib>
+#include <cstring>
 #include <mutex>
 
 namespace millrace::ethdev {
@@ -54,6 +56,7 @@ class EthdevPort final : public port::Port {
   port::TxQueue& tx_queue(std::uint16_t index) override { return *tx_.at(index); }
   port::LinkState link() const override;
   port::DeviceStats device_stats() const override;
+  Result<void> set_promiscuous(bool on) override;
   std::optional<wire::Rss> rss() const override;
   Result<void> set_rss(const wire::Rss& rss) override;
   stats::NamedValues xstats() const override;
@@ -88,6 +91,7 @@ class EthdevPort final : public port::Port {
   mutable std::mutex control_;  ///< applications ask for statistics while the watchdog begins the device anew
   std::unique_ptr<Life> life_;  ///< null after a reset that failed
   std::optional<wire::Rss> rss_asked_;
+  bool is_promiscuous_ = false;
   port::DeviceStats counted_before_;  ///< by the device in its earlier lives
 };
 
@@ -135,6 +139,7 @@ Result<void> EthdevPort::reset() {
   if (auto up = device->bring_up(); !up) return up;
   if (!is_alike(info_, device->info()) || !device->take_mac(info_.mac)) return failure(ENODEV, "port '" + info_.name + "': another device came in its place; make the port anew");
   begin_life(std::move(device));
+  if (is_promiscuous_) rte_eth_promiscuous_enable(life_->device->port_id());
   return rss_asked_ ? write_rss(life_->device->port_id(), *rss_asked_).map([&] { judge_hash(); }) : Result<void>();
 }
 
@@ -151,6 +156,16 @@ port::DeviceStats EthdevPort::device_stats() const {
   port::DeviceStats all = counted_before_;
   if (life_) count_life(all);
   return all;
+}
+
+Result<void> EthdevPort::set_promiscuous(bool on) {
+  const std::lock_guard lock(control_);
+  if (!life_) return dead();
+  const std::uint16_t id = life_->device->port_id();
+  if (const int code = on ? rte_eth_promiscuous_enable(id) : rte_eth_promiscuous_disable(id); code != 0)
+    return failure(std::abs(code), "port '" + info_.name + "' (" + info_.driver + "): promiscuous: " + std::strerror(std::abs(code)));
+  is_promiscuous_ = on;
+  return {};
 }
 
 std::optional<wire::Rss> EthdevPort::rss() const {

@@ -42,6 +42,16 @@ class Stamp {
   Part parts_[4];
 };
 
+// Whether its buffers are as long as the device says. net_virtio and net_e1000_igb pass on whatever it said.
+bool is_honest(const pkt::Mbuf& frame) {
+  std::uint32_t bytes = 0;
+  for (const pkt::Mbuf* m = &frame; m != nullptr; m = m->next) {
+    if (std::uint32_t{m->data_off} + m->data_len > m->buf_len) return false;
+    bytes += m->data_len;
+  }
+  return bytes == frame.pkt_len;
+}
+
 std::uint64_t bytes_of(const pkt::Burst& burst) {
   std::uint64_t bytes = 0;
   for (std::uint16_t i = 0; i < burst.size(); ++i) bytes += burst[i].pkt_len;
@@ -70,7 +80,7 @@ EthdevRx::EthdevRx(std::uint16_t port_id, std::uint16_t queue, std::uint16_t ifi
 std::uint16_t EthdevRx::receive(Env& env, pkt::Burst& burst, std::uint16_t budget) {
   if (port_id_ == no_device) return 0;
   pkt::Mbuf** const mbufs = burst.spare();
-  const std::uint16_t count = rte_eth_rx_burst(port_id_, queue_, rte(mbufs), std::min(budget, burst.room()));
+  std::uint16_t count = rte_eth_rx_burst(port_id_, queue_, rte(mbufs), std::min(budget, burst.room()));
   if (count == 0) return 0;
   for (std::uint16_t i = 0; i < std::min(count, prefetch_ahead); ++i) prefetch(mbufs[i]);
   // The whole line is written, which costs no more than its parts, so nothing of an earlier packet survives.
@@ -83,10 +93,12 @@ std::uint16_t EthdevRx::receive(Env& env, pkt::Burst& burst, std::uint16_t budge
   // A port without the offload may leave flags there that mean nothing: net_ring passes on those of the sender.
   const std::uint64_t kept_flags = kept_flags_.load(std::memory_order_relaxed);
   std::uint64_t bytes = 0;
+  bool wants_a_look = false;
   const auto take = [&](pkt::Mbuf& m) {
     stamp.write(m.meta);
     m.ol_flags &= kept_flags;
     bytes += m.pkt_len;
+    wants_a_look |= (m.data_off + m.data_len > m.buf_len) | (m.nb_segs > 1);
   };
   std::uint16_t i = 0;
   for (; i + prefetch_ahead < count; ++i) {
@@ -94,6 +106,7 @@ std::uint16_t EthdevRx::receive(Env& env, pkt::Burst& burst, std::uint16_t budge
     take(*mbufs[i]);
   }
   for (; i < count; ++i) take(*mbufs[i]);
+  if (wants_a_look) count = drop_impossible(env, mbufs, count);
   if (has_verdicts_)
     for (i = 0; i < count; ++i) mbufs[i]->meta.checksum = verdict_of(mbufs[i]->ol_flags);
   if (has_lro_)
@@ -104,6 +117,19 @@ std::uint16_t EthdevRx::receive(Env& env, pkt::Burst& burst, std::uint16_t budge
   counted.packets.add(count);
   counted.bytes.add(bytes);
   return count;
+}
+
+std::uint16_t EthdevRx::drop_impossible(Env& env, pkt::Mbuf** mbufs, std::uint16_t count) {
+  std::uint16_t kept = 0;
+  for (std::uint16_t i = 0; i < count; ++i) {
+    if (is_honest(*mbufs[i])) {
+      mbufs[kept++] = mbufs[i];
+      continue;
+    }
+    drop(env, pkt::Packet::adopt(mbufs[i]), stats::DropReason::bad_frame);
+    counted.drops.add(1);
+  }
+  return kept;
 }
 
 void describe_merged(pkt::Mbuf& packet) {

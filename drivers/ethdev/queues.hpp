@@ -30,6 +30,8 @@ class EthdevRx final : public port::RxQueue {
   void pass_hash_on(bool on) { kept_flags_.store(~(foreign_flags_ | (on ? 0 : pkt::flag::rx_rss_hash)), std::memory_order_relaxed); }
 
  private:
+  std::uint16_t drop_impossible(Env& env, pkt::Mbuf** mbufs, std::uint16_t count);
+
   std::uint16_t port_id_;
   const std::uint16_t queue_;
   const std::uint16_t ifindex_;

@@ -168,6 +168,8 @@ void PortControl::set_up(bool up) {
   up ? impl.bring_up(index_) : impl.take_down(index_);
 }
 
+Result<void> PortControl::set_promiscuous(bool on) { return engine_.impl_->ports[index_]->set_promiscuous(on); }
+
 void Engine::Impl::bring_up(std::size_t port) {
   for (std::uint16_t id = 0; id < lcores.size(); ++id)
     control(id, [&] {

@@ -42,6 +42,10 @@ class PortControl {
   void set_up(bool up);
   [[nodiscard]] bool is_up() const;
 
+  /// ip link set promisc: whether frames to other hosts come in, for packet sockets, rx handlers and bridges; the stack takes none of
+  /// them. Kept by a reset. EOPNOTSUPP: the port filters nothing, or cannot.
+  [[nodiscard]] Result<void> set_promiscuous(bool on);
+
   /// ethtool --reset: the device begins anew, as the watchdog has it do when it hangs, asks for it or was put back: what waits in
   /// it is lost, connections go on. Meanwhile the port is down. EOPNOTSUPP: there is no such device; else what it says, and the
   /// port stays down and is tried again, after 1 s at first and 60 s at last. To be told apart by ethtool_statistics().

@@ -134,6 +134,11 @@ class Port {
   /// Control thread only.
   [[nodiscard]] virtual DeviceStats device_stats() const { return {}; }
 
+  /// Whether frames to other hosts come in, too; those to groups come in always. EOPNOTSUPP: the device cannot. Control thread only.
+  [[nodiscard]] virtual Result<void> set_promiscuous(bool /*on*/) {
+    return failure(EOPNOTSUPP, "the port '" + info().name + "' filters nothing: every frame on its cable comes in");
+  }
+
   // How received packets are spread over its rx queues (receive_path F1-F3). Control thread only.
 
   /// What the device spreads by now, as it says itself; null: it does not spread.

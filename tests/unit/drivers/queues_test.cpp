@@ -252,3 +252,39 @@ TEST_CASE("L7: the device's stamp comes with a packet of a port that stamps; of 
     }
   }
 }
+
+TEST_CASE("a frame that is longer than its buffers, by the device's word, is dropped by name; those around it come") {
+  test::LcoreEnv lcore;
+  FakeDevice device;
+  rte_eth_fp_ops[fake_port].rx_pkt_burst = fake_rx_burst;
+  rte_eth_fp_ops[fake_port].rxq.data = device.queues.data();
+  ethdev::EthdevRx queue(fake_port, 0, 1, {});
+  const auto arrives = [&](std::uint16_t first_length, std::uint16_t second_length, std::uint32_t length) {
+    pkt::Packet frame = lcore.pool.packet(RawFrame{}.bytes());
+    if (second_length != 0) {
+      frame.chain(lcore.pool.packet(RawFrame{}.bytes()));
+      frame.mbuf().next->data_len = second_length;
+    }
+    frame.mbuf().data_len = first_length;
+    frame.mbuf().pkt_len = length;
+    arriving.push_back(frame.release());
+  };
+  pkt::Packet any = lcore.pool.packet({});
+  const auto most = static_cast<std::uint16_t>(any.mbuf().buf_len - pkt::headroom);
+  pkt::consume(std::move(any));
+  arrives(100, 0, 100);
+  arrives(static_cast<std::uint16_t>(most + 1), 0, most + 1u);
+  arrives(most, 0, most);
+  arrives(0xffff, 0, 0xffff);
+  arrives(100, 50, 150);
+  arrives(100, static_cast<std::uint16_t>(most + 1), most + 101u);
+  arrives(100, 50, 151);
+  pkt::Burst burst;
+  REQUIRE(queue.receive(lcore.env, burst, 32) == 3);
+  CHECK(burst[0].pkt_len == 100);
+  CHECK(burst[1].pkt_len == most);
+  CHECK(burst[2].pkt_len == 150);
+  CHECK(lcore.stats.drop[stats::DropReason::bad_frame] == 4);
+  CHECK(queue.counted.drops.value() == 4);
+  burst.take_all([](pkt::Packet packet) { pkt::consume(std::move(packet)); });
+}
