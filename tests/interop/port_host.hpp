@@ -25,6 +25,7 @@ struct Host {
   TestPool pool;
   std::unique_ptr<stats::LcoreStats> stats = std::make_unique<stats::LcoreStats>();
   Env env;
+  pkt::PacketList arrived;  ///< received, but not yet asked for
 };
 
 /// Receives ten packets that `send` brings one by one, each after its queue's interrupt told of it within two seconds;

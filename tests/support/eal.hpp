@@ -23,6 +23,8 @@ class TestPool {
   pkt::Pool* operator->() { return pool_.get(); }
   /// A single-buffer packet that holds `bytes`.
   [[nodiscard]] pkt::Packet packet(std::span<const std::uint8_t> bytes);
+  /// A driver keeps so many at most for ever.
+  void leave(std::uint32_t packets) { left_ = packets; }
   /// How many packet() has given out.
   [[nodiscard]] std::uint64_t given() const { return given_; }
 
@@ -30,6 +32,7 @@ class TestPool {
   std::unique_ptr<pkt::Pool> pool_;
   std::uint64_t lost_before_;
   std::uint64_t given_ = 0;
+  std::uint32_t left_ = 0;
 };
 
 /// The bytes of a packet's whole chain.

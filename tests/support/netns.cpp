@@ -6,6 +6,8 @@
 #include <arpa/inet.h>
 #include <linux/if_packet.h>
 #include <linux/ipv6.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <net/if_arp.h>
@@ -17,6 +19,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -58,6 +61,54 @@ void write_sysctl(const std::string& path, const std::string& value) {
   if (!file) fail("writing " + path);
 }
 
+/// A request to rtnetlink about links, its attributes nested by hand.
+class LinkRequest {
+ public:
+  LinkRequest(std::uint16_t type, std::uint16_t flags) {
+    auto& header = *append<nlmsghdr>();
+    header.nlmsg_type = type;
+    header.nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | NLM_F_ACK | flags);
+    append<ifinfomsg>();
+  }
+  template <class Header>
+  Header* append() {
+    auto* const at = reinterpret_cast<Header*>(bytes_.data() + length_);
+    length_ += NLMSG_ALIGN(sizeof(Header));
+    return at;
+  }
+  void add(std::uint16_t type, const std::string& value) {
+    const std::size_t at = begin(type);
+    std::memcpy(bytes_.data() + length_, value.c_str(), value.size() + 1);
+    length_ += NLMSG_ALIGN(value.size() + 1);
+    end(at);
+  }
+  /// What is added until end() lies in it.
+  [[nodiscard]] std::size_t begin(std::uint16_t type) {
+    const std::size_t at = length_;
+    append<rtattr>()->rta_type = type;
+    return at;
+  }
+  void end(std::size_t at) { reinterpret_cast<rtattr*>(bytes_.data() + at)->rta_len = static_cast<unsigned short>(length_ - at); }
+  /// 0, or what the kernel says.
+  [[nodiscard]] int send() {
+    reinterpret_cast<nlmsghdr*>(bytes_.data())->nlmsg_len = static_cast<std::uint32_t>(length_);
+    const int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+    struct {
+      nlmsghdr header;
+      nlmsgerr error;
+      std::array<char, 1024> rest;
+    } answer{};
+    const bool answered = ::send(fd, bytes_.data(), length_, 0) >= 0 && recv(fd, &answer, sizeof answer, 0) > 0;
+    const int error = answered ? -answer.error.error : errno;
+    close(fd);
+    return error;
+  }
+
+ private:
+  alignas(NLMSG_ALIGNTO) std::array<char, 512> bytes_{};
+  std::size_t length_ = 0;
+};
+
 }  // namespace
 
 std::optional<std::string> enter_network_namespace() {
@@ -94,6 +145,33 @@ void KernelInterface::set_up(bool up) {
   if (control(AF_INET, SIOCGIFFLAGS, request) != 0) fail("flags of " + name_);
   request.ifr_flags = static_cast<short>(up ? request.ifr_flags | IFF_UP : request.ifr_flags & ~IFF_UP);
   if (control(AF_INET, SIOCSIFFLAGS, request) != 0) fail("setting " + name_ + (up ? " up" : " down"));
+}
+
+void KernelInterface::set_mtu(int mtu) {
+  ifreq request = request_for(name_);
+  request.ifr_mtu = mtu;
+  if (control(AF_INET, SIOCSIFMTU, request) != 0) fail("MTU of " + name_);
+}
+
+void KernelInterface::remove() {
+  LinkRequest request(RTM_DELLINK, 0);
+  request.add(IFLA_IFNAME, name_);
+  if ((errno = request.send()) != 0) fail("removing " + name_);
+}
+
+void make_veth(const std::string& one, const std::string& other) {
+  LinkRequest request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+  request.add(IFLA_IFNAME, one);
+  const std::size_t info = request.begin(IFLA_LINKINFO);
+  request.add(IFLA_INFO_KIND, "veth");
+  const std::size_t data = request.begin(IFLA_INFO_DATA);
+  const std::size_t peer = request.begin(VETH_INFO_PEER);
+  request.append<ifinfomsg>();
+  request.add(IFLA_IFNAME, other);
+  request.end(peer);
+  request.end(data);
+  request.end(info);
+  if ((errno = request.send()) != 0) fail("making " + one + " and " + other);
 }
 
 void KernelInterface::add_address(const IpPrefix& prefix) {
@@ -135,6 +213,8 @@ PacketSocket::PacketSocket(const KernelInterface& interface)
   address.sll_protocol = htons(ETH_P_ALL);
   address.sll_ifindex = interface.index();
   if (bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) fail("binding to " + interface.name());
+  const int room = 8 << 20;  // frames wait here until the test asks for them
+  if (setsockopt(fd_, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room) != 0) fail("room for frames of " + interface.name());
 }
 
 PacketSocket::~PacketSocket() { close(fd_); }

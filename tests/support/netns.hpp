@@ -30,6 +30,9 @@ class KernelInterface {
   [[nodiscard]] MacAddress mac() const;
   [[nodiscard]] int mtu() const;
   void set_up(bool up);
+  void set_mtu(int mtu);
+  /// The interface is no more.
+  void remove();
   /// IPv4 or IPv6, without duplicate address detection.
   void add_address(const IpPrefix& prefix);
   /// A permanent neighbour entry (IPv4).
@@ -44,6 +47,9 @@ class KernelInterface {
 /// Interfaces of this namespace that come later are as after disable_ipv6(). One that is up before it is told so may
 /// have sent its MLD report by then.
 void new_interfaces_without_ipv6();
+
+/// A pair of interfaces, cabled to each other.
+void make_veth(const std::string& one, const std::string& other);
 
 /// Whole frames in and out of an interface on the kernel's side (AF_PACKET).
 class PacketSocket {

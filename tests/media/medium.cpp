@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What the media have in common: EAL without devices, and waiting. Called by the conformance suite.
+#include "tests/media/medium.hpp"
+
+#include <millrace/runtime/eal.hpp>
+
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <stdexcept>
+#include <thread>
+
+namespace millrace {
+
+const std::vector<std::unique_ptr<conformance::Subject>>& conformance::subjects() {
+  static const auto& all = *[] {
+    std::signal(SIGPIPE, SIG_IGN);  // virtio-user writes to a socket whose other end has gone (vhost_user.c: vhost_user_write())
+    auto* const made = new std::vector<std::unique_ptr<Subject>>(media::make_subjects());
+    if (const auto started = runtime::eal_start({}); !started) throw std::runtime_error(started.error().message);
+    return made;
+  }();
+  return all;
+}
+
+namespace media {
+
+bool wait_until(const std::function<bool()>& done) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(2);
+  while (!done()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::sleep_for(std::chrono::microseconds(50));
+  }
+  return true;
+}
+
+std::string own_path(const std::string& name) { return "/tmp/millrace_" + name + "_" + std::to_string(getpid()); }
+
+std::vector<Frame> Medium::sent(std::size_t count) {
+  std::vector<Frame> frames;
+  wait_until([&] {
+    collect(frames);
+    return frames.size() >= count;
+  });
+  return frames;
+}
+
+}  // namespace media
+}  // namespace millrace
