@@ -74,8 +74,8 @@ void for_each_subject(const std::function<void(Subject&)>& test) {
   }
 }
 
-bool link_becomes(port::Port& port, bool up) {
-  const auto end = Clock::now() + std::chrono::seconds(2);
+bool link_becomes(port::Port& port, bool up, std::chrono::milliseconds patience) {
+  const auto end = Clock::now() + patience;
   while (port.link().up != up && Clock::now() < end) std::this_thread::sleep_for(std::chrono::microseconds(100));
   return port.link().up == up;
 }

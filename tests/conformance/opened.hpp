@@ -5,6 +5,7 @@
 #include "tests/interop/port_host.hpp"
 #include "tests/support/catch.hpp"
 
+#include <chrono>
 #include <functional>
 
 namespace millrace::conformance {
@@ -53,7 +54,7 @@ void not_possible(const Subject& subject, const std::string& why);
 void for_each_subject(const std::function<void(Subject&)>& test);
 
 /// A device may tell of its link by an interrupt, which EAL hears in a thread of its own.
-[[nodiscard]] bool link_becomes(port::Port& port, bool up);
+[[nodiscard]] bool link_becomes(port::Port& port, bool up, std::chrono::milliseconds patience = std::chrono::seconds(2));
 
 void consume_one(test::Host& host, port::Port& port);
 /// Everything that is there, up to the subject's silence.

@@ -97,7 +97,7 @@ TEST_CASE("conformance: the far end goes without a word, which link or counters 
     REQUIRE(crosses(host, opened, 1));
     const Limit limit(subject, "sending with nobody at the far end");
     subject.lose();
-    const bool is_down = link_becomes(*opened.port, false);
+    const bool is_down = link_becomes(*opened.port, false, 300ms);
     const unsigned taken = offer(host, opened, 2048);
     pkt::PacketList rest = receive_all(host, opened);
     pkt::consume(rest);

@@ -82,7 +82,10 @@ class Pair : public Medium {
 
   bool inject(std::span<const std::uint8_t> frame) override { return peer_ && peer_->send(frame); }
   std::uint16_t gso_size() const override { return peer_->gso_size(); }
-  void lose() override { peer_.reset(); }
+  void lose() override {
+    peer_.reset();
+    wake_vhost_library();  // whose thread keeps the socket open as long as it waits for it
+  }
   void give_back() override {
     make_peer();
     start_peer();
