@@ -98,7 +98,7 @@ std::uint16_t EthdevRx::receive(Env& env, pkt::Burst& burst, std::uint16_t budge
     stamp.write(m.meta);
     m.ol_flags &= kept_flags;
     bytes += m.pkt_len;
-    wants_a_look |= (m.data_off + m.data_len > m.buf_len) | (m.nb_segs > 1);
+    wants_a_look |= (m.data_off + m.data_len > m.buf_len) | (m.data_len != m.pkt_len);
   };
   std::uint16_t i = 0;
   for (; i + prefetch_ahead < count; ++i) {

@@ -45,7 +45,7 @@ struct Network {
 
   Network() {
     devmodel::hear_faults();
-    for (const auto& from : subjects()) from->device->connect([this, from = from.get()](const Frame& frame) { pass_on(*from, frame); });
+    for (Subject* const from : subjects()) from->device->connect([this, from](const Frame& frame) { pass_on(*from, frame); });
     for (std::uint16_t i = 0; i < subjects().size(); ++i) {
       Config config = host_config(static_cast<std::uint16_t>(i + 1));
       config.ports[0].driver = config::PortDriver::ethdev;
@@ -58,7 +58,7 @@ struct Network {
   }
   ~Network() {
     hosts.clear();
-    for (const auto& subject : subjects()) CHECK(subject->slot.violations() == std::vector<std::string>{});
+    for (const Subject* const subject : subjects()) CHECK(subject->slot.violations() == std::vector<std::string>{});
   }
   Network(const Network&) = delete;
   Network& operator=(const Network&) = delete;
@@ -68,8 +68,8 @@ struct Network {
       ++lost;
       return;
     }
-    for (const auto& to : subjects())
-      if (to.get() != &from) static_cast<void>(to->device->receive(frame));
+    for (Subject* const to : subjects())
+      if (to != &from) static_cast<void>(to->device->receive(frame));
   }
   bool run_until(const std::function<bool()>& done) {
     const Instant end = now + std::chrono::minutes(10);

@@ -71,11 +71,11 @@ TEST_CASE("fault: an rx descriptor of half a frame is a short frame") {
   run({.arm = third(Event::rx_completion, length(80)), .rx_lost = 1, .rx_strange = 1});
 }
 
-TEST_CASE("fault: an rx descriptor longer than its buffer costs its frame, which nobody may read", "[!shouldfail]") {
+TEST_CASE("fault: an rx descriptor longer than its buffer costs its frame, which nobody may read") {
   run({.arm = third(Event::rx_completion, length(9000)), .rx_lost = 1});
 }
 
-TEST_CASE("fault: an rx descriptor of all ones costs its frame, which nobody may read", "[!shouldfail]") {
+TEST_CASE("fault: an rx descriptor of all ones costs its frame, which nobody may read") {
   run({.arm = third(Event::rx_completion, written([](WriteBack& d) { std::memset(&d, 0xff, sizeof d); })), .rx_lost = 1});
 }
 
