@@ -32,6 +32,7 @@ struct Profile {
   std::span<const CounterCause> warned_counters{};
   std::optional<std::uint32_t> live_register{};  ///< of BAR 0, that is not all ones while the device answers
   bool cleanup_blocks_ring = false;   ///< rte_eth_tx_done_cleanup() leaves a ring that takes no more frames
+  bool spoils_packed_chains = false;  ///< a frame of several buffers stops a virtio device whose ring is packed
   bool prepares_sums_only = false;    ///< tx_prepare refuses no frame of one buffer; of it, it writes the pseudo header's sum
 };
 

@@ -103,6 +103,11 @@ Result<void> Device::negotiate() {
   rte_eth_dev_info device{};
   if (const int code = rte_eth_dev_info_get(port_id_, &device); code != 0) return refused("device info", code);
   const Profile& profile = profile_of(device.driver_name);
+  // Only a packed ring may be longer than 32768.
+  if (profile.spoils_packed_chains && device.tx_desc_lim.nb_max == UINT16_MAX) {
+    device.tx_offload_capa &= ~std::uint64_t{RTE_ETH_TX_OFFLOAD_MULTI_SEGS};
+    device.rx_offload_capa &= ~std::uint64_t{RTE_ETH_RX_OFFLOAD_SCATTER};
+  }
   info_.name = options_.name;
   info_.driver = device.driver_name;
   info_.mtu = options_.mtu;

@@ -8,8 +8,9 @@ namespace millrace::virtio_net {
 // virtio_xmit_pkts_prepare(): a VLAN tag to be inserted, which we ask of no device, and the sum (22.11, 24.11). Sent buffers
 // that come back late, many at once, overflow the pool's cache: its buffers then go round, all of them cold.
 
-/// virtio-net on PCI.
-inline constexpr drivers::Profile pci{.driver = "net_virtio", .sent_kept = 64, .prepares_sums_only = true};
+/// virtio-net on PCI. On a packed ring vring_desc_init_indirect_packed() leaves the header of a frame in two to seven buffers marked as
+/// the device's to write, and a device may stop for that, as QEMU's does.
+inline constexpr drivers::Profile pci{.driver = "net_virtio", .sent_kept = 64, .spoils_packed_chains = true, .prepares_sums_only = true};
 /// virtio-user, whose device is another process.
 inline constexpr drivers::Profile user{.driver = "net_virtio_user", .sent_kept = 64, .prepares_sums_only = true};
 

@@ -20,7 +20,7 @@ using Frame = std::vector<std::uint8_t>;
 enum class Lack : std::uint8_t {
   byte_counts,   ///< statistics in bytes
   verdicts,      ///< an opinion of checksums that arrive
-  segments,      ///< frames that are to be cut come out whole, with their size and number
+  segments,      ///< frames that are to be cut come out whole, with their size and number; or it is not asked to cut any
   places,        ///< a known number of frames that may wait
   own_buffers,   ///< what arrives lies in the sender's buffers, not in those of our pool
   buffers_back,  ///< the buffers that it held, when it is closed

@@ -62,7 +62,7 @@ TEST_CASE("fault: 20,000 completions with anything in lengths, headers and data:
   run({.arm = [](Trial&) {}, .meanwhile = [&rng](Trial& t) { static_cast<void>(attack(t, rng, 20'000)); }, .resets = true});
 }
 
-TEST_CASE("fault: completions with anything in lengths, headers and data: no packet reaches beyond its buffers", "[!shouldfail]") {
+TEST_CASE("fault: completions with anything in lengths, headers and data: no packet reaches beyond its buffers") {
   Rng rng(test::seed());
   INFO("MILLRACE_SEED=" << test::seed());
   run({.arm = [](Trial&) {}, .meanwhile = [&rng](Trial& t) { CHECK(attack(t, rng, 1000) == 0); }, .resets = true});

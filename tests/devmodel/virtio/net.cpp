@@ -46,7 +46,7 @@ std::uint64_t Net::offered() const {
   const auto offer = [&](bool yes, std::initializer_list<unsigned> bits) {
     for (const unsigned bit : bits) all |= std::uint64_t{yes} << bit;
   };
-  offer(true, {feature::version_1, feature::mac, feature::status, feature::mtu});
+  offer(true, {feature::version_1, feature::mac, feature::status, feature::mtu, feature::indirect_desc});
   offer(options_.packed, {feature::ring_packed});
   offer(options_.checksums, {feature::csum, feature::guest_csum});
   offer(options_.tso, {feature::host_tso4, feature::host_tso6});

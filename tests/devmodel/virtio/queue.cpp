@@ -57,6 +57,7 @@ std::uint8_t* Queue::at(std::uint64_t address, std::size_t bytes) {
 
 void Queue::add(Chain& chain, std::uint64_t address, std::uint32_t bytes, bool writable) {
   ++chain.descriptors;
+  if (!writable && !chain.writable.empty()) machine_->violation("virtio: a buffer to be read behind one to be written (2.7.4.2)");
   if (const auto memory = machine_->dma(address, bytes); !memory.empty()) (writable ? chain.writable : chain.readable).push_back(memory);
 }
 

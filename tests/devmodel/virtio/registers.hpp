@@ -29,7 +29,7 @@ inline constexpr std::uint8_t acknowledge = 1, driver = 2, driver_ok = 4, featur
 /// Bit numbers of features (5.1.3, 6).
 namespace feature {
 inline constexpr unsigned csum = 0, guest_csum = 1, mtu = 3, mac = 5, guest_tso4 = 7, guest_tso6 = 8, host_tso4 = 11, host_tso6 = 12, mrg_rxbuf = 15, status = 16, ctrl_vq = 17, ctrl_rx = 18,
-                          ctrl_vlan = 19, guest_announce = 21, mq = 22, ctrl_mac_addr = 23, version_1 = 32, ring_packed = 34;
+                          ctrl_vlan = 19, guest_announce = 21, mq = 22, ctrl_mac_addr = 23, indirect_desc = 28, version_1 = 32, ring_packed = 34;
 }
 
 inline constexpr std::uint16_t no_vector = 0xffff;
