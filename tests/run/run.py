@@ -3,7 +3,8 @@
 """Runs the tests of build/test (ASan and UBSan) and the threads' tests of build/tsan, and sums them up; a soak also
 runs those of build/plain, which take days under sanitizers.
 
-    run.py quick|soak [NAME...]     everything, or the tests whose name contains one of NAME
+    run.py quick|plain|soak [NAME...]     everything, or the tests whose name contains one of NAME; plain: the quick tests, in
+                                          build/plain alone
 
 Called by ./dev test and ./dev soak; calls ninja and meson test. A test is what meson calls one: a program or a lint.
 Those of build/tsan bear the prefix "tsan:", those of build/plain "plain:". Exit code 77 is a skip, which tests/skips.txt has to list, or it fails.
@@ -19,6 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 START = time.monotonic()
+COMMANDS = {"quick": "test", "plain": "test --plain", "soak": "soak"}
 PASSED = {"OK", "EXPECTEDFAIL"}
 
 
@@ -131,7 +133,10 @@ def sum_up(results):
 
 
 def run_all(mode, wanted):
-    builds = [Build("test", "", mode, wanted), Build("tsan", "threads", mode, wanted)]
+    if mode == "plain":
+        builds = [Build("plain", "", "quick", wanted)]
+    else:
+        builds = [Build("test", "", mode, wanted), Build("tsan", "threads", mode, wanted)]
     if mode == "soak":
         builds.append(Build("plain", "plain", mode, wanted))
     results = []
@@ -150,7 +155,7 @@ def run_all(mode, wanted):
 def main():
     mode, wanted = sys.argv[1], sys.argv[2:]
     # A run of the same tree gives the same answer; a soak is there to find new ones.
-    seed = os.environ.setdefault("MILLRACE_SEED", "1" if mode == "quick" else str(random.randrange(1, 2**32)))
+    seed = os.environ.setdefault("MILLRACE_SEED", str(random.randrange(1, 2**32)) if mode == "soak" else "1")
     say(f"MILLRACE_SEED={seed}")
     try:
         passed, failed, skipped = run_all(mode, wanted)
@@ -158,7 +163,7 @@ def main():
         say(f"FAILED {' '.join(map(str, error.cmd))}")
         passed, failed, skipped = 0, 1, 0
     if failed:
-        say(f"again with: MILLRACE_SEED={seed} ./dev {'test' if mode == 'quick' else mode} {' '.join(wanted)}".rstrip())
+        say(f"again with: MILLRACE_SEED={seed} ./dev {COMMANDS[mode]} {' '.join(wanted)}".rstrip())
     say("done")
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed else 0

@@ -13,6 +13,7 @@
 #include <rte_interrupts.h>
 #include <rte_mbuf.h>
 #include <rte_timer.h>
+#include <rte_version.h>
 
 #include <sys/epoll.h>
 
@@ -44,6 +45,9 @@ struct Plugged {
   }
 };
 
+/// Keeps the driver from low latency queues.
+constexpr const char* without_llq = RTE_VERSION >= RTE_VERSION_NUM(24, 7, 0, 0) ? ",llq_policy=0" : ",enable_llq=0";
+
 struct Machines {
   Plugged plain;       // low latency queues, as the driver finds best
   Plugged host_rings;  // and without, by devargs
@@ -53,7 +57,7 @@ struct Machines {
 
   Machines() {
     std::vector<std::string> arguments{"ena", "--no-huge", "-m", "256", "--no-shconf", "--no-telemetry", "--iova-mode=va", "--log-level=4",
-                                       "-a", plain.slot.name(), "-a", host_rings.slot.name() + ",enable_llq=0",
+                                       "-a", plain.slot.name(), "-a", host_rings.slot.name() + without_llq,
                                        "-a", modest.slot.name(), "-a", mortal.slot.name()};
     std::vector<char*> argv;
     for (std::string& argument : arguments) argv.push_back(argument.data());

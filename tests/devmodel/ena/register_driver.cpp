@@ -4,6 +4,7 @@
 #include "tests/devmodel/ena/register_driver.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 
 namespace millrace::devmodel::ena::test {
 

@@ -179,7 +179,7 @@ TEST_CASE("RFC 8106 5.1: one option of name servers may hold several; one that i
   test::Bytes bytes = emitted(ra);
   bytes[16 + 1] = 5;
   const IpAddress second = *IpAddress::parse("fd00::54");
-  bytes.insert(bytes.end(), second.bytes.begin(), second.bytes.end());
+  for (const std::uint8_t byte : second.bytes) bytes.push_back(byte);  // g++ 14 sees insert() write where it does not
   const auto read = RouterAdvertisement::parse(bytes);
   REQUIRE(read);
   CHECK(read->dns_count == 2);
