@@ -4,6 +4,7 @@
 #include "tests/devmodel/ena/admin_queue.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace millrace::devmodel::ena {
 
@@ -35,16 +36,39 @@ bool AdminQueue::doorbell(std::uint16_t tail) {
 }
 
 bool AdminQueue::complete(const Command& command, const Response& response) {
+  Entry answer{};
+  std::copy(response.data.begin(), response.data.end(), answer.begin() + 8);
+  put_le16(answer, 0, command.id());
+  answer[2] = static_cast<std::uint8_t>(response.status);
+  answer[3] = completion.phase() ? 1 : 0;
+  put_le16(answer, 6, submission.index());  // sq_head_indx
+  const Fate fate = faults_.befall(Step::admin_answer, static_cast<std::uint64_t>(command.opcode()), answer);
+  if (fate == Fate::late) late_.push_back(answer);
+  return fate == Fate::happens && put(answer);
+}
+
+bool AdminQueue::put(const Entry& answer) {
   const Bytes entry = machine_.dma(completion.here(), admin_entry_bytes);
   if (entry.empty()) return false;
-  std::copy(response.data.begin(), response.data.end(), entry.begin() + 8);
-  put_le16(entry, 0, command.id());
-  entry[2] = static_cast<std::uint8_t>(response.status);
-  put_le16(entry, 4, 0);                   // extended_status
-  put_le16(entry, 6, submission.index());  // sq_head_indx
-  entry[3] = completion.phase() ? 1 : 0;   // the last that the device writes: with it the entry is the driver's
+  std::copy(answer.begin(), answer.begin() + 3, entry.begin());
+  std::copy(answer.begin() + 4, answer.end(), entry.begin() + 4);
+  entry[3] = answer[3];  // the last that the device writes: with its phase the entry is the driver's
   completion.advance();
   return true;
+}
+
+bool AdminQueue::release_late() {
+  bool completed = false;
+  for (Entry& answer : std::exchange(late_, {})) {
+    answer[3] = completion.phase() ? 1 : 0;
+    completed |= completion.exists() && put(answer);
+  }
+  return completed;
+}
+
+void AdminQueue::reset() {
+  submission = completion = Ring();
+  late_.clear();
 }
 
 }  // namespace millrace::devmodel::ena

@@ -3,10 +3,12 @@
 
 #include "tests/devmodel/device.hpp"
 #include "tests/devmodel/ena/bytes.hpp"
+#include "tests/devmodel/ena/fault_plan.hpp"
 #include "tests/devmodel/ena/ring.hpp"
 
 #include <array>
 #include <functional>
+#include <vector>
 
 namespace millrace::devmodel::ena {
 
@@ -63,7 +65,7 @@ class AdminQueue {
  public:
   using Execute = std::function<Response(const Command&)>;
 
-  AdminQueue(Machine& machine, Execute execute) : machine_(machine), execute_(std::move(execute)) {}
+  AdminQueue(Machine& machine, FaultPlan& faults, Execute execute) : machine_(machine), faults_(faults), execute_(std::move(execute)) {}
 
   Ring submission;
   Ring completion;
@@ -72,12 +74,19 @@ class AdminQueue {
 
   /// AQ_DB. True: there are new completions to interrupt for.
   bool doorbell(std::uint16_t tail);
+  /// Answers that a fault has kept back. True: as above.
+  bool release_late();
+  void reset();
 
  private:
+  using Entry = std::array<std::uint8_t, admin_entry_bytes>;
   bool complete(const Command& command, const Response& response);
+  bool put(const Entry& answer);
 
   Machine& machine_;
+  FaultPlan& faults_;
   Execute execute_;
+  std::vector<Entry> late_;
 };
 
 }  // namespace millrace::devmodel::ena

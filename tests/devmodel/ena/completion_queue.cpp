@@ -4,16 +4,33 @@
 #include "tests/devmodel/ena/completion_queue.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace millrace::devmodel::ena {
 namespace {
 
 constexpr unsigned intr_unmask_bit = 30;
+constexpr std::size_t tx_completion_bytes = 8;
 
 }  // namespace
 
+void CompletionQueue::mark(Bytes completion) const { completion[3] = static_cast<std::uint8_t>((completion[3] & ~1U) | (ring_.phase() ? 1U : 0U)); }
+
 void CompletionQueue::post(Bytes completion) {
-  completion[3] = static_cast<std::uint8_t>((completion[3] & ~1U) | (ring_.phase() ? 1U : 0U));
+  mark(completion);
+  const Fate fate = faults_.befall(ring_.entry_bytes() == tx_completion_bytes ? Step::tx_completion : Step::rx_completion, 0, completion);
+  if (fate == Fate::late) late_.emplace_back(completion.begin(), completion.end());
+  if (fate == Fate::happens) put(completion);
+}
+
+void CompletionQueue::release_late() {
+  for (auto& completion : std::exchange(late_, {})) {
+    mark(completion);
+    put(completion);
+  }
+}
+
+void CompletionQueue::put(ConstBytes completion) {
   const Bytes entry = machine_.dma(ring_.here(), ring_.entry_bytes());
   if (entry.empty()) return;
   std::copy(completion.begin(), completion.end(), entry.begin());

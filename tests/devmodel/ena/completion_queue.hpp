@@ -3,9 +3,11 @@
 
 #include "tests/devmodel/device.hpp"
 #include "tests/devmodel/ena/bytes.hpp"
+#include "tests/devmodel/ena/fault_plan.hpp"
 #include "tests/devmodel/ena/ring.hpp"
 
 #include <optional>
+#include <vector>
 
 namespace millrace::devmodel::ena {
 
@@ -13,22 +15,29 @@ namespace millrace::devmodel::ena {
 /// it, which masks it again.
 class CompletionQueue {
  public:
-  CompletionQueue(Machine& machine, Ring ring, std::optional<unsigned> vector)
-      : machine_(machine), ring_(ring), vector_(vector) {}
+  CompletionQueue(Machine& machine, FaultPlan& faults, Ring ring, std::optional<unsigned> vector)
+      : machine_(machine), faults_(faults), ring_(ring), vector_(vector) {}
 
   [[nodiscard]] std::uint32_t entry_bytes() const { return ring_.entry_bytes(); }
   /// Hands one completion to the driver: the only place where the device does. Its phase bit, which it gets here, is bit 0 of
   /// byte 3 in both kinds (ena_eth_io_tx_cdesc, ena_eth_io_rx_cdesc_base).
   void post(Bytes completion);
+  /// Those that a fault has kept back.
+  void release_late();
   /// The register of ena_eth_io_intr_reg. The delays are taken for no time.
   void write_interrupt_control(std::uint32_t control);
 
  private:
+  void mark(Bytes completion) const;
+  void put(ConstBytes completion);
+
   Machine& machine_;
+  FaultPlan& faults_;
   Ring ring_;
   std::optional<unsigned> vector_;
   bool masked_ = true;
   bool unannounced_ = false;  // completions since the last interrupt, which the driver may not have seen when it unmasks
+  std::vector<std::vector<std::uint8_t>> late_;
 };
 
 }  // namespace millrace::devmodel::ena

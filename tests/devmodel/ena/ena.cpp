@@ -5,6 +5,7 @@
 
 #include "tests/devmodel/ena/registers.hpp"
 
+#include <array>
 #include <utility>
 
 namespace millrace::devmodel::ena {
@@ -28,12 +29,12 @@ bool is_register(unsigned bar, std::uint64_t offset, unsigned bytes) {
 }  // namespace
 
 Ena::Ena(Machine& machine, Profile profile)
-    : machine_(machine),
+    : machine_(machine, faults_),
       profile_(std::move(profile)),
-      features_(machine, profile_),
-      queues_(machine, profile_),
-      admin_(machine, [this](const Command& command) { return execute(command); }),
-      events_(machine) {}
+      features_(machine_, profile_),
+      queues_(machine_, faults_, profile_),
+      admin_(machine_, faults_, [this](const Command& command) { return execute(command); }),
+      events_(machine_, faults_) {}
 
 PciIdentity Ena::identity() const { return {amazon, ena_vf, amazon, ena_vf, 0x020000}; }
 
@@ -68,8 +69,10 @@ std::uint64_t Ena::read(unsigned bar, std::uint64_t offset, unsigned bytes) {
 void Ena::write(unsigned bar, std::uint64_t offset, unsigned bytes, std::uint64_t value) {
   const Turn turn(one_at_a_time_);
   if (removed_) return;
-  if (!is_register(bar, offset, bytes) || !store(offset, static_cast<std::uint32_t>(value)))
-    machine_.violation(where("a store", bar, offset, bytes));
+  std::array<std::uint8_t, 4> stored{};
+  put_le32(stored, 0, static_cast<std::uint32_t>(value));
+  if (faults_.befall(Step::store, offset, stored) != Fate::happens) return;
+  if (!is_register(bar, offset, bytes) || !store(offset, le32(stored, 0))) machine_.violation(where("a store", bar, offset, bytes));
   pass_time();
 }
 
@@ -95,6 +98,30 @@ void Ena::set_admin_deaf(bool deaf) {
 void Ena::remove() {
   const Turn turn(one_at_a_time_);
   removed_ = true;
+}
+
+void Ena::arm(Fault fault) {
+  const Turn turn(one_at_a_time_);
+  faults_.arm(std::move(fault));
+}
+
+std::size_t Ena::struck() {
+  const Turn turn(one_at_a_time_);
+  return faults_.struck().size();
+}
+
+void Ena::release_late() {
+  const Turn turn(one_at_a_time_);
+  queues_.release_late();
+  if (admin_.release_late()) interrupt_management();
+}
+
+void Ena::repair() {
+  const Turn turn(one_at_a_time_);
+  faults_.clear();
+  admin_.deaf = keep_alive_stopped_ = last_buffer_first_ = false;
+  if (std::exchange(removed_, false)) reset();
+  in_reset_ = false;
 }
 
 // A second after the driver has asked for the events, and so on; one that nobody asked for in time is not made up for.

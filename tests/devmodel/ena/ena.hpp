@@ -3,6 +3,7 @@
 
 #include "tests/devmodel/device.hpp"
 #include "tests/devmodel/ena/event_queue.hpp"
+#include "tests/devmodel/ena/fault_plan.hpp"
 #include "tests/devmodel/ena/features.hpp"
 #include "tests/devmodel/ena/io_queues.hpp"
 
@@ -54,6 +55,14 @@ class Ena final : public Device {
   /// Receive buffers are used in the order opposite to that in which the driver gave them.
   void use_last_buffer_first(bool last_first) { last_buffer_first_ = last_first; }
 
+  void arm(Fault fault);
+  /// How often a fault has struck.
+  [[nodiscard]] std::size_t struck();
+  /// What a fault has kept back happens now.
+  void release_late();
+  /// As it came from the works: nothing goes wrong any more, and it is in its slot.
+  void repair();
+
   [[nodiscard]] const Drops& drops() const { return drops_; }
   Allowances& allowances() { return allowances_; }
   [[nodiscard]] const Settings& settings() const { return features_.settings; }
@@ -90,7 +99,8 @@ class Ena final : public Device {
   [[nodiscard]] std::size_t most_frame_bytes() const;
 
   std::recursive_mutex one_at_a_time_;
-  Machine& machine_;
+  FaultPlan faults_;
+  FaultyMachine machine_;
   const Profile profile_;
   Features features_;
   IoQueues queues_;

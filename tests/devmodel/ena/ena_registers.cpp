@@ -5,6 +5,8 @@
 
 #include "tests/devmodel/ena/registers.hpp"
 
+#include <algorithm>
+
 namespace millrace::devmodel::ena {
 namespace {
 
@@ -109,11 +111,15 @@ void Ena::read_for_driver(std::uint32_t request) {
   const std::uint32_t offset = request >> 16;
   const std::optional<std::uint32_t> value = load(offset);
   if (!value) machine_.violation("ena: MMIO_REG_READ of " + std::to_string(offset) + ", which cannot be read");
-  const Bytes response = machine_.dma(address, 8);
+  std::array<std::uint8_t, 8> answer{};
+  put_le16(answer, 0, request);
+  put_le16(answer, 2, value ? offset : 0xffff);
+  put_le32(answer, 4, value.value_or(0xffffffff));
+  if (faults_.befall(Step::readless_answer, offset, answer) != Fate::happens) return;
+  const Bytes response = machine_.dma(address, answer.size());
   if (response.empty()) return;
-  put_le32(response, 4, value.value_or(0xffffffff));
-  put_le16(response, 2, value ? offset : 0xffff);
-  put_le16(response, 0, request);  // the last: it is what the driver waits for
+  std::copy(answer.begin() + 2, answer.end(), response.begin() + 2);
+  std::copy_n(answer.begin(), 2, response.begin());  // the last: it is what the driver waits for
 }
 
 // DEV_CTL. A reset lasts from the write of its bit until it is taken away again, and then as long as the device needs.
@@ -133,7 +139,7 @@ void Ena::reset() {
   in_reset_ = true;
   written_ = {};
   queues_.destroy_all();
-  admin_.submission = admin_.completion = Ring();
+  admin_.reset();
   events_.reset();
   announced_link_.reset();
   management_masked_ = management_pending_ = false;

@@ -8,14 +8,17 @@ namespace millrace::devmodel::ena {
 
 bool EventQueue::post(const Event& event) {
   if (!wants(event.group) || !ring.exists() || ring.until(free_until_) == 0) return false;
+  std::array<std::uint8_t, entry_bytes> told{};
+  const std::uint64_t microseconds = machine_.now_ns() / 1000;
+  put_le16(told, 0, static_cast<std::uint16_t>(event.group));
+  put_le16(told, 2, event.syndrome);
+  told[4] = ring.phase() ? 1 : 0;
+  put_le64(told, 8, microseconds);
+  std::copy(event.data.begin(), event.data.end(), told.begin() + 16);
+  if (faults_.befall(Step::event, static_cast<std::uint64_t>(event.group), told) != Fate::happens) return true;
   const Bytes entry = machine_.dma(ring.here(), entry_bytes);
   if (entry.empty()) return false;
-  const std::uint64_t microseconds = machine_.now_ns() / 1000;
-  put_le16(entry, 0, static_cast<std::uint16_t>(event.group));
-  put_le16(entry, 2, event.syndrome);
-  put_le64(entry, 8, microseconds);
-  std::copy(event.data.begin(), event.data.end(), entry.begin() + 16);
-  entry[4] = ring.phase() ? 1 : 0;
+  std::copy(told.begin(), told.end(), entry.begin());
   ring.advance();
   return true;
 }

@@ -3,6 +3,7 @@
 
 #include "tests/devmodel/device.hpp"
 #include "tests/devmodel/ena/bytes.hpp"
+#include "tests/devmodel/ena/fault_plan.hpp"
 #include "tests/devmodel/ena/ring.hpp"
 
 #include <array>
@@ -28,20 +29,21 @@ class EventQueue {
  public:
   static constexpr std::size_t entry_bytes = 64;
 
-  explicit EventQueue(Machine& machine) : machine_(machine) {}
+  EventQueue(Machine& machine, FaultPlan& faults) : machine_(machine), faults_(faults) {}
 
   Ring ring;
   std::uint32_t enabled_groups = 0;
 
   /// AENQ_HEAD_DB: entries up to there are free. Before the first time none is.
   void head_doorbell(std::uint16_t head) { free_until_ = head; }
-  /// False: the driver does not want it, or has no room.
+  /// False: the driver does not want it, or has no room. One that is lost the device takes for told.
   bool post(const Event& event);
   [[nodiscard]] bool wants(EventGroup group) const { return bit(enabled_groups, static_cast<unsigned>(group)); }
   void reset();
 
  private:
   Machine& machine_;
+  FaultPlan& faults_;
   std::uint16_t free_until_ = 0;
 };
 

@@ -43,8 +43,9 @@ Response sq_created(std::uint16_t index, std::uint32_t doorbells, std::size_t me
 
 }  // namespace
 
-IoQueues::IoQueues(Machine& machine, const Profile& profile)
+IoQueues::IoQueues(Machine& machine, FaultPlan& faults, const Profile& profile)
     : machine_(machine),
+      faults_(faults),
       profile_(profile),
       completions_(2U * profile.queues),
       receive_(profile.queues),
@@ -54,6 +55,11 @@ void IoQueues::destroy_all() {
   for (auto& queue : completions_) queue.reset();
   for (auto& queue : receive_) queue.reset();
   for (auto& queue : transmit_) queue.reset();
+}
+
+void IoQueues::release_late() {
+  for (auto& queue : completions_)
+    if (queue) queue->release_late();
 }
 
 // ena_admin_aq_create_cq_cmd, ena_admin_acq_create_cq_resp_desc
@@ -70,7 +76,7 @@ Response IoQueues::create_cq(const Command& command) {
 
   const auto index = place_in(completions_);
   if (!index) return Response::failure(Status::resource_allocation_failure);
-  completions_[*index].emplace(machine_, Ring(command.address(12), depth, entry_bytes),
+  completions_[*index].emplace(machine_, faults_, Ring(command.address(12), depth, entry_bytes),
                                polled ? std::nullopt : std::optional<unsigned>(vector));
   Response response;
   put_le16(response.data, 0, *index);

@@ -14,13 +14,14 @@ namespace millrace::devmodel::ena {
 /// that DESTROY_SQ names the direction beside the index says so.
 class IoQueues {
  public:
-  IoQueues(Machine& machine, const Profile& profile);
+  IoQueues(Machine& machine, FaultPlan& faults, const Profile& profile);
 
   Response create_cq(const Command& command);
   Response destroy_cq(const Command& command);
   Response create_sq(const Command& command, const LlqConfig& llq);
   Response destroy_sq(const Command& command);
   void destroy_all();
+  void release_late();
 
   /// Null: there is none of that number.
   CompletionQueue* completions(std::size_t index) { return of(completions_, index); }
@@ -38,6 +39,7 @@ class IoQueues {
   [[nodiscard]] bool in_use(std::uint16_t cq) const;
 
   Machine& machine_;
+  FaultPlan& faults_;
   const Profile& profile_;
   std::vector<std::optional<CompletionQueue>> completions_;
   std::vector<std::optional<RxQueue>> receive_;
