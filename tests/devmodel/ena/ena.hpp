@@ -13,7 +13,7 @@
 
 namespace millrace::devmodel::ena {
 
-/// Frames that were lost in the device, for whatever reason: as its statistics and its keep-alive have them.
+/// Frames that were lost in the device since its last reset, for whatever reason: as its statistics and its keep-alive have them.
 struct Drops {
   std::uint64_t rx = 0, tx = 0;
 };

@@ -134,9 +134,11 @@ void Ena::control(std::uint32_t value) {
   }
 }
 
-// All that the driver has set is gone, where to answer register reads too. The counters go on.
+// All that the driver has set is gone, where to answer register reads too. The counters go on, but for those of drops: "since last
+// reset", Linux's ena_keep_alive_wd() says of them.
 void Ena::reset() {
   in_reset_ = true;
+  drops_ = {};
   written_ = {};
   queues_.destroy_all();
   admin_.reset();

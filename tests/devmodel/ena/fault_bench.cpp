@@ -32,8 +32,6 @@ namespace {
 
 constexpr std::uint16_t ring = 256;
 
-constexpr auto long_enough = std::chrono::seconds(2);
-
 /// EAL has probed them all at its start, without arguments, and a driver holds memory from then on.
 void take_from_eal(test::Host& host) {
   static bool is_done = false;
@@ -81,7 +79,7 @@ Bench::Bench(Subject& of, const Adjust& adjust, std::uint32_t packets) : subject
   if (!opened) FAIL(opened.error().message);
   port = std::move(*opened);
   subject.wire.clear();
-  hear_of_link();
+  CHECK(soon([this] { return port->link().up; }));
 }
 
 Bench::~Bench() {
@@ -93,11 +91,10 @@ Bench::~Bench() {
   if (!forgives_violations) CHECK(std::vector<std::string>(all.begin() + static_cast<std::ptrdiff_t>(violations_before_), all.end()) == std::vector<std::string>{});
 }
 
-// By an event, in a thread of EAL's.
-void Bench::hear_of_link() const {
-  const auto end = std::chrono::steady_clock::now() + long_enough;
-  while (!port->link().up && std::chrono::steady_clock::now() < end) std::this_thread::sleep_for(std::chrono::microseconds(100));
-  CHECK(port->link().up);
+bool Bench::soon(const std::function<bool()>& condition) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(2);
+  while (!condition() && std::chrono::steady_clock::now() < end) std::this_thread::sleep_for(std::chrono::microseconds(100));
+  return condition();
 }
 
 // ena_close() does not wait for an event that EAL's thread is about to hear (rte_intr_callback_unregister() says EAGAIN): the next life
@@ -113,7 +110,7 @@ void Bench::reset() {
   device.stop_keep_alive(false);
   INFO((done ? "" : done.error().message));
   REQUIRE(done);
-  hear_of_link();
+  CHECK(soon([this] { return port->link().up; }));
 }
 
 test::RawFrame Bench::inward(std::size_t n) const {

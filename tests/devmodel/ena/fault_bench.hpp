@@ -47,6 +47,8 @@ class Bench {
   /// Sends until the port takes no more; returns how many it took.
   std::size_t fill_tx();
 
+  /// Up to two seconds: management interrupts are heard by a thread of EAL's.
+  static bool soon(const std::function<bool()>& condition);
   [[nodiscard]] std::uint64_t xstat(std::string_view name) const;
   /// Asks check() once a second, while a frame is offered, for so long: the lcores' clock goes a second each time, the real one a few
   /// milliseconds. Returns the first thing that it tells.
@@ -58,7 +60,6 @@ class Bench {
   void put_back();
 
  private:
-  void hear_of_link() const;
   void hush();
 
   std::size_t sent_ = 0;

@@ -21,13 +21,6 @@ constexpr auto get_stats = static_cast<std::uint64_t>(Opcode::get_stats);
 constexpr auto keep_alive = static_cast<std::uint64_t>(EventGroup::keep_alive);
 constexpr std::uint64_t always = 1'000'000;
 
-/// Events are heard by a thread of EAL's.
-bool soon(const std::function<bool()>& condition) {
-  const auto end = std::chrono::steady_clock::now() + 2s;
-  while (!condition() && std::chrono::steady_clock::now() < end) std::this_thread::sleep_for(100us);
-  return condition();
-}
-
 /// A command whose answer does not come: the caller waits for no longer than CAPS allows, which is a second.
 void a_command_fails_in_time(Bench& bench) {
   const auto begin = std::chrono::steady_clock::now();
@@ -149,9 +142,9 @@ TEST_CASE("fault: an admin command that the device refuses fails at once and alo
 TEST_CASE("fault: link changes faster than anyone hears them end in the link as it is, and it goes on") {
   run_once({.strike = [](Bench& bench) {
     for (int i = 0; i < 1001; ++i) bench.device.set_link(i % 2 != 0);
-    CHECK(soon([&] { return !bench.port->link().up; }));
+    CHECK(Bench::soon([&] { return !bench.port->link().up; }));
     for (int i = 0; i < 1001; ++i) bench.device.set_link(i % 2 == 0);
-    CHECK(soon([&] { return bench.port->link().up; }));
+    CHECK(Bench::soon([&] { return bench.port->link().up; }));
   }});
 }
 
@@ -160,9 +153,9 @@ TEST_CASE("fault: an event of no known group, and one that says it is fatal, are
     run_once({.faults = {{.step = Step::event, .key = keep_alive, .change = put16(0, group)}}, .strike = [](Bench& bench) {
                 bench.device.keep_alive();
                 bench.device.set_link(false);
-                CHECK(soon([&] { return !bench.port->link().up; }));
+                CHECK(Bench::soon([&] { return !bench.port->link().up; }));
                 bench.device.set_link(true);
-                CHECK(soon([&] { return bench.port->link().up; }));
+                CHECK(Bench::soon([&] { return bench.port->link().up; }));
               }});
 }
 
@@ -170,8 +163,8 @@ TEST_CASE("fault: more events than the queue holds are not sent, and it goes on"
   run_once({.strike = [](Bench& bench) {
     for (int i = 0; i < 1000; ++i) bench.device.keep_alive();
     bench.device.set_link(false);
-    CHECK(soon([&] { return !bench.port->link().up; }));
+    CHECK(Bench::soon([&] { return !bench.port->link().up; }));
     bench.device.set_link(true);
-    CHECK(soon([&] { return bench.port->link().up; }));
+    CHECK(Bench::soon([&] { return bench.port->link().up; }));
   }});
 }

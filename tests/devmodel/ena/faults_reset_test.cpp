@@ -7,6 +7,7 @@
 
 #include <rte_ethdev.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <thread>
@@ -168,6 +169,37 @@ TEST_CASE("fault: an open in which any one command is refused succeeds or fails 
 TEST_CASE("fault: a reset in which any one command is refused leaves none of the driver's memory behind", "[!shouldfail]") { refuse_each_command_of_a_reset(false); }
 
 TEST_CASE("fault: an open in which any one command is refused leaves none of the driver's memory behind", "[!shouldfail]") { refuse_each_command_of_an_open(false); }
+
+TEST_CASE("fault: a reset in the middle of any other fault succeeds, or fails and succeeds when that is over") {
+  const auto garble = [](Bytes bytes) { std::fill(bytes.begin(), bytes.end(), std::uint8_t{0xa5}); };
+  std::vector<Fault> faults;  // of administration see above: each of those costs seconds
+  for (const Step step : {Step::tx_completion, Step::event, Step::readless_answer}) faults.push_back({.step = step, .times = always, .change = garble});
+  for (const Fate fate : {Fate::lost, Fate::late})
+    for (const Step step : {Step::rx_completion, Step::tx_completion, Step::event}) faults.push_back({.step = step, .times = always, .fate = fate});
+  for (const std::uint32_t doorbell : {reg::tx_doorbell, reg::rx_doorbell, reg::aenq_head_db}) faults.push_back({.step = Step::store, .key = doorbell, .times = always});
+  for (const std::uint64_t bytes : {8, 16}) faults.push_back({.step = Step::dma, .key = bytes, .times = always});
+  for (Subject* const subject : {&low_latency(), &host_rings()}) {
+    INFO(subject->traits.name);
+    Bench bench(*subject);
+    bench.forgives_violations = true;  // what is garbled may be what it is to do
+    for (std::size_t n = 0; n < faults.size(); ++n) {
+      INFO("fault " << n);
+      bench.exchange(10);
+      bench.device.arm(faults[n]);
+      for (std::size_t i = 0; i < 40; ++i) {
+        static_cast<void>(bench.arrives(i));
+        static_cast<void>(bench.is_taken(i));
+      }
+      bench.device.set_link(n % 2 == 0);
+      const bool is_up = bench.port->reset().has_value();
+      bench.device.repair();
+      bench.device.set_link(true);
+      if (!is_up) give_back_driver_memory();
+      bench.reset();
+    }
+    bench.exchange(300);
+  }
+}
 
 TEST_CASE("fault: completions kept back over a reset come to nothing") {
   for (Subject* const subject : {&low_latency(), &host_rings()}) {
