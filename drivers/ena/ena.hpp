@@ -16,11 +16,13 @@ inline constexpr drivers::CounterCause allowances[] = {{"bw_in_allowance_exceede
                                                        {"linklocal_allowance_exceeded", "packets to local services"}};
 
 /// Amazon's Elastic Network Adapter. Link events come by the AENQ, and only with intr_conf.lsc. eth_ena_prep_pkts() refuses TSO of
-/// IPv6, and looks at no chain without offloads: beyond 17 entries ena_tx_map_mbuf() writes behind its array (22.11).
+/// IPv6, and looks at no chain without offloads: beyond 17 entries ena_tx_map_mbuf() writes behind its array; ena_close() passes over it when
+/// rte_intr_callback_unregister() says EAGAIN (22.11).
 inline constexpr drivers::Profile profile{.driver = "net_ena",
                                           .most_tx_buffers = 16,
                                           .cuts_v4_only = true,
                                           .link_by_interrupt = true,
+                                          .forgets_handler = true,
                                           .has_timers = true,
                                           .fatal_counters = fatal_counters,
                                           .reset_counters = reset_counters,

@@ -9,6 +9,7 @@
 
 #include <millrace/pkt/rx_stamp.hpp>
 
+#include <rte_alarm.h>
 #include <rte_dev.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
@@ -17,6 +18,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <future>
 #include <optional>
 
 namespace millrace::ethdev {
@@ -32,6 +34,21 @@ std::uint32_t data_room(const std::vector<pkt::Pool*>& pools) {
   for (pkt::Pool* pool : pools)
     least = std::min<std::uint32_t>(least, rte_pktmbuf_data_room_size(rte(pool)) - pkt::headroom);
   return least;
+}
+
+/// rte_dev_remove() by EAL's interrupt thread, which then is in no handler of the device's.
+void remove_between_interrupts(rte_device* device) {
+  struct Order {
+    rte_device* device;
+    std::promise<void> done;
+  } order{device, {}};
+  const auto carry_out = [](void* raw) {
+    auto& given = *static_cast<Order*>(raw);
+    rte_dev_remove(given.device);
+    given.done.set_value();
+  };
+  if (rte_eal_alarm_set(1, carry_out, &order) != 0) rte_dev_remove(device);
+  else order.done.get_future().wait();
 }
 
 }  // namespace
@@ -305,7 +322,7 @@ Device::~Device() {
   rte_eth_dev_info device{};
   if (!is_ours || rte_eth_dev_info_get(port_id_, &device) != 0) return;
   // Which closes it; of a device that was closed before, net_ena would leave its memory behind (22.11).
-  rte_dev_remove(device.device);
+  profile_of(info_.driver).forgets_handler ? remove_between_interrupts(device.device) : static_cast<void>(rte_dev_remove(device.device));
 }
 
 }  // namespace millrace::ethdev

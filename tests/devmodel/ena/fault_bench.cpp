@@ -83,7 +83,6 @@ Bench::Bench(Subject& of, const Adjust& adjust, std::uint32_t packets) : subject
 }
 
 Bench::~Bench() {
-  hush();
   port.reset();
   CHECK(give_back_driver_memory() == 0);
   device.repair();
@@ -97,17 +96,8 @@ bool Bench::soon(const std::function<bool()>& condition) {
   return condition();
 }
 
-// ena_close() does not wait for an event that EAL's thread is about to hear (rte_intr_callback_unregister() says EAGAIN): the next life
-// would then hear of none. A fault of its own, which is not to befall the others.
-void Bench::hush() {
-  device.stop_keep_alive(true);
-  std::this_thread::sleep_for(std::chrono::milliseconds(2));
-}
-
 void Bench::reset() {
-  hush();
   const auto done = port->reset();
-  device.stop_keep_alive(false);
   INFO((done ? "" : done.error().message));
   REQUIRE(done);
   CHECK(soon([this] { return port->link().up; }));

@@ -60,8 +60,6 @@ class Bench {
   void put_back();
 
  private:
-  void hush();
-
   std::size_t sent_ = 0;
   std::size_t violations_before_ = 0;
 };

@@ -8,7 +8,6 @@
 #include <thread>
 
 using namespace millrace;
-using namespace millrace::devmodel;
 using namespace millrace::devmodel::ena;
 using namespace std::chrono_literals;
 

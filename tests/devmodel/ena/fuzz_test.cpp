@@ -9,7 +9,7 @@
 #include "tests/support/seed.hpp"
 
 using namespace millrace;
-using namespace millrace::devmodel;
+using devmodel::Subject;
 using namespace millrace::devmodel::ena;
 
 namespace {
