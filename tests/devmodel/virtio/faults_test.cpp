@@ -89,7 +89,9 @@ TEST_CASE("fault: a frame that wants more buffers than there are is dropped") {
 }
 
 TEST_CASE("fault: a frame in three buffers that says one: its rest is no frame of ours") {
-  run({.options = [](ethdev::Options& o) { o.mtu = 9000; },
+  run({.on = "split",
+       .why_not = "a packed ring has no chains here (spoils_packed_chains)",
+       .options = [](ethdev::Options& o) { o.mtu = 9000; },
        .arm = [](Trial& t) { t.faults().arm({Event::data, one_buffer_of_zeroes}); },
        .meanwhile = [](Trial& t) {
          const Arrived got = t.in(1, 5000);
