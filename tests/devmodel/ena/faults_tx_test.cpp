@@ -54,7 +54,7 @@ TEST_CASE("fault: many transmit completions lost in a queue that goes on are tol
 }
 
 TEST_CASE("fault: a transmit completion that is lost keeps its buffer until the port is closed, missed_tx counts it, and it goes on") {
-  run({.faults = {{.step = Step::tx_completion}},
+  run_once({.faults = {{.step = Step::tx_completion}},
        .strike =
            [](Bench& bench) {
              go_around(bench);
