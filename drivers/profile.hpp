@@ -24,6 +24,9 @@ struct Profile {
   bool ring_holds_one_frame = false;  ///< rx descriptors are the pieces of one frame, not places for many
   std::uint16_t sent_kept = 0;        ///< it may keep so many buffers that are sent; 0: as it likes, which is nearly a ring full of them
   std::uint16_t most_tx_buffers = 0;  ///< of a frame, whatever its limits say; 0: they are right
+  std::uint16_t least_rx_buffer = 0;  ///< bytes behind the headroom; smaller ones fail in the driver, which does not survive that
+  bool keeps_good_of_bad = false;     ///< it gives nothing of a burst in which something was wrong, but puts there what was good
+  bool hashes_all_or_nothing = false;  ///< a protocol whose ports are not hashed is not hashed at all
   bool cuts_v4_only = false;          ///< TSO is announced for both families, and refused for IPv6
   bool link_by_interrupt = false;     ///< it learns of the link by the interrupt alone
   bool forgets_handler = false;       ///< closing it does not wait for its interrupt handler, which would run on what is gone

@@ -17,9 +17,13 @@ inline constexpr drivers::CounterCause allowances[] = {{"bw_in_allowance_exceede
 
 /// Amazon's Elastic Network Adapter. Link events come by the AENQ, and only with intr_conf.lsc. eth_ena_prep_pkts() refuses TSO of
 /// IPv6, and looks at no chain without offloads: beyond 17 entries ena_tx_map_mbuf() writes behind its array; ena_close() passes over it when
-/// rte_intr_callback_unregister() says EAGAIN (22.11).
+/// rte_intr_callback_unregister() says EAGAIN. After a queue that could not be set up ena_rx_queue_release() looks into what is not there. Of a
+/// burst with a bad completion eth_ena_recv_pkts() returns 0, though it has put packets into the array (22.11).
 inline constexpr drivers::Profile profile{.driver = "net_ena",
                                           .most_tx_buffers = 16,
+                                          .least_rx_buffer = 1400,
+                                          .keeps_good_of_bad = true,
+                                          .hashes_all_or_nothing = true,
                                           .cuts_v4_only = true,
                                           .link_by_interrupt = true,
                                           .forgets_handler = true,

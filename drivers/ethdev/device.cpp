@@ -138,6 +138,9 @@ Result<void> Device::negotiate() {
                                std::to_string(device.max_rx_queues) + " and " + std::to_string(device.max_tx_queues));
 
   const std::uint32_t room = data_room(options_.pools);
+  if (room < profile.least_rx_buffer)
+    return failure(EINVAL, "port '" + options_.name + "' (" + info_.driver + "): buffers of " + std::to_string(room) + " bytes are too small for an rx queue; raise the pool's data_room to " +
+                               std::to_string(profile.least_rx_buffer));
   const bool scatter = options_.mtu + framing > room;
   const bool announced = (device.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER) != 0;
   if (scatter && !announced && !profile.scatters_unasked)

@@ -42,13 +42,16 @@ class Stamp {
   Part parts_[4];
 };
 
-// Whether its buffers are as long as the device says. net_virtio and net_e1000_igb pass on whatever it said.
-bool is_honest(const pkt::Mbuf& frame) {
+// Whether its buffers are as long as the device says: drivers pass on whatever it said. net_ena counts empty ones that it took out.
+bool is_honest(pkt::Mbuf& frame) {
   std::uint32_t bytes = 0;
+  std::uint16_t buffers = 0;
   for (const pkt::Mbuf* m = &frame; m != nullptr; m = m->next) {
     if (std::uint32_t{m->data_off} + m->data_len > m->buf_len) return false;
     bytes += m->data_len;
+    ++buffers;
   }
+  frame.nb_segs = buffers;
   return bytes == frame.pkt_len;
 }
 
@@ -71,16 +74,24 @@ pkt::ChecksumVerdict verdict_of(std::uint64_t ol_flags) {
   }
 }
 
-EthdevRx::EthdevRx(std::uint16_t port_id, std::uint16_t queue, std::uint16_t ifindex, const port::Offloads& offloads, int event_fd)
-    : port_id_(port_id), queue_(queue), ifindex_(ifindex), has_verdicts_(offloads.rx_l4_checksum), has_lro_(offloads.rx_lro), event_fd_(event_fd),
+EthdevRx::EthdevRx(std::uint16_t port_id, std::uint16_t queue, std::uint16_t ifindex, const port::Offloads& offloads, int event_fd, bool keeps_good_of_bad)
+    : port_id_(port_id), queue_(queue), ifindex_(ifindex), has_verdicts_(offloads.rx_l4_checksum), has_lro_(offloads.rx_lro), keeps_good_of_bad_(keeps_good_of_bad),
+      event_fd_(event_fd),
       foreign_flags_(offloads.rx_timestamp ? 0 : pkt::rx_stamp_flag()) {
   pass_hash_on(false);
+}
+
+std::uint16_t EthdevRx::take_burst(pkt::Mbuf** mbufs, std::uint16_t most) {
+  if (!keeps_good_of_bad_) return rte_eth_rx_burst(port_id_, queue_, rte(mbufs), most);
+  std::fill_n(mbufs, most, nullptr);
+  const std::uint16_t count = rte_eth_rx_burst(port_id_, queue_, rte(mbufs), most);
+  return count != 0 ? count : static_cast<std::uint16_t>(std::find(mbufs, mbufs + most, nullptr) - mbufs);
 }
 
 std::uint16_t EthdevRx::receive(Env& env, pkt::Burst& burst, std::uint16_t budget) {
   if (port_id_ == no_device) return 0;
   pkt::Mbuf** const mbufs = burst.spare();
-  std::uint16_t count = rte_eth_rx_burst(port_id_, queue_, rte(mbufs), std::min(budget, burst.room()));
+  std::uint16_t count = take_burst(mbufs, std::min(budget, burst.room()));
   if (count == 0) return 0;
   for (std::uint16_t i = 0; i < std::min(count, prefetch_ahead); ++i) prefetch(mbufs[i]);
   // The whole line is written, which costs no more than its parts, so nothing of an earlier packet survives.
@@ -98,7 +109,7 @@ std::uint16_t EthdevRx::receive(Env& env, pkt::Burst& burst, std::uint16_t budge
     stamp.write(m.meta);
     m.ol_flags &= kept_flags;
     bytes += m.pkt_len;
-    wants_a_look |= (m.data_off + m.data_len > m.buf_len) | (m.data_len != m.pkt_len);
+    wants_a_look |= (m.data_off + m.data_len > m.buf_len) | (m.data_len != m.pkt_len) | (m.nb_segs != 1);
   };
   std::uint16_t i = 0;
   for (; i + prefetch_ahead < count; ++i) {

@@ -15,7 +15,7 @@ inline constexpr std::uint16_t no_device = UINT16_MAX;
 class EthdevRx final : public port::RxQueue {
  public:
   /// `event_fd`: the queue's interrupt, or -1.
-  EthdevRx(std::uint16_t port_id, std::uint16_t queue, std::uint16_t ifindex, const port::Offloads& offloads, int event_fd = -1);
+  EthdevRx(std::uint16_t port_id, std::uint16_t queue, std::uint16_t ifindex, const port::Offloads& offloads, int event_fd = -1, bool keeps_good_of_bad = false);
   std::uint16_t receive(Env& env, pkt::Burst& burst, std::uint16_t budget) override;
   int event_fd() const override { return event_fd_; }
   void arm() override;
@@ -30,6 +30,7 @@ class EthdevRx final : public port::RxQueue {
   void pass_hash_on(bool on) { kept_flags_.store(~(foreign_flags_ | (on ? 0 : pkt::flag::rx_rss_hash)), std::memory_order_relaxed); }
 
  private:
+  std::uint16_t take_burst(pkt::Mbuf** mbufs, std::uint16_t most);
   std::uint16_t drop_impossible(Env& env, pkt::Mbuf** mbufs, std::uint16_t count);
 
   std::uint16_t port_id_;
@@ -37,6 +38,7 @@ class EthdevRx final : public port::RxQueue {
   const std::uint16_t ifindex_;
   const bool has_verdicts_;
   const bool has_lro_;
+  const bool keeps_good_of_bad_;
   int event_fd_;
   const std::uint64_t foreign_flags_;  // what another port may have left in a buffer that comes in here
   std::atomic<std::uint64_t> kept_flags_;

@@ -21,8 +21,9 @@ using devmodel::ena::Ena;
 namespace {
 
 Subject& subject_named(std::string_view name) {
-  const auto at = std::find_if(subjects().begin(), subjects().end(), [&](const auto& subject) { return subject->traits.name == name; });
-  REQUIRE(at != subjects().end());
+  const std::vector<Subject*> all = subjects();
+  const auto at = std::find_if(all.begin(), all.end(), [&](const Subject* subject) { return subject->traits.name.starts_with(name); });
+  REQUIRE(at != all.end());
   return **at;
 }
 
@@ -112,7 +113,7 @@ TEST_CASE("ena: a key and a RETA that are set are read back as they were set, ob
 }
 
 // Without its type in rss_hf net_ena has the device hash nothing of a packet (ena_set_hash_fields(), 22.11), not the addresses alone.
-TEST_CASE("ena: fields without ports are refused, or spread by the addresses", "[!shouldfail]") {
+TEST_CASE("ena: fields without ports are refused, or spread by the addresses") {
   Subject& subject = subject_named("four queues");
   Opened opened(subject);
   wire::Rss rss;
