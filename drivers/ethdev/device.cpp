@@ -79,6 +79,7 @@ Result<void> Device::attach() {
       if (auto possible = check_tap(options_.name, options_.args); !possible) return possible;
     const std::string spec = options_.name + (options_.args.empty() ? "" : "," + options_.args);
     const int code = rte_dev_probe(spec.c_str());
+    if (code != 0) free_left_behind();
     if (code != 0 && is_pci_address(options_.name))
       return failure(ENODEV, "port '" + options_.name + "': there is no such PCI device, or none that DPDK may drive: `dpdk-devbind.py --status` lists them; one that "
                              "a kernel driver has is freed by `dpdk-devbind.py --bind=vfio-pci " + options_.name + "`");

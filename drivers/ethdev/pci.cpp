@@ -6,9 +6,11 @@
 #include "drivers/ethdev/ethdev_port.hpp"
 
 #include <rte_ethdev.h>
+#include <rte_memzone.h>
 #include <rte_pci.h>
 
 #include <array>
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 
@@ -70,6 +72,17 @@ std::vector<Bar> bars_of(std::uint16_t port_id, const std::string& address) {
   std::vector<Bar> bars;
   for (const rte_mem_resource& resource : device->mem_resource) bars.push_back({resource.addr, resource.len});
   return bars;
+}
+
+void free_left_behind() {
+  std::vector<const rte_memzone*> left;
+  const auto look = [](const rte_memzone* zone, void* all) {
+    unsigned port_id = 0;  // its zones are ena_p0_mz1 and so on
+    if (std::sscanf(zone->name, "ena_p%u_mz", &port_id) != 1 || rte_eth_dev_is_valid_port(static_cast<std::uint16_t>(port_id)) != 0) return;
+    static_cast<std::vector<const rte_memzone*>*>(all)->push_back(zone);
+  };
+  rte_memzone_walk(look, &left);
+  for (const rte_memzone* zone : left) rte_memzone_free(zone);
 }
 
 void replace_by_memory(const std::vector<Bar>& bars) {

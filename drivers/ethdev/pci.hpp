@@ -20,6 +20,10 @@ struct Bar {
 /// Whether the device is in its slot and answers: its configuration space, as the kernel reads it, has a vendor.
 [[nodiscard]] bool answers(const std::string& address);
 
+/// Frees what net_ena leaves in DPDK's memory of a device that it could not start (eth_ena_dev_init() and its callees, 22.11): else the
+/// next try fails for good, as it asks for the same names.
+void free_left_behind();
+
 /// Memory in place of the registers of a device that is gone, whose every read is all ones: net_e1000_igb and net_virtio wait for
 /// some bits of theirs to become 0, for ever (22.11). It is what DPDK's own hot-unplug handler does, for UIO alone
 /// (pci_uio_remap_resource()).
