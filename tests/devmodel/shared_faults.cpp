@@ -45,7 +45,7 @@ TEST_CASE("fault: bytes that do not reach an rx buffer leave what was in it befo
   run({.arm = third(Event::data, lost()), .rx_lost = 1, .rx_strange = 1});
 }
 
-TEST_CASE("fault: a frame that is altered on its way has a bad sum") {
+TEST_CASE("fault: a frame that is altered on its way to memory is another one") {
   run({.arm = third(Event::data, altered<std::array<std::uint8_t, 64>>([](auto& bytes) { bytes[60] ^= 1; })), .rx_lost = 1, .rx_strange = 1});
 }
 
@@ -100,7 +100,7 @@ TEST_CASE("fault: an interrupt storm without a cause costs nothing") {
        }});
 }
 
-TEST_CASE("fault: a link that goes and comes a thousand times costs what came meanwhile") {
+TEST_CASE("fault: a link that goes and comes a thousand times is up in the end") {
   run({.arm = [](Trial& t) {
     for (int i = 0; i < 1000; ++i) t.subject.device->set_link(i % 2 != 0);
     CHECK(t.port->link().up);
