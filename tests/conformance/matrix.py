@@ -28,7 +28,8 @@ def test_cases(program, kind, *tags):
 
 
 def subjects(program):
-    return re.findall(r"^subject: (.*)$", run(program, ["subjects"]).stdout, re.M)
+    """Their names; one of no name, where each case chooses its own."""
+    return re.findall(r"^subject: (.*)$", run(program, ["subjects"]).stdout, re.M) or [""]
 
 
 def cell(program, case, subject, is_open):
@@ -47,7 +48,7 @@ def cell(program, case, subject, is_open):
 
 def table(programs, kind):
     columns = [(program, subject) for program in programs for subject in subjects(program)]
-    names = [f"{program.name.removeprefix(FAULTS).removeprefix('devmodel_')}, {subject}" for program, subject in columns]
+    names = [program.name.removeprefix(FAULTS).removeprefix("devmodel_") + (subject and ", " + subject) for program, subject in columns]
     lines = ["| | " + " | ".join(names) + " |", "|---" * (len(columns) + 1) + "|"]
     failed = 0
     known = test_cases(programs[0], kind, "[!shouldfail]")
