@@ -168,6 +168,7 @@ socket::Stack::Options stack_options(const config::Sysctl& sysctl) {
   options.neighbor.arp_notify = sysctl.arp_notify != 0;
   options.neighbor.arp_defend = sysctl.arp_defend != 0;
   options.icmp.ratelimit = milliseconds(sysctl.icmp_ratelimit);
+  options.icmp.ratelimit6 = milliseconds(sysctl.icmp6_ratelimit);
   options.icmp.msgs_per_sec = static_cast<std::uint32_t>(sysctl.icmp_msgs_per_sec);
   options.icmp.msgs_burst = static_cast<std::uint32_t>(sysctl.icmp_msgs_burst);
   options.default_hop_limit = static_cast<std::uint8_t>(sysctl.ip_default_ttl);

@@ -101,12 +101,14 @@ void RxPoller::take_waiting(Env& env, int waiting) {
   receive_->steer(up_);
 }
 
-// What ENA's driver of Linux does of its own (check_for_rx_interrupt_queue()), for all.
+// What ENA's driver of Linux does of its own (check_for_rx_interrupt_queue()), for all. Where the device does not tell what waits, a
+// poll now and then is no loss, and no proof of one.
 bool RxPoller::misses_interrupt() {
-  const bool waits = interrupt_.is_armed() && !is_scheduled() && wiring_.queue.waiting() > 0;
-  if (!std::exchange(waited_, waits) || !waits) return false;
+  const int waiting = wiring_.queue.waiting();
+  const bool may_wait = interrupt_.is_armed() && !is_scheduled() && waiting != 0;
+  if (!std::exchange(waited_, may_wait) || !may_wait) return false;
   host()->schedule(*this);
-  return true;
+  return waiting > 0;
 }
 
 void RxPoller::drain(Env& env) {

@@ -38,7 +38,7 @@ class RxPoller final : public poll::Napi, private gro::Destination {
   [[nodiscard]] RxInterrupt& interrupt() { return interrupt_; }
   [[nodiscard]] const RxInterrupt& interrupt() const { return interrupt_; }
   /// The watchdog's look, now and then: whether packets wait although the interrupt is armed, as they did at the last look, with
-  /// no poll in between. It is scheduled then.
+  /// no poll in between. It is scheduled then, and also where the device cannot tell.
   bool misses_interrupt();
   /// Masks the interrupt and passes up whatever it holds: for the end of the lcore's life, or of its time on it.
   void drain(Env& env);

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Writes two tables into doc/drivers.md: the conformance matrix and the faults, each test case on each device, as it just came out.
+"""Writes the tables of doc/drivers.md: what holds on which device and medium, and the faults; each test case as it just came out.
 
-    matrix.py [BUILD]     BUILD: where tests/devmodel/devmodel_* are, build/test if it is not said
+    matrix.py [BUILD]     BUILD: where tests/devmodel/devmodel_* and tests/media/media_* are, build/test if it is not said
 
 Called by hand. Between the marks of the page nothing is written by hand.
 """
@@ -48,7 +48,7 @@ def cell(program, case, subject, is_open):
 
 def table(programs, kind):
     columns = [(program, subject) for program in programs for subject in subjects(program)]
-    names = [program.name.removeprefix(FAULTS).removeprefix("devmodel_") + (subject and ", " + subject) for program, subject in columns]
+    names = [re.sub("^(devmodel_(faults_)?|media_)", "", program.name) + (subject and ", " + subject) for program, subject in columns]
     lines = ["| | " + " | ".join(names) + " |", "|---" * (len(columns) + 1) + "|"]
     failed = 0
     known = test_cases(programs[0], kind, "[!shouldfail]")
@@ -64,17 +64,25 @@ def replace(page, mark, lines):
     return before + f"<!-- {mark} -->\n" + "\n".join(lines) + f"\n<!-- end of {mark} -->" + rest.split(f"<!-- end of {mark} -->")[1]
 
 
+def built(build, pattern):
+    found = sorted(path for path in build.glob(pattern) if not path.name.endswith("_test") and path.is_file() and os.access(path, os.X_OK))
+    return found or sys.exit(f"no {pattern} in {build}: build them first (ninja -C {build})")
+
+
 def main():
     build = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "build/test"
-    found = sorted(path for path in (build / "tests/devmodel").glob("devmodel_*") if not path.name.endswith("_test") and path.is_file() and os.access(path, os.X_OK))
-    programs = [path for path in found if not path.name.startswith(FAULTS)]
-    if not programs:
-        sys.exit(f"no devmodel_* in {build}/tests/devmodel: build them first (ninja -C {build})")
-    lines, failed = table(programs, "conformance")
-    page = replace(PAGE.read_text(), "matrix", lines)
+    devices = built(build, "tests/devmodel/devmodel_*")
+    page, failed = PAGE.read_text(), 0
+    for mark, programs in {"matrix": [p for p in devices if not p.name.startswith(FAULTS)], "media": built(build, "tests/media/media_*")}.items():
+        lines, more = table(programs, "conformance")
+        page = replace(page, mark, lines)
+        failed += more
+    lines, more = table([p for p in devices if not p.name.startswith(FAULTS)], "device")
+    page = replace(page, "devices", lines)
+    failed += more
     # Each device has faults of its own, and a table of them.
     faults = []
-    for program in (path for path in found if path.name.startswith(FAULTS)):
+    for program in (path for path in devices if path.name.startswith(FAULTS)):
         lines, more = table([program], "fault")
         faults += [*lines, ""]
         failed += more

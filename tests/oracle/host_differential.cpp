@@ -123,7 +123,7 @@ class Millrace {
     config.stacks.push_back({.name = "host",
                              .interfaces = {{.port = "diff0", .name = "diff0", .addresses = {*IpPrefix::parse("10.77.0.2/24"), *IpPrefix::parse("fd00:77::2/64")}}},
                              .routes = {}});
-    config.sysctl.icmp_ratelimit = 0;
+    config.sysctl.icmp_ratelimit = config.sysctl.icmp6_ratelimit = 0;
     config.sysctl.icmp_msgs_per_sec = 100000000;
     config.sysctl.icmp_msgs_burst = 100000000;
     auto made = Engine::create(config);

@@ -168,9 +168,14 @@ Icmp::Limit Icmp::exceeded_limit(const pkt::Packet& about, const IpAddress& to, 
   const neighbor::Interface* const from = ip_.interface(about.meta().ifindex);
   if (kind == ErrorKind::packet_too_big || (from != nullptr && from->is_loopback)) return Limit::none;
   if (!limit_.allows(env_.now)) return Limit::global;
-  if (!ip_.is_local(to) && !limit_.allows(siphash(env_.secret, to.bytes), env_.now)) return Limit::host;
+  if (!ip_.is_local(to) && !allows_host(to)) return Limit::host;
   limit_.consume(env_.rng);
   return Limit::none;
+}
+
+bool Icmp::allows_host(const IpAddress& to) {
+  const std::uint64_t hash = siphash(env_.secret, to.bytes);
+  return to.is_v4() ? limit_.allows(hash, env_.now) : limit_.allows_v6(hash, env_.now, ip_.routes().match_bits(to));
 }
 
 void Icmp::send_error_v4(const pkt::Packet& packet, std::uint16_t header_bytes, std::span<const std::uint8_t> bytes,

@@ -48,6 +48,7 @@ class Icmp final : public ip::Transport, public ip::ErrorSender {
   // errors_out.cpp
   enum class Limit : std::uint8_t { none, global, host };
   [[nodiscard]] Limit exceeded_limit(const pkt::Packet& about, const IpAddress& to, ip::ErrorKind kind);
+  [[nodiscard]] bool allows_host(const IpAddress& to);
   void send_error_v4(const pkt::Packet& packet, std::uint16_t header_bytes, std::span<const std::uint8_t> bytes,
                      const ip::Problem& problem);
   void send_about_v4(const pkt::Packet& packet, std::uint16_t header_bytes, const wire::Ipv4View& about, const wire::Icmp4Header& header);

@@ -17,6 +17,7 @@ class RateLimit {
  public:
   struct Options {
     Duration ratelimit = 1s;                 ///< icmp_ratelimit: between errors to one destination; 0 = no limit
+    Duration ratelimit6 = 100ms;             ///< net.ipv6.icmp.ratelimit: the same for ICMPv6, before the prefix is looked at
     std::uint32_t msgs_per_sec = 1000;       ///< icmp_msgs_per_sec
     std::uint32_t msgs_burst = 50;           ///< icmp_msgs_burst
   };
@@ -29,6 +30,8 @@ class RateLimit {
   void consume(Rng& rng);
   /// inet_peer_xrlim_allow(): whether one may go to the destination of this `hash`; if so, it is charged.
   [[nodiscard]] bool allows(std::uint64_t hash, Instant now) { return allows(hash, now, options_.ratelimit); }
+  /// icmpv6_xrlim_allow(): the same for ICMPv6 and a destination in a prefix of so many bits. The wider it is, the more may go.
+  [[nodiscard]] bool allows_v6(std::uint64_t hash, Instant now, unsigned prefix_bits) { return allows(hash, now, options_.ratelimit6 / (1 << ((128 - prefix_bits) >> 5))); }
   /// The same with that much time between two.
   [[nodiscard]] bool allows(std::uint64_t hash, Instant now, Duration ratelimit);
 

@@ -60,6 +60,20 @@ class Fib {
     return hops_[best].load(std::memory_order_acquire);
   }
 
+  /// Any thread. How long the prefix is that holds the address, rounded up to whole bytes; 0 where it is one of eight bits at most, as a
+  /// default route is, or there is none.
+  [[nodiscard]] unsigned match_bits(const IpAddress& address) const {
+    const bool v4 = address.is_v4();
+    std::size_t at = v4 ? 12 : 0;
+    unsigned bits = 0, level = 0;
+    for (const Node* node = &roots_[v4 ? 0 : 1]; node != nullptr; ++at, ++level) {
+      const std::uint64_t entry = node->entries[address.bytes[at]].load(std::memory_order_acquire);
+      if (entry >> hop_shift != 0) bits = level == 0 ? 0 : (level + 1) * 8;
+      node = child_of(entry);
+    }
+    return bits;
+  }
+
   // The one that changes it.
 
   /// The prefix, without host bits, leads there from now on, wherever it led before. False, and nothing is changed: nodes

@@ -40,6 +40,8 @@ class Routes {
   /// The route of the longest prefix that holds `destination`, or null: RouteType may say that there is no way. To be read
   /// before the next quiescent state only.
   [[nodiscard]] const NextHop* lookup(const IpAddress& destination) const { return fib_.lookup(destination); }
+  /// As Fib::match_bits().
+  [[nodiscard]] unsigned match_bits(const IpAddress& destination) const { return fib_.match_bits(destination); }
   /// Whether there are routes of type local (AnyIP), so that an address may be this host's that no interface has.
   [[nodiscard]] bool has_local() const { return local_.load(std::memory_order_relaxed) != 0; }
   /// Another number after each change (rt_genid).

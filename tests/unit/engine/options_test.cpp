@@ -60,6 +60,7 @@ TEST_CASE("Linux's tunables reach the parts that obey them, in their units") {
   sysctl.neigh_delay_first_probe_time = 6;
   sysctl.neigh_gc_thresh3 = 1025;
   sysctl.icmp_ratelimit = 1002;
+  sysctl.icmp6_ratelimit = 102;
   sysctl.icmp_msgs_burst = 51;
   sysctl.ip_local_port_range = {40000, 40100};
   sysctl.somaxconn = 17;
@@ -74,6 +75,7 @@ TEST_CASE("Linux's tunables reach the parts that obey them, in their units") {
   CHECK(stack.neighbor.delay_first_probe == 6s);
   CHECK(stack.neighbor.entries == 1025);
   CHECK(stack.icmp.ratelimit == 1002ms);
+  CHECK(stack.icmp.ratelimit6 == 102ms);
   CHECK(stack.icmp.msgs_burst == 51);
   CHECK(stack.udp.port_first == 40000);
   CHECK(stack.udp.port_last == 40100);

@@ -101,6 +101,22 @@ TEST_CASE("B3: a packet between the last look and the unmasking makes no interru
   CHECK(rig.poller->interrupt().is_armed());
 }
 
+TEST_CASE("B3, A9: an interrupt that the device lost is made up for by the watchdog's second look, and only then") {
+  runtime::ManualClock clock;
+  Rig rig(clock, RxMode::interrupt);
+  rig.pass();
+  REQUIRE(rig.poller->interrupt().is_armed());
+  CHECK_FALSE(rig.poller->misses_interrupt());
+  rig.queue.disarm();  // the device, which forgets to tell
+  rig.queue.arrive(3);
+  CHECK_FALSE(rig.poller->misses_interrupt());
+  CHECK(rig.poller->misses_interrupt());
+  rig.pass();
+  CHECK(rig.delivered() == 3);
+  CHECK_FALSE(rig.poller->misses_interrupt());
+  CHECK_FALSE(rig.poller->misses_interrupt());
+}
+
 TEST_CASE("B3: adaptive: polled at every pass, asleep on its interrupt when idle, woken by the first packet") {
   runtime::MonotonicClock clock;
   Rig rig(clock, RxMode::adaptive);

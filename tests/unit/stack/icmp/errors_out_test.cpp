@@ -181,6 +181,9 @@ TEST_CASE("H13, icmp_ratelimit: errors to one destination are limited and counte
   for (int i = 0; i < 10; ++i) complain(host, about6(), no_port);
   CHECK(host.wire.take().size() == 6);
   CHECK(host[stats::Icmp6::OutRateLimitHost] == 4);
+  host.advance(25ms);  // the peer is in a prefix of 64 bits
+  for (int i = 0; i < 10; ++i) complain(host, about6(), no_port);
+  CHECK(host.wire.take().size() == 1);
   host.advance(1s);
   complain(host, about4(), no_port);
   CHECK(host.wire.take().size() == 1);

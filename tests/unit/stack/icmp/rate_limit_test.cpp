@@ -36,6 +36,24 @@ TEST_CASE("H13, icmp_ratelimit: six at once to one destination, then one a secon
   CHECK(to_one(limit, now, 20, 6) == 6);  // of another it says nothing
 }
 
+TEST_CASE("H13, icmp6 ratelimit: of ICMPv6 ten a second to a host route, and twice as many for each 32 bits that the prefix lacks") {
+  for (const auto& [bits, pause] : {std::pair{128u, 100ms}, {104u, 100ms}, {96u, 50ms}, {64u, 25ms}}) {
+    INFO(bits);
+    icmp::RateLimit limit({});
+    const auto allowed = [&](Instant now) {
+      int count = 0;
+      for (int i = 0; i < 20; ++i) count += limit.allows_v6(5, now, bits);
+      return count;
+    };
+    CHECK(allowed(Instant{}) == 6);
+    CHECK(allowed(Instant{} + pause - 1us) == 0);
+    CHECK(allowed(Instant{} + pause) == 1);
+    CHECK(allowed(Instant{} + 4 * pause) == 3);
+  }
+  icmp::RateLimit limit({});
+  CHECK(limit.allows_v6(5, Instant{}, 0));
+}
+
 TEST_CASE("icmp_ratelimit 0: no limit for each") {
   icmp::RateLimit limit({.ratelimit = Duration{0}});
   CHECK(to_one(limit, Instant{}, 1000, 5) == 1000);

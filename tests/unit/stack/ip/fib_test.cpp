@@ -110,3 +110,16 @@ TEST_CASE("receive_path H4: 4095 next hops; routes that lead to one share it") {
   CHECK(fib.set(host(5001), to(5000)));
   CHECK(fib.lookup(host(5001).address)->gateway == to(5000).gateway);
 }
+
+TEST_CASE("how long the prefix is that holds an address, in whole bytes; a default route's is none") {
+  ip::Fib fib;
+  CHECK(fib.match_bits(*IpAddress::parse("2001:db8::1")) == 0);
+  for (const char* prefix : {"::/0", "2001:db8::/32", "2001:db8:0:1::/61", "2001:db8::1/128", "0.0.0.0/0", "10.1.0.0/17"})
+    REQUIRE(fib.set(*IpPrefix::parse(prefix), {.ifindex = 1}));
+  CHECK(fib.match_bits(*IpAddress::parse("2002::1")) == 0);
+  CHECK(fib.match_bits(*IpAddress::parse("2001:db8:1::1")) == 32);
+  CHECK(fib.match_bits(*IpAddress::parse("2001:db8:0:1::7")) == 64);
+  CHECK(fib.match_bits(*IpAddress::parse("2001:db8::1")) == 128);
+  CHECK(fib.match_bits(*IpAddress::parse("10.1.2.3")) == 24);
+  CHECK(fib.match_bits(*IpAddress::parse("10.2.2.3")) == 0);
+}
