@@ -7,6 +7,7 @@
 #include "drivers/ethdev/quiet_log.hpp"
 #include "drivers/ethdev/tap.hpp"
 
+#include <millrace/base/blocked_signal.hpp>
 #include <millrace/pkt/rx_stamp.hpp>
 
 #include <rte_alarm.h>
@@ -64,6 +65,7 @@ Result<void> Device::bring_up() {
     return failure(EINVAL, "port '" + options_.name + "': needs at least one rx and one tx queue");
   std::optional<WithoutTapSignal> without_signal;
   if (is_tap(options_.name)) without_signal.emplace();
+  const BlockedSignal of_a_backend_gone(SIGPIPE);  // vhost_user_write() of net_virtio_user
   const QuietLog quiet;
   using Step = Result<void> (Device::*)();
   for (const Step step : {&Device::attach, &Device::negotiate, &Device::configure, &Device::set_up_queues,
@@ -318,6 +320,7 @@ bool Device::is_mute() const {
 
 Device::~Device() {
   if (!attached_) return;
+  const BlockedSignal of_a_backend_gone(SIGPIPE);
   if (is_mute()) replace_by_memory(bars_);
   if (started_) static_cast<void>(rte_eth_dev_stop(port_id_));
   // A PCI device that EAL has probed is ours, too: it would keep the pools' buffers, of which stopping gives back those of some

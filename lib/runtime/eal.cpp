@@ -3,6 +3,8 @@
 // the engine before anything that needs packet buffers; calls rte_eal_init and rte_thread_register.
 #include <millrace/runtime/eal.hpp>
 
+#include <millrace/base/blocked_signal.hpp>
+
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
@@ -87,8 +89,11 @@ Result<void> initialise(const EalConfig& config) {
   argv.reserve(args.size());
   for (std::string& arg : args) argv.push_back(arg.data());
   rte_errno = 0;
-  const int started = rte_eal_init(static_cast<int>(argv.size()), argv.data());
-  const int code = rte_errno;
+  const auto [started, code] = [&] {
+    const BlockedSignal in_its_threads(SIGPIPE);  // which write to sockets whose other end may have gone
+    const int result = rte_eal_init(static_cast<int>(argv.size()), argv.data());
+    return std::pair(result, rte_errno);
+  }();
   if (affinity_known) pthread_setaffinity_np(pthread_self(), sizeof affinity, &affinity);
   if (started < 0) return tl::unexpected<Error>(explain(config, code));
   return {};

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Writes the tables of doc/drivers.md: what holds on which device and medium, and the faults; each test case as it just came out.
+"""Writes tables into doc/drivers.md, as the test cases just came out: the conformance matrix, on device models and on media, and the faults.
 
     matrix.py [BUILD]     BUILD: where tests/devmodel/devmodel_* and tests/media/media_* are, build/test if it is not said
 
@@ -16,10 +16,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "doc/drivers.md"
 FAULTS = "devmodel_faults_"
+# As meson's tests have it (tests/run).
+SANITIZERS = {"LSAN_OPTIONS": f"print_suppressions=0:suppressions={ROOT}/tests/run/lsan.supp"}
 
 
 def run(program, arguments, **environment):
-    return subprocess.run([program, *arguments], capture_output=True, text=True, errors="replace", timeout=300, env={**os.environ, **environment})
+    return subprocess.run([program, *arguments], capture_output=True, text=True, errors="replace", timeout=300, env={**os.environ, **SANITIZERS, **environment})
 
 
 def test_cases(program, kind, *tags):
@@ -32,9 +34,8 @@ def subjects(program):
     return re.findall(r"^subject: (.*)$", run(program, ["subjects"]).stdout, re.M) or [""]
 
 
-def cell(program, case, subject, is_open):
+def cell(done, subject, is_open):
     """pass, FAIL, how it ended, or why it is not possible; "open": it fails, and that is known."""
-    done = run(program, [case.replace(",", "\\,")], MILLRACE_SUBJECT=subject)
     if done.returncode:
         return "FAIL"
     why = re.search(rf"^not possible: {re.escape(subject)}: (.*)$", done.stdout, re.M)
@@ -46,16 +47,25 @@ def cell(program, case, subject, is_open):
     return outcomes[-1] if outcomes else "pass"
 
 
+def cells(program, case, names, is_open):
+    """One for each subject: all in one run, and each in one of its own when that fails."""
+    pattern = case.replace(",", "\\,")
+    together = run(program, [pattern])
+    if together.returncode == 0:
+        return [cell(together, subject, is_open) for subject in names]
+    return [cell(run(program, [pattern], MILLRACE_SUBJECT=subject), subject, is_open) for subject in names]
+
+
 def table(programs, kind):
-    columns = [(program, subject) for program in programs for subject in subjects(program)]
-    names = [re.sub("^(devmodel_(faults_)?|media_)", "", program.name) + (subject and ", " + subject) for program, subject in columns]
-    lines = ["| | " + " | ".join(names) + " |", "|---" * (len(columns) + 1) + "|"]
+    columns = [(program, subjects(program)) for program in programs]
+    headings = [re.sub("^(devmodel_(faults_)?|media_)", "", program.name) + (subject and ", " + subject) for program, names in columns for subject in names]
+    lines = ["| | " + " | ".join(headings) + " |", "|---" * (len(headings) + 1) + "|"]
     failed = 0
     known = test_cases(programs[0], kind, "[!shouldfail]")
     for case in test_cases(programs[0], kind):
-        cells = [cell(program, case, subject, case in known) for program, subject in columns]
-        failed += cells.count("FAIL")
-        lines.append(f"| {case.removeprefix(kind + ': ')} | " + " | ".join(cells) + " |")
+        row = [one for program, names in columns for one in cells(program, case, names, case in known)]
+        failed += row.count("FAIL")
+        lines.append(f"| {case.removeprefix(kind + ': ')} | " + " | ".join(row) + " |")
     return lines, failed
 
 
@@ -65,28 +75,32 @@ def replace(page, mark, lines):
 
 
 def built(build, pattern):
-    found = sorted(path for path in build.glob(pattern) if not path.name.endswith("_test") and path.is_file() and os.access(path, os.X_OK))
-    return found or sys.exit(f"no {pattern} in {build}: build them first (ninja -C {build})")
+    found = sorted(path for path in (build / "tests").glob(pattern) if not path.name.endswith("_test") and path.is_file() and os.access(path, os.X_OK))
+    if not found:
+        sys.exit(f"no {pattern} in {build}/tests: build them first (ninja -C {build})")
+    return found
 
 
 def main():
     build = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "build/test"
-    devices = built(build, "tests/devmodel/devmodel_*")
-    page, failed = PAGE.read_text(), 0
-    for mark, programs in {"matrix": [p for p in devices if not p.name.startswith(FAULTS)], "media": built(build, "tests/media/media_*")}.items():
-        lines, more = table(programs, "conformance")
-        page = replace(page, mark, lines)
-        failed += more
-    lines, more = table([p for p in devices if not p.name.startswith(FAULTS)], "device")
-    page = replace(page, "devices", lines)
-    failed += more
-    # Each device has faults of its own, and a table of them.
-    faults = []
-    for program in (path for path in devices if path.name.startswith(FAULTS)):
-        lines, more = table([program], "fault")
-        faults += [*lines, ""]
-        failed += more
-    PAGE.write_text(replace(page, "faults", faults[:-1]))
+    models = built(build, "devmodel/devmodel_*")
+    page = PAGE.read_text()
+    failed = 0
+    # One table would be too wide: a table for the models, and one for each medium; each device has faults of its own, and a table of them.
+    for mark, kind, tables in (
+        ("matrix", "conformance", [[path for path in models if not path.name.startswith(FAULTS)]]),
+        ("media", "conformance", [[path] for path in built(build, "media/media_*")]),
+        ("faults", "fault", [[path] for path in models if path.name.startswith(FAULTS)]),
+    ):
+        if not tables:
+            continue
+        block = []
+        for programs in tables:
+            lines, more = table(programs, kind)
+            block += [*lines, ""]
+            failed += more
+        page = replace(page, mark, block[:-1])
+    PAGE.write_text(page)
     print(f"{PAGE.relative_to(ROOT)}: {failed} cells failed")
     sys.exit(1 if failed else 0)
 

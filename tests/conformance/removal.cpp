@@ -2,6 +2,7 @@
 // Ports whose far end goes, under traffic or idle, and comes back; and ports that go themselves under traffic. Part of the suite.
 #include "tests/conformance/opened.hpp"
 
+#include <cerrno>
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
@@ -149,5 +150,64 @@ TEST_CASE("conformance: a port is closed and opened under traffic, and leaves no
       burst.take_all([](pkt::Packet p) { pkt::consume(std::move(p)); });
       opened.open_anew();
     }
+  });
+}
+
+TEST_CASE("conformance: a port that is reset carries on where it was, and leaves no buffer behind") {
+  for_each_subject([](Subject& subject) {
+    const auto lack = subject.traits.lacks.find(Lack::reset);
+    if (lack != subject.traits.lacks.end() && subject.traits.lacks.contains(Lack::stop_of_interrupts)) return not_possible(subject, lack->second);
+    Host host(subject);
+    const Opened opened(subject, options_for(host, subject));
+    const auto frame = opened.to_us(false, 17, 100).bytes();
+    for (unsigned round = 0; round < 3; ++round) {
+      for (int i = 0; i < 20; ++i) REQUIRE(subject.inject(frame));
+      for (int i = 0; i < 10; ++i) consume_one(host, *opened.port);
+      host.send(*opened.port, host.pool.packet(frame));
+      const auto done = opened.port->reset();
+      pkt::consume(host.arrived);
+      if (!done && done.error().code == EOPNOTSUPP) return not_possible(subject, done.error().message);
+      CHECK(done.has_value() == (lack == subject.traits.lacks.end()));
+      if (lack != subject.traits.lacks.end()) return not_possible(subject, lack->second);
+      if (!done) FAIL(done.error().message);
+      subject.follow_reset();
+      CHECK(link_becomes(*opened.port, true));
+      CHECK(opened.port->device_stats().tx_packets == 1 + 2 * round);
+      pkt::PacketList older = receive_all(host, opened);
+      pkt::consume(older);
+      REQUIRE(subject.inject(frame));
+      consume_one(host, *opened.port);
+      host.send(*opened.port, host.pool.packet(frame));
+      CHECK_FALSE(opened.port->check(host.env.now));
+    }
+  });
+}
+
+TEST_CASE("conformance: A14, a device that is pulled out ends its port alone, in a second; the port works again when it is put back") {
+  for_each_subject([](Subject& subject) {
+    Host host(subject);
+    const Opened opened(subject, options_for(host, subject));
+    const auto frame = opened.to_us(false, 17, 100).bytes();
+    REQUIRE(subject.inject(frame));
+    if (!subject.pull_out()) {
+      consume_one(host, *opened.port);
+      return not_possible(subject, "it is in no slot: its name is no PCI address");
+    }
+    const auto fault = opened.port->check(host.env.now);
+    REQUIRE(fault);
+    CHECK(fault->cause == "removed");
+    CHECK_FALSE(opened.port->check(host.env.now));
+    CHECK_FALSE(opened.port->reset());
+    CHECK_FALSE(opened.port->link().up);
+    pkt::Burst burst;
+    CHECK(opened.port->rx_queue(0).receive(host.env, burst, 32) == 0);
+    burst.push(host.pool.packet(frame));
+    CHECK(opened.port->tx_queue(0).transmit(host.env, burst) == 0);
+    burst.take_all([](pkt::Packet p) { pkt::consume(std::move(p)); });
+    subject.put_back();
+    REQUIRE(opened.port->reset());
+    CHECK(link_becomes(*opened.port, true));
+    REQUIRE(subject.inject(frame));
+    consume_one(host, *opened.port);
   });
 }

@@ -21,6 +21,7 @@ enum class Lack : std::uint8_t {
   byte_counts,   ///< statistics in bytes
   verdicts,      ///< an opinion of checksums that arrive
   segments,      ///< frames that are to be cut come out whole, with their size and number; or it is not asked to cut any
+  reset,         ///< a port that can begin anew
   places,        ///< a known number of frames that may wait
   own_buffers,   ///< what arrives lies in the sender's buffers, not in those of our pool
   buffers_back,  ///< the buffers that it held, when it is closed
@@ -91,6 +92,11 @@ class Subject {
   virtual void lose() {}
   virtual void give_back() {}
   [[nodiscard]] virtual Return returns() const { return Return::never; }
+  /// What the far end has to do when the port has begun anew.
+  virtual void follow_reset() {}
+  /// The device itself is pulled out of the machine; false: it is in none. And another of its kind comes in its place.
+  virtual bool pull_out() { return false; }
+  virtual void put_back() {}
 
   const Traits traits;
 };

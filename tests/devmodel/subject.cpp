@@ -43,6 +43,13 @@ Result<std::unique_ptr<port::Port>> Subject::open(ethdev::Options options) {
   return ethdev::open(options);
 }
 
+void Subject::put_back() {
+  auto next = make_device();
+  slot.put_back(*next);
+  device = std::move(next);
+  connect();
+}
+
 std::optional<conformance::Counts> Subject::counts() const {
   const Counts c = device->counts();
   return conformance::Counts{.rx_frames = c.rx_frames, .rx_bytes = c.rx_bytes, .rx_no_buffer = c.rx_no_buffer, .tx_frames = c.tx_frames, .tx_bytes = c.tx_bytes};

@@ -27,21 +27,19 @@ class Subject final : public conformance::Subject {
   std::vector<std::string> violations() const override { return slot.violations(); }
   void set_cable(bool up) override { device->set_link(up); }
 
+  bool pull_out() override {
+    slot.pull_out();
+    return true;
+  }
+  void put_back() override;
+  void connect() {
+    device->connect([this](Frame frame) { wire.push_back(std::move(frame)); });
+  }
+
   Slot slot;
   std::unique_ptr<Device> device;
   std::vector<Frame> wire;  ///< what came out of it
   std::function<std::unique_ptr<Device>()> make_device;
-
-  /// A new device of its kind comes into the slot that the old one was pulled out of.
-  void put_back() {
-    auto next = make_device();
-    slot.put_back(*next);
-    device = std::move(next);
-    connect();
-  }
-  void connect() {
-    device->connect([this](Frame frame) { wire.push_back(std::move(frame)); });
-  }
 
  private:
   static Traits with_cable(Traits what) {

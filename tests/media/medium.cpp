@@ -25,8 +25,8 @@ const std::vector<std::unique_ptr<conformance::Subject>>& conformance::subjects(
 
 namespace media {
 
-bool wait_until(const std::function<bool()>& done) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(2);
+bool wait_until(const std::function<bool()>& done, std::chrono::milliseconds patience) {
+  const auto end = std::chrono::steady_clock::now() + patience;
   while (!done()) {
     if (std::chrono::steady_clock::now() > end) return false;
     std::this_thread::sleep_for(std::chrono::microseconds(50));

@@ -3,6 +3,7 @@
 
 #include "tests/conformance/subject.hpp"
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -29,8 +30,7 @@ class Medium : public conformance::Subject {
 /// Those of this program; each defines it. Called before EAL starts.
 [[nodiscard]] std::vector<std::unique_ptr<conformance::Subject>> make_subjects();
 
-/// Waits two seconds at most.
-bool wait_until(const std::function<bool()>& done);
+bool wait_until(const std::function<bool()>& done, std::chrono::milliseconds patience = std::chrono::seconds(2));
 /// A path in /tmp that is this process's own.
 [[nodiscard]] std::string own_path(const std::string& name);
 
