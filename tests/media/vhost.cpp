@@ -42,6 +42,9 @@ class Waker {
     static constexpr rte_vhost_device_ops deaf{};
     if (rte_vhost_driver_register(path_.c_str(), 0) != 0 || rte_vhost_driver_callback_register(path_.c_str(), &deaf) != 0 || rte_vhost_driver_start(path_.c_str()) != 0) throw std::runtime_error("no vhost socket " + path_);
   }
+  ~Waker() { unlink(path_.c_str()); }
+  Waker(const Waker&) = delete;
+  Waker& operator=(const Waker&) = delete;
   void wake() const {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
