@@ -51,12 +51,13 @@ DpdkPeer::~DpdkPeer() {
   rte_mempool_free(pool_);
 }
 
-void DpdkPeer::start(std::uint64_t rx_offloads) {
+void DpdkPeer::start(std::uint64_t rx_offloads, bool link_interrupt) {
   const ethdev::QuietLog quiet;
   rte_eth_dev_info info{};
   must(rte_eth_dev_info_get(port_id_, &info), "asking " + name_);
   rte_eth_conf conf{};
   conf.rxmode.mtu = std::min<std::uint32_t>({9000, info.max_mtu, info.max_rx_pktlen - RTE_ETHER_HDR_LEN - RTE_ETHER_CRC_LEN});
+  conf.intr_conf.lsc = link_interrupt ? 1 : 0;
   conf.rxmode.offloads = info.rx_offload_capa & (RTE_ETH_RX_OFFLOAD_SCATTER | rx_offloads);
   conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
   must(rte_eth_dev_configure(port_id_, queues_, queues_, &conf), "configuring " + name_);

@@ -21,8 +21,8 @@ class DpdkPeer {
   DpdkPeer(const DpdkPeer&) = delete;
   DpdkPeer& operator=(const DpdkPeer&) = delete;
 
-  /// With these of the receive offloads that it has.
-  void start(std::uint64_t rx_offloads = 0);
+  /// With these of the receive offloads that it has, and told of its link by an interrupt, or not.
+  void start(std::uint64_t rx_offloads = 0, bool link_interrupt = false);
   void stop();
   /// Queue after queue; false when there was no room.
   bool send(std::span<const std::uint8_t> frame);

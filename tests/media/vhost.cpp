@@ -209,8 +209,9 @@ class Vhost final : public Pair {
   }
   void make_peer() override { peer_ = std::make_unique<DpdkPeer>("net_virtio_user_peer", virtio_args(), queues_in_use_); }
   /// A guest takes partial checksums. For one that does not, vhost_dev_tx_sw_csum() finishes them, wrongly where a buffer of a chain has
-  /// an odd length.
-  void start_peer() override { peer_->start(RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM); }
+  /// an odd length. One that listens has its link's interrupt: without, virtio-user would leave the handler that it has from being
+  /// connected to again.
+  void start_peer() override { peer_->start(RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM, variant_.virtio_listens); }
 };
 
 Traits virtio_user(std::string name) {
