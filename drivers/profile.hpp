@@ -30,6 +30,7 @@ struct Profile {
   bool cuts_v4_only = false;          ///< TSO is announced for both families, and refused for IPv6
   bool link_by_interrupt = false;     ///< it learns of the link by the interrupt alone
   bool forgets_handler = false;       ///< closing it does not wait for its interrupt handler, which would run on what is gone
+  bool stops_under_handler = false;   ///< stopping it does not, either
   bool has_timers = false;            ///< its own watchdog is an rte_timer
   std::span<const CounterCause> fatal_counters{};    ///< they do not grow on a device that works
   std::span<const CounterCause> reset_counters{};    ///< they tell why the driver asks for a reset

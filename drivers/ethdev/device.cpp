@@ -19,6 +19,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <future>
 #include <optional>
 
@@ -37,19 +38,19 @@ std::uint32_t data_room(const std::vector<pkt::Pool*>& pools) {
   return least;
 }
 
-/// rte_dev_remove() by EAL's interrupt thread, which then is in no handler of the device's.
-void remove_between_interrupts(rte_device* device) {
+/// Has EAL's interrupt thread do something, when it is in no handler.
+void between_interrupts(const std::function<void()>& what) {
   struct Order {
-    rte_device* device;
+    const std::function<void()>& what;
     std::promise<void> done;
-  } order{device, {}};
+  } order{what, {}};
   const auto carry_out = [](void* raw) {
     auto& given = *static_cast<Order*>(raw);
-    rte_dev_remove(given.device);
+    given.what();
     given.done.set_value();
   };
-  if (rte_eal_alarm_set(1, carry_out, &order) != 0) rte_dev_remove(device);
-  else order.done.get_future().wait();
+  if (rte_eal_alarm_set(1, carry_out, &order) != 0) return what();
+  order.done.get_future().wait();
 }
 
 }  // namespace
@@ -321,6 +322,10 @@ bool Device::is_mute() const {
 Device::~Device() {
   if (!attached_) return;
   const BlockedSignal of_a_backend_gone(SIGPIPE);
+  profile_of(info_.driver).stops_under_handler ? between_interrupts([this] { end(); }) : end();
+}
+
+void Device::end() {
   if (is_mute()) replace_by_memory(bars_);
   if (started_) static_cast<void>(rte_eth_dev_stop(port_id_));
   // A PCI device that EAL has probed is ours, too: it would keep the pools' buffers, of which stopping gives back those of some
@@ -329,7 +334,8 @@ Device::~Device() {
   rte_eth_dev_info device{};
   if (!is_ours || rte_eth_dev_info_get(port_id_, &device) != 0) return;
   // Which closes it; of a device that was closed before, net_ena would leave its memory behind (22.11).
-  profile_of(info_.driver).forgets_handler ? remove_between_interrupts(device.device) : static_cast<void>(rte_dev_remove(device.device));
+  const auto remove = [&] { rte_dev_remove(device.device); };
+  profile_of(info_.driver).forgets_handler ? between_interrupts(remove) : remove();
 }
 
 }  // namespace millrace::ethdev

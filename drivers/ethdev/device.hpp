@@ -36,6 +36,7 @@ class Device {
   [[nodiscard]] bool is_mute() const;
 
  private:
+  void end();
   Result<void> attach();
   Result<void> negotiate();
   void fill(port::Offloads& offloads, const rte_eth_dev_info& device, const Profile& profile) const;
