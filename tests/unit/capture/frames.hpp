@@ -84,10 +84,11 @@ inline pkt::Packet packet_of(TestPool& pool, std::span<const std::uint8_t> f, st
   pkt::Packet p = pool.packet(f.first(std::min(part, f.size())));
   for (std::size_t at = part; at < f.size(); at += part)
     p.chain(pool.packet(f.subspan(at, std::min(part, f.size() - at))));
-  const bool v4 = f[l3] >> 4 == 4;
+  const auto byte = [f](std::size_t at) { return at < f.size() ? f[at] : std::uint8_t{0}; };  // of a frame that may be cut short
+  const bool v4 = byte(l3) >> 4 == 4;
   p.meta().l3_offset = l3;
   p.meta().l4_offset = static_cast<std::uint16_t>(l3 + (v4 ? 20 : 40));
-  p.meta().l4_proto = f[l3 + (v4 ? 9u : 6u)];
+  p.meta().l4_proto = byte(l3 + (v4 ? 9u : 6u));
   p.meta().gso_segs = 1;
   return p;
 }
