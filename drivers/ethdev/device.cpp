@@ -111,9 +111,7 @@ void Device::fill(port::Offloads& offloads, const rte_eth_dev_info& device, cons
   offloads.tx_segmentation.v4_only = profile.cuts_v4_only;
   offloads.tx_segmentation.ip_checksum = (tx_offloads_ & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM) != 0;
   if (device.tx_desc_lim.nb_mtu_seg_max != 0) offloads.tx_max_buffers = device.tx_desc_lim.nb_mtu_seg_max;
-  // A chain that the ring can never take whole would block it for ever.
-  offloads.tx_segmentation.max_buffers =
-      std::min<std::uint16_t>(device.tx_desc_lim.nb_seg_max, static_cast<std::uint16_t>(options_.tx_ring / 2));
+  offloads.tx_segmentation.max_buffers = device.tx_desc_lim.nb_seg_max;
   if (profile.most_tx_buffers == 0) return;
   offloads.tx_max_buffers = std::min(offloads.tx_max_buffers, profile.most_tx_buffers);
   offloads.tx_segmentation.max_buffers = std::min(offloads.tx_segmentation.max_buffers, profile.most_tx_buffers);
@@ -224,6 +222,9 @@ Result<void> Device::configure() {
     return refused("configure", code);
   if (const int code = rte_eth_dev_adjust_nb_rx_tx_desc(port_id_, &rx_ring_, &tx_ring_); code != 0)
     return refused("ring sizes", code);
+  // A chain that the ring can never take whole would block it for ever.
+  auto& most = info_.offloads.tx_segmentation.max_buffers;
+  most = std::min<std::uint16_t>(most, static_cast<std::uint16_t>(tx_ring_ / 2));
   return {};
 }
 

@@ -137,7 +137,9 @@ Result<void> EthdevPort::reset() {
   end_life();
   auto device = std::make_unique<Device>(options_);
   if (auto up = device->bring_up(); !up) return up;
-  if (!is_alike(info_, device->info()) || !device->take_mac(info_.mac)) return failure(ENODEV, "port '" + info_.name + "': another device came in its place; make the port anew");
+  // A virtual device may make another address up and take none; nor does it filter by one, so that ours stays what it was.
+  const bool is_known = device->take_mac(info_.mac) || !is_pci_address(options_.name);
+  if (!is_known || !is_alike(info_, device->info())) return failure(ENODEV, "port '" + info_.name + "': another device came in its place; make the port anew");
   begin_life(std::move(device));
   if (is_promiscuous_) rte_eth_promiscuous_enable(life_->device->port_id());
   return rss_asked_ ? write_rss(life_->device->port_id(), *rss_asked_).map([&] { judge_hash(); }) : Result<void>();

@@ -3,6 +3,7 @@
 // and Watchdog.
 #include "drivers/ethdev/pci.hpp"
 
+#include "drivers/ethdev/bus_device.hpp"
 #include "drivers/ethdev/ethdev_port.hpp"
 
 #include <rte_ethdev.h>
@@ -18,24 +19,6 @@
 
 namespace millrace::ethdev {
 namespace {
-
-// A PCI device as DPDK's bus keeps it, which its installed headers do not tell: the layout of releases 22.11 to 24.11. It is
-// believed when address and identity are where they should be.
-struct BusDevice {
-  void* next[2];
-  struct {
-    void* next[2];
-    const char* name;
-    const char* bus_info;
-    const void* driver;
-    const void* bus;
-    int numa_node;
-    void* devargs;
-  } device;
-  rte_pci_addr addr;
-  rte_pci_id id;
-  rte_mem_resource mem_resource[6];
-};
 
 // Where the kernel, or who stands in for it, keeps the device's files: DPDK's bus honours the same variable.
 std::string file_of(const rte_pci_addr& addr, const char* name) {

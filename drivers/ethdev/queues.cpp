@@ -250,8 +250,10 @@ void EthdevTx::connect(std::uint16_t port_id) {
 // trans_start and netif_xmit_stopped() of a queue, in one.
 void EthdevTx::note_progress(Instant now, std::uint16_t sent) {
   const Duration::rep before = blocked_since_.load(std::memory_order_relaxed);
-  if (sent != 0 && before != 0) return blocked_since_.store(0, std::memory_order_relaxed);
-  if (sent == 0 && before == 0) blocked_since_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+  if (sent != 0 && before != 0) blocked_since_.store(0, std::memory_order_relaxed);
+  if (sent != 0) return;
+  refused_at_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+  if (before == 0) blocked_since_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
 }
 
 /// Lets the driver look at what it is about to get; what it cannot send would block the queue for ever. Returns whether

@@ -53,8 +53,10 @@ class EthdevTx final : public port::TxQueue {
   bool can_reclaim() const override { return can_reclaim_; }
   /// As EthdevRx::connect(); without a device it takes nothing.
   void connect(std::uint16_t port_id);
-  /// Since when the device takes none of the frames that it is offered; the clock's zero: it does. Any thread.
+  /// Since when the device takes none of the frames that it is offered, and when it was offered some last; the clock's zero: it
+  /// takes them. Any thread.
   [[nodiscard]] Instant blocked_since() const { return Instant{Duration(blocked_since_.load(std::memory_order_relaxed))}; }
+  [[nodiscard]] Instant refused_at() const { return Instant{Duration(refused_at_.load(std::memory_order_relaxed))}; }
 
  private:
   /// What a burst asks of us.
@@ -73,6 +75,7 @@ class EthdevTx final : public port::TxQueue {
   const bool can_reclaim_;
   const bool prepares_sums_only_;
   std::atomic<Duration::rep> blocked_since_{0};
+  std::atomic<Duration::rep> refused_at_{0};
   std::uint32_t finished_;  ///< a bit for each pkt::ChecksumRequest that the device finishes
 };
 

@@ -19,6 +19,7 @@ namespace millrace::ethdev {
 namespace {
 
 constexpr Duration watchdog_timeo = 5s;  // net_device's, of most drivers
+constexpr Duration patience = 2s;        // as long as who has frames may take until he offers them again
 
 int set_flag(std::uint16_t, rte_eth_event_type, void* flag, void*) {
   static_cast<std::atomic<bool>*>(flag)->store(true, std::memory_order_relaxed);
@@ -93,7 +94,8 @@ void Watchdog::look_at_counters() {
 std::optional<port::Fault> Watchdog::hung_queue(Instant now) {
   for (std::size_t q = 0; q < tx_.size(); ++q) {
     const Instant since = tx_[q]->blocked_since();
-    if (since == Instant{} || now - since < watchdog_timeo || since == told_hang_ || !link_is_up(port_id_)) continue;
+    const bool is_wanted = now - tx_[q]->refused_at() < patience;  // what waited may have been dropped, with a port that was taken down
+    if (since == Instant{} || !is_wanted || now - since < watchdog_timeo || since == told_hang_ || !link_is_up(port_id_)) continue;
     told_hang_ = since;
     return port::Fault{"tx_timeout", "tx queue " + std::to_string(q) + " has taken no frame for " + std::to_string((now - since) / 1ms) + " ms"};
   }

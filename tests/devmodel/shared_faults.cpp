@@ -65,6 +65,16 @@ TEST_CASE("fault: tx completions that never come: a timeout, and a reset") {
   run({.arm = all(Event::tx_completion, lost()), .meanwhile = &Trial::fill_tx_ring, .cause = "tx_timeout"});
 }
 
+TEST_CASE("fault: a full tx ring for which there are no more frames is no hang: nothing is told of it") {
+  run({.arm = all(Event::tx_completion, lost()), .meanwhile = [](Trial& t) {
+         t.fill_tx_ring();
+         for (int second = 0; second < 10; ++second) {
+           t.host.env.now += 1s;
+           CHECK_FALSE(t.port->check(t.host.env.now));
+         }
+       }, .resets = true});
+}
+
 TEST_CASE("fault: tx completions that stay away for four seconds cost nothing") {
   run({.arm = all(Event::tx_completion, late(for_ever)), .meanwhile = [](Trial& t) {
          t.fill_tx_ring();

@@ -3,7 +3,7 @@
 // models, and by DPDK through bus_functions.cpp.
 #include "tests/devmodel/slot.hpp"
 
-#include "tests/devmodel/dpdk_pci.hpp"
+#include "drivers/ethdev/bus_device.hpp"
 
 #include <rte_interrupts.h>
 #include <rte_memory.h>
@@ -137,14 +137,14 @@ void Slot::make_sysfs(const PciIdentity& identity) const {
   std::ofstream(folder / "resource") << resources;
 }
 
-Slot* Slot::of(const DpdkPciDevice& device) {
+Slot* Slot::of(const ethdev::BusDevice& device) {
   std::array<char, 16> text{};
   std::snprintf(text.data(), text.size(), "%04x:%02x:%02x.%x", device.addr.domain, device.addr.bus, device.addr.devid, device.addr.function);
   const auto slot = std::find_if(slots.begin(), slots.end(), [&](const Slot* s) { return s->name_ == text.data() && s->device_ != nullptr; });
   if (slot == slots.end()) return nullptr;
   const PciIdentity identity = (*slot)->device_->identity();
   if (device.id.vendor_id != identity.vendor || device.id.device_id != identity.device)
-    throw std::runtime_error("this DPDK lays out its PCI devices in another way: see dpdk_pci.hpp");
+    throw std::runtime_error("this DPDK lays out its PCI devices in another way: see bus_device.hpp");
   return *slot;
 }
 
@@ -153,7 +153,7 @@ Slot* Slot::of(const rte_intr_handle* handle) {
   return slot == slots.end() ? nullptr : *slot;
 }
 
-int Slot::map(DpdkPciDevice& device) {
+int Slot::map(ethdev::BusDevice& device) {
   if (!bars_.empty()) return 0;
   for (const Bar& bar : device_->bars()) {
     auto registers = std::make_unique<BarRegisters>(faults(), *device_, bar.index);
@@ -168,7 +168,7 @@ int Slot::map(DpdkPciDevice& device) {
   return 0;
 }
 
-void Slot::unmap(DpdkPciDevice& device) {
+void Slot::unmap(ethdev::BusDevice& device) {
   faults().forget_late();
   for (const MappedBar& mapped : bars_) device.mem_resource[mapped.bar.index].addr = nullptr;
   bars_.clear();

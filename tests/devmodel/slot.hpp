@@ -12,9 +12,11 @@
 
 struct rte_intr_handle;
 
-namespace millrace::devmodel {
+namespace millrace::ethdev {
+struct BusDevice;
+}
 
-struct DpdkPciDevice;
+namespace millrace::devmodel {
 
 /// A place on a PCI bus that only this process sees, with a model in it: DPDK's own bus and drivers find the device there, map it,
 /// and have their registers, interrupts and memory accesses answered by the model, in their own thread. To be filled before EAL
@@ -52,10 +54,10 @@ class Slot final : public Machine {
 
   // What DPDK's bus asks of the kernel (bus_functions.cpp).
   /// Null: not a device of ours.
-  [[nodiscard]] static Slot* of(const DpdkPciDevice& device);
+  [[nodiscard]] static Slot* of(const ethdev::BusDevice& device);
   [[nodiscard]] static Slot* of(const rte_intr_handle* handle);
-  int map(DpdkPciDevice& device);
-  void unmap(DpdkPciDevice& device);
+  int map(ethdev::BusDevice& device);
+  void unmap(ethdev::BusDevice& device);
   int read_config(void* into, std::size_t bytes, std::size_t offset) const;
   int write_config(const void* from, std::size_t bytes, std::size_t offset);
 

@@ -9,7 +9,6 @@ std::vector<std::unique_ptr<conformance::Subject>> make_subjects() {
   std::vector<std::unique_ptr<conformance::Subject>> all;
   all.push_back(std::make_unique<Veth>(Traits{.name = "interface", .driver = "net_pcap", .checksums = false, .tso = false, .has_rx_interrupts = false,
                                               .lacks = {{Lack::cable, "pcap_ethdev.c: eth_link_update() leaves what eth_dev_start() wrote"},
-                                                        {Lack::reset, "pcap_ethdev.c: it makes a new address up, and has no mac_addr_set()"},
                                                         {Lack::places, "pcap_ethdev.c: open_iface_live() leaves the size of its buffer to libpcap"}}},
                                        "net_pcap0", "iface=ours", 9000));
   return all;

@@ -125,8 +125,7 @@ class VirtioUser final : public Pair {
 
   Result<std::unique_ptr<port::Port>> open(ethdev::Options options) override {
     options.name = "net_virtio_user0";
-    // One that is not told its address makes one up whenever it is made, and a port that is reset is not to get another.
-    options.args = virtio_args() + (traits.lacks.contains(Lack::reset) ? "" : ",mac=02:00:00:00:00:77");
+    options.args = virtio_args();
     options.checksum_offload = traits.checksums;
     queues_in_use_ = options.rx_queues;
     make_peer();
@@ -232,10 +231,8 @@ std::vector<std::unique_ptr<conformance::Subject>> make_subjects() {
   vectorized.checksums = false;
   Traits vhost_four_queues = vhost("vhost, four queues");
   vhost_four_queues.queues = 4;
-  Traits nameless = virtio_user("virtio-user, split ring");
-  nameless.lacks[Lack::reset] = "virtio_user_dev.c: virtio_user_dev_init_mac() makes a new address up without mac=";
 
-  ours_is_virtio(nameless, {});
+  ours_is_virtio(virtio_user("virtio-user, split ring"), {});
   ours_is_virtio(virtio_user("virtio-user, packed ring"), {.virtio = ",packed_vq=1"});
   ours_is_virtio(virtio_user("virtio-user, split ring in order"), {.virtio = ",in_order=1"});
   ours_is_virtio(virtio_user("virtio-user, packed ring in order, not mergeable"), {.virtio = ",packed_vq=1,in_order=1,mrg_rxbuf=0"});
