@@ -84,7 +84,7 @@ void wakes_by_interrupt(Host& host, port::Port& port, const std::function<void()
     }
     CHECK(events.wait(1ms, nothing) == 0);
     send();
-    CHECK(events.wait(2s, nothing) > 0);
+    REQUIRE(events.wait(2s, nothing) > 0);
     queue.disarm();
     pkt::Packet got = host.receive(port);
     REQUIRE(got);

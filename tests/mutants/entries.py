@@ -3,9 +3,12 @@
 
     row: D6 D7                       ids of doc/receive_path.md
     file: lib/runtime/net_rx.cpp
-    test: runtime                    meson's name of the test that fails
+    test: runtime                    meson's name of the test that fails; of a Catch2 program the test cases that name a row
     - budget -= work;                the whole line, without its indentation; the file has it once
     + budget -= 0;                   what stands there instead; may be empty
+
+Where the test cases are those of a library that several programs share, or name no row, the begin of their names stands
+behind the program's: `test: devmodel-igb "conformance: A14"`.
 
 Empty lines part the entries; a line that begins with # is a remark. Used by run.py and by tests/lint/{mutants,rows}.py.
 """
@@ -16,6 +19,7 @@ import re
 PRODUCT = ("lib/", "drivers/", "apps/")
 ROW = re.compile(r"[A-Z]\d+")
 TEST_CASE = re.compile(r'\b(?:TEST_CASE|SCENARIO)\(\s*((?:"(?:\\.|[^"\\])*"\s*)+)')
+TEST = re.compile(r'([^\s"]+)(?: "([^"]+)")?')
 KEYS = ("row", "file", "test", "-", "+")
 
 
@@ -26,6 +30,7 @@ class Mutant:
     rows: list
     file: str
     test: str
+    cases: str  # the begin of the test cases' names; empty: those that name a row
     old: str
     new: str
 
@@ -69,9 +74,12 @@ def read_block(area, number, lines):
         raise BadEntry(number, f'"row: {row}" names no ids of rows, such as D6 or D6 X17')
     if not file.startswith(PRODUCT):
         raise BadEntry(number, f"{file} is no file of the product")
+    named = TEST.fullmatch(test)
+    if not named:
+        raise BadEntry(number, f'"test: {test}" is neither a name nor a name and the begin of test cases in quotes')
     if not old or old == new:
         raise BadEntry(number, "the - line has to be there and to differ from the + line")
-    return Mutant(area, number, rows, file, test, old, new)
+    return Mutant(area, number, rows, file, named[1], named[2] or "", old, new)
 
 
 def read(area, text):

@@ -5,8 +5,8 @@
     run.py [NAME...]     all mutants, or those whose row or list is NAME (D6, gro)
 
 Works in build/mutants: a copy of the tree, built without sanitizers and unoptimised. Of a Catch2 program it runs the test
-cases that name one of the rows; of any other program everything. The tests pass without the mutant, which is tried
-first. A failed check, a crash and a time-out are what a mutant should meet; one that does not compile is a mistake.
+cases that name one of the rows, or those that the entry names; of any other program everything. The tests pass without
+the mutant, which is tried first. A failed check, a crash and a time-out are what a mutant should meet; one that does not compile is a mistake.
 `./dev soak mutants` runs it; meson test lists it in suite soak.
 """
 
@@ -77,6 +77,11 @@ def introspect(what):
     return json.loads(subprocess.run(["meson", "introspect", what, str(BUILD)], check=True, capture_output=True).stdout)
 
 
+def as_pattern(name):
+    """What Catch2 takes for the name, and for nothing else."""
+    return re.sub(r'([\\",\[\]*~])', r"\\\1", name)
+
+
 class Tests:
     """The tests that meson knows: how they are built and run, and the test cases in them."""
 
@@ -95,13 +100,16 @@ class Tests:
 
     def command(self, mutant):
         """The command that runs the tests of the mutant's rows, or a BadEntry."""
-        command, cases = self.tests[mutant.test]["cmd"], self.cases(mutant.test)
+        command = self.tests[mutant.test]["cmd"]
+        if mutant.cases:
+            return [command[0], "-w", "NoTests", as_pattern(mutant.cases) + "*"]
+        cases = self.cases(mutant.test)
         if not cases:
             return command
         chosen = [c for c in cases if any(entries.names_row(c, row) for row in mutant.rows)]
         if not chosen:
             raise entries.BadEntry(mutant.line, f"no test of {mutant.test} has {' or '.join(mutant.rows)} in its name")
-        return [command[0], ",".join(re.sub(r'([\\",\[\]*~])', r"\\\1", case) for case in chosen)]
+        return [command[0], ",".join(as_pattern(case) for case in chosen)]
 
 
 def limits():
