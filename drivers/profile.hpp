@@ -26,6 +26,7 @@ struct Profile {
   std::uint16_t most_tx_buffers = 0;  ///< of a frame, whatever its limits say; 0: they are right
   std::uint16_t least_rx_buffer = 0;  ///< bytes behind the headroom; smaller ones fail in the driver, which does not survive that
   bool keeps_good_of_bad = false;     ///< it gives nothing of a burst in which something was wrong, but puts there what was good
+  bool calls_unseen_good = false;     ///< it says of a checksum that the device did not look at that it is good
   bool hashes_all_or_nothing = false;  ///< a protocol whose ports are not hashed is not hashed at all
   bool cuts_v4_only = false;          ///< TSO is announced for both families, and refused for IPv6
   bool link_by_interrupt = false;     ///< it learns of the link by the interrupt alone
@@ -38,7 +39,9 @@ struct Profile {
   std::optional<std::uint32_t> live_register{};  ///< of BAR 0, that is not all ones while the device answers
   bool cleanup_blocks_ring = false;   ///< rte_eth_tx_done_cleanup() leaves a ring that takes no more frames
   bool spoils_packed_chains = false;  ///< a frame of several buffers stops a virtio device whose ring is packed
-  bool prepares_sums_only = false;    ///< tx_prepare refuses no frame of one buffer; of it, it writes the pseudo header's sum
+  /// What rte_eth_tx_prepare() does to a frame of one buffer: whatever it likes; nothing, unless an offload is asked for; nothing but to
+  /// write the pseudo header's sum.
+  enum class Prepares : std::uint8_t { all, offloads, sums } prepares = Prepares::all;
 };
 
 }  // namespace millrace::drivers

@@ -30,6 +30,7 @@ inline constexpr drivers::Profile profile{.driver = "net_ena",
                                           .has_timers = true,
                                           .fatal_counters = fatal_counters,
                                           .reset_counters = reset_counters,
-                                          .warned_counters = allowances};
+                                          .warned_counters = allowances,
+                                          .prepares = drivers::Profile::Prepares::offloads};
 
 }  // namespace millrace::ena

@@ -61,6 +61,15 @@ std::uint64_t bytes_of(const pkt::Burst& burst) {
   return bytes;
 }
 
+/// A device that has not found TCP or UDP in a frame has not verified their sum, whatever its driver says.
+void take_back_unseen(pkt::Mbuf** mbufs, std::uint16_t count) {
+  for (std::uint16_t i = 0; i < count; ++i) {
+    const std::uint32_t transport = rte(mbufs[i])->packet_type & RTE_PTYPE_L4_MASK;
+    if (transport != RTE_PTYPE_L4_TCP && transport != RTE_PTYPE_L4_UDP && mbufs[i]->meta.checksum == pkt::ChecksumVerdict::good)
+      mbufs[i]->meta.checksum = pkt::ChecksumVerdict::unknown;
+  }
+}
+
 constexpr std::uint32_t bit_of(pkt::ChecksumRequest request) { return 1u << static_cast<unsigned>(request); }
 
 }  // namespace
@@ -74,8 +83,9 @@ pkt::ChecksumVerdict verdict_of(std::uint64_t ol_flags) {
   }
 }
 
-EthdevRx::EthdevRx(std::uint16_t port_id, std::uint16_t queue, std::uint16_t ifindex, const port::Offloads& offloads, int event_fd, bool keeps_good_of_bad)
-    : port_id_(port_id), queue_(queue), ifindex_(ifindex), has_verdicts_(offloads.rx_l4_checksum), has_lro_(offloads.rx_lro), keeps_good_of_bad_(keeps_good_of_bad),
+EthdevRx::EthdevRx(std::uint16_t port_id, std::uint16_t queue, std::uint16_t ifindex, const port::Offloads& offloads, const drivers::Profile& profile, int event_fd)
+    : port_id_(port_id), queue_(queue), ifindex_(ifindex), has_verdicts_(offloads.rx_l4_checksum), has_lro_(offloads.rx_lro), keeps_good_of_bad_(profile.keeps_good_of_bad),
+      calls_unseen_good_(profile.calls_unseen_good),
       event_fd_(event_fd),
       foreign_flags_(offloads.rx_timestamp ? 0 : pkt::rx_stamp_flag()) {
   pass_hash_on(false);
@@ -100,16 +110,23 @@ std::uint16_t EthdevRx::receive(Env& env, pkt::Burst& burst, std::uint16_t budge
   fresh.gso_segs = 1;
   fresh.ifindex = ifindex_;
   fresh.rx_queue = queue_;
+  fresh.checksum = usual_verdict_;
   const Stamp stamp(fresh);
   // A port without the offload may leave flags there that mean nothing: net_ring passes on those of the sender.
   const std::uint64_t kept_flags = kept_flags_.load(std::memory_order_relaxed);
   std::uint64_t bytes = 0;
-  bool wants_a_look = false;
+  std::uint64_t any_flags = 0;
+  std::uint64_t shared_flags = ~std::uint64_t{0};
+  std::uint32_t odd = 0;
+  std::int32_t overrun = 0;  // negative: a frame ends behind its buffer
   const auto take = [&](pkt::Mbuf& m) {
     stamp.write(m.meta);
     m.ol_flags &= kept_flags;
+    any_flags |= m.ol_flags;
+    shared_flags &= m.ol_flags;
     bytes += m.pkt_len;
-    wants_a_look |= (m.data_off + m.data_len > m.buf_len) | (m.data_len != m.pkt_len) | (m.nb_segs != 1);
+    odd |= (m.data_len ^ m.pkt_len) | (m.nb_segs ^ 1u);
+    overrun |= m.buf_len - m.data_off - m.data_len;
   };
   std::uint16_t i = 0;
   for (; i + prefetch_ahead < count; ++i) {
@@ -117,9 +134,8 @@ std::uint16_t EthdevRx::receive(Env& env, pkt::Burst& burst, std::uint16_t budge
     take(*mbufs[i]);
   }
   for (; i < count; ++i) take(*mbufs[i]);
-  if (wants_a_look) count = drop_impossible(env, mbufs, count);
-  if (has_verdicts_)
-    for (i = 0; i < count; ++i) mbufs[i]->meta.checksum = verdict_of(mbufs[i]->ol_flags);
+  if (odd != 0 || overrun < 0) count = drop_impossible(env, mbufs, count);
+  if (has_verdicts_) note_verdicts(mbufs, count, any_flags, shared_flags);
   if (has_lro_)
     for (i = 0; i < count; ++i) describe_merged(*mbufs[i]);
   burst.commit(count);
@@ -128,6 +144,15 @@ std::uint16_t EthdevRx::receive(Env& env, pkt::Burst& burst, std::uint16_t budge
   counted.packets.add(count);
   counted.bytes.add(bytes);
   return count;
+}
+
+/// Most bursts are of one opinion, and that the one of the burst before, which is in each Meta already.
+void EthdevRx::note_verdicts(pkt::Mbuf** mbufs, std::uint16_t count, std::uint64_t any_flags, std::uint64_t shared_flags) {
+  const bool is_one = ((any_flags ^ shared_flags) & RTE_MBUF_F_RX_L4_CKSUM_MASK) == 0;
+  if (!is_one || verdict_of(any_flags) != usual_verdict_)
+    for (std::uint16_t i = 0; i < count; ++i) mbufs[i]->meta.checksum = verdict_of(mbufs[i]->ol_flags);
+  if (is_one) usual_verdict_ = verdict_of(any_flags);
+  if (calls_unseen_good_) take_back_unseen(mbufs, count);
 }
 
 std::uint16_t EthdevRx::drop_impossible(Env& env, pkt::Mbuf** mbufs, std::uint16_t count) {
@@ -189,7 +214,7 @@ void request_offloads(pkt::Mbuf& packet, bool ip_checksum) {
 }
 
 EthdevTx::EthdevTx(std::uint16_t port_id, std::uint16_t queue, const port::Info& info, bool can_reclaim)
-    : port_id_(port_id), queue_(queue), info_(info), can_reclaim_(can_reclaim), prepares_sums_only_(profile_of(info.driver).prepares_sums_only), finished_(bit_of(pkt::ChecksumRequest::none)) {
+    : port_id_(port_id), queue_(queue), info_(info), can_reclaim_(can_reclaim), prepares_(profile_of(info.driver).prepares), finished_(bit_of(pkt::ChecksumRequest::none)) {
   for (const auto request : {pkt::ChecksumRequest::tcp, pkt::ChecksumRequest::udp, pkt::ChecksumRequest::icmp6})
     if (port::device_finishes(request, info.offloads)) finished_ |= bit_of(request);
 }
@@ -199,7 +224,7 @@ EthdevTx::Wants EthdevTx::wants_of(const pkt::Burst& burst) const {
   std::uint64_t bytes = 0;
   std::uint64_t flags = 0;
   std::uint32_t most = 0;  // behind the header; very much for a runt
-  std::uint32_t requests = 0;
+  std::uint8_t asked = 0;  // not a request, but whether there is one
   std::uint16_t segments = 1;
   std::uint16_t gso_size = 0;
   for (std::uint16_t i = 0; i < burst.size(); ++i) {
@@ -208,13 +233,16 @@ EthdevTx::Wants EthdevTx::wants_of(const pkt::Burst& burst) const {
     flags |= m.ol_flags;
     most = std::max(most, m.pkt_len - header);
     segments |= m.nb_segs;
-    requests |= bit_of(m.meta.tx_checksum);
+    asked |= static_cast<std::uint8_t>(m.meta.tx_checksum);
     gso_size |= m.meta.gso_size;
   }
+  std::uint32_t requests = 0;
+  if (asked != 0)
+    for (std::uint16_t i = 0; i < burst.size(); ++i) requests |= bit_of(burst[i].meta.tx_checksum);
   const bool is_finished = (requests & ~finished_) == 0 && gso_size == 0;
   return {.bytes = bytes,
           .preparation = !is_finished || segments != 1 || most > info_.mtu + wire::vlan_tag_bytes,
-          .offloads = requests != bit_of(pkt::ChecksumRequest::none) || (flags & RTE_MBUF_F_TX_OFFLOAD_MASK) != 0};
+          .offloads = asked != 0 || (flags & RTE_MBUF_F_TX_OFFLOAD_MASK) != 0};
 }
 
 std::uint16_t EthdevTx::transmit(Env& env, pkt::Burst& burst) {
@@ -223,7 +251,8 @@ std::uint16_t EthdevTx::transmit(Env& env, pkt::Burst& burst) {
   if (wants.preparation) port::prepare(env, burst, info_);
   if (wants.preparation || wants.offloads)
     for (std::uint16_t i = 0; i < burst.size(); ++i) request_offloads(burst[i], info_.offloads.tx_segmentation.ip_checksum);
-  const bool goes_as_it_is = prepares_sums_only_ && !wants.preparation;
+  using Prepares = drivers::Profile::Prepares;
+  const bool goes_as_it_is = !wants.preparation && (prepares_ == Prepares::sums || (prepares_ == Prepares::offloads && !wants.offloads));
   const bool is_whole = (goes_as_it_is || drop_refused(env, burst)) && !wants.preparation;
   if (burst.empty()) return 0;
   std::uint64_t bytes = is_whole ? wants.bytes : bytes_of(burst);

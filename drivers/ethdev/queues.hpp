@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include "drivers/profile.hpp"
+
 #include <millrace/port/port.hpp>
 
 #include <atomic>
@@ -15,7 +17,7 @@ inline constexpr std::uint16_t no_device = UINT16_MAX;
 class EthdevRx final : public port::RxQueue {
  public:
   /// `event_fd`: the queue's interrupt, or -1.
-  EthdevRx(std::uint16_t port_id, std::uint16_t queue, std::uint16_t ifindex, const port::Offloads& offloads, int event_fd = -1, bool keeps_good_of_bad = false);
+  EthdevRx(std::uint16_t port_id, std::uint16_t queue, std::uint16_t ifindex, const port::Offloads& offloads, const drivers::Profile& profile = {}, int event_fd = -1);
   std::uint16_t receive(Env& env, pkt::Burst& burst, std::uint16_t budget) override;
   int event_fd() const override { return event_fd_; }
   void arm() override;
@@ -32,6 +34,7 @@ class EthdevRx final : public port::RxQueue {
  private:
   std::uint16_t take_burst(pkt::Mbuf** mbufs, std::uint16_t most);
   std::uint16_t drop_impossible(Env& env, pkt::Mbuf** mbufs, std::uint16_t count);
+  void note_verdicts(pkt::Mbuf** mbufs, std::uint16_t count, std::uint64_t any_flags, std::uint64_t shared_flags);
 
   std::uint16_t port_id_;
   const std::uint16_t queue_;
@@ -39,9 +42,11 @@ class EthdevRx final : public port::RxQueue {
   const bool has_verdicts_;
   const bool has_lro_;
   const bool keeps_good_of_bad_;
+  const bool calls_unseen_good_;
   int event_fd_;
   const std::uint64_t foreign_flags_;  // what another port may have left in a buffer that comes in here
   std::atomic<std::uint64_t> kept_flags_;
+  pkt::ChecksumVerdict usual_verdict_ = pkt::ChecksumVerdict::unknown;  // of the last burst that had one
 };
 
 /// A transmit queue of a started ethdev; `info` outlives it.
@@ -73,7 +78,7 @@ class EthdevTx final : public port::TxQueue {
   const std::uint16_t queue_;
   const port::Info& info_;
   const bool can_reclaim_;
-  const bool prepares_sums_only_;
+  const drivers::Profile::Prepares prepares_;
   std::atomic<Duration::rep> blocked_since_{0};
   std::atomic<Duration::rep> refused_at_{0};
   std::uint32_t finished_;  ///< a bit for each pkt::ChecksumRequest that the device finishes

@@ -5,6 +5,7 @@
 #include "tests/bench/bench.hpp"
 #include "tests/bench/gro.hpp"
 #include "tests/bench/port_loops.hpp"
+#include "tests/bench/port_ring.hpp"
 #include "tests/bench/steer_load.hpp"
 #include "tests/bench/steer_peer.hpp"
 #include "tests/bench/udp_lwip.hpp"
@@ -58,7 +59,7 @@ std::uint64_t mr_count_bare(std::uint16_t port, std::uint64_t packets) {
   return millrace::bench::peer::bare_loop_avx2(port, packets);
 }
 std::uint64_t mr_count_port(millrace::bench::PortRing& ring, std::uint64_t packets) {
-  return millrace::bench::port_loop(ring, packets);
+  return millrace::bench::port_loop(ring.ends(), packets);
 }
 std::uint64_t mr_count_poll_loop(millrace::bench::PollLoop& loop, std::uint64_t packets) { return loop.run(packets); }
 std::uint64_t mr_count_own(millrace::bench::SteerLoad& load, std::uint64_t packets) { return load.steer_all(packets); }
@@ -154,7 +155,7 @@ void run_under_callgrind(std::uint64_t packets) {
   count_steering(packets);
   count_udp(packets);
   PortRing ring;
-  PollLoop loop(ring);
+  PollLoop loop(ring.ends());
   std::printf("mr_count_bare %llu\n", static_cast<unsigned long long>(mr_count_bare(ring.port_id(), packets)));
   std::printf("mr_count_port %llu\n", static_cast<unsigned long long>(mr_count_port(ring, packets)));
   std::printf("mr_count_poll_loop %llu\n", static_cast<unsigned long long>(mr_count_poll_loop(loop, packets)));

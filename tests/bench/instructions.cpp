@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Instructions per packet. Called by port_cost.cpp and steer.cpp; calls callgrind.py, which starts this program again.
+// Instructions per packet. Called by the benchmarks; calls callgrind.py, which starts this program again.
 #include "tests/bench/instructions.hpp"
 
 #include <array>
@@ -9,10 +9,9 @@
 #include <unistd.h>
 
 namespace millrace::bench {
-namespace {
 
-Instructions count() {
-  const std::string command = std::string("python3 '") + MR_CALLGRIND_SCRIPT + "' '" + own_path() + "' 2>&1";
+Instructions count_instructions(const std::string& program, const std::string& arguments) {
+  const std::string command = std::string("python3 '") + MR_CALLGRIND_SCRIPT + "' '" + program + "' " + arguments + " 2>&1";
   Instructions counts;
   std::FILE* const pipe = popen(command.c_str(), "r");
   if (pipe == nullptr) return {.fault = "python3 could not be started"};
@@ -28,8 +27,6 @@ Instructions count() {
   return counts;
 }
 
-}  // namespace
-
 std::string own_path() {
   std::array<char, 4096> path{};
   const ssize_t n = readlink("/proc/self/exe", path.data(), path.size() - 1);
@@ -37,7 +34,7 @@ std::string own_path() {
 }
 
 const Instructions& count_instructions() {
-  static const Instructions counted = count();
+  static const Instructions counted = count_instructions(own_path(), "--callgrind-child 64000");
   return counted;
 }
 

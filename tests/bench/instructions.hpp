@@ -16,5 +16,7 @@ struct Instructions {
 [[nodiscard]] std::string own_path();
 /// Runs this program under callgrind, once for all who ask.
 [[nodiscard]] const Instructions& count_instructions();
+/// Runs a program under callgrind; the arguments are quoted for a shell where they need it.
+[[nodiscard]] Instructions count_instructions(const std::string& program, const std::string& arguments);
 
 }  // namespace millrace::bench

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // B5: what port and poll loop add to a bare rx_burst/tx_burst loop on net_ring, in time and in instructions. Called by
-// main; calls port_loops.cpp, bare_loop.cpp and callgrind.py.
+// main; calls port_loops.cpp, bare_loop.cpp, callgrind.py, and port_media.cpp for what else carries frames.
 #include "tests/bench/bare_loop.hpp"
 #include "tests/bench/bench.hpp"
 #include "tests/bench/instructions.hpp"
 #include "tests/bench/port_idle.hpp"
 #include "tests/bench/port_loops.hpp"
+#include "tests/bench/port_media.hpp"
+#include "tests/bench/port_ring.hpp"
 
 #include <functional>
 
@@ -68,13 +70,15 @@ void instructions(Bench& bench) {
 void run_port(Bench& bench) {
   {
     PortRing ring;
-    PollLoop loop(ring);
+    PollLoop loop(ring.ends());
     beside_bare(bench, ring, "layer:port,medium:net_ring,burst:32",
-                [&](std::uint64_t packets) { return port_loop(ring, packets); });
+                [&](std::uint64_t packets) { return port_loop(ring.ends(), packets); });
     beside_bare(bench, ring, "layer:poll_loop,medium:net_ring,burst:32",
                 [&](std::uint64_t packets) { return loop.run(packets); });
   }
   instructions(bench);
+  run_models(bench);
+  run_media(bench);
   run_idle(bench);
 }
 

@@ -14,14 +14,12 @@ void drop_rest(Env& env, pkt::Burst& burst) {
 
 }  // namespace
 
-std::uint64_t port_loop(PortRing& ring, std::uint64_t packets) {
-  Env& env = ring.env();
-  port::RxQueue& rx = ring.rx();
-  port::TxQueue& tx = ring.tx();
+std::uint64_t port_loop(const PortEnds& ends, std::uint64_t packets) {
+  const auto& [env, rx, tx] = ends;
   pkt::Burst burst;
   std::uint64_t moved = 0;
   while (moved < packets) {
-    rx.receive(env, burst, PortRing::burst_size);
+    rx.receive(env, burst, PortEnds::burst_size);
     moved += tx.transmit(env, burst);
     if (!burst.empty()) drop_rest(env, burst);
   }
@@ -31,7 +29,7 @@ std::uint64_t port_loop(PortRing& ring, std::uint64_t packets) {
 int Reflector::poll(Env& env, int weight) {
   int done = 0;
   while (done < weight) {
-    const auto asked = static_cast<std::uint16_t>(std::min<int>(PortRing::burst_size, weight - done));
+    const auto asked = static_cast<std::uint16_t>(std::min<int>(PortEnds::burst_size, weight - done));
     const std::uint16_t n = rx_.receive(env, burst_, asked);
     done += n;
     tx_.transmit(env, burst_);
@@ -42,20 +40,19 @@ int Reflector::poll(Env& env, int weight) {
   return done;
 }
 
-PollLoop::PollLoop(PortRing& ring)
-    : ring_(ring), reflector_(ring.rx(), ring.tx()), softirq_(ring.env(), clock_, waker_, nullptr), softnet_(ring.env(), softirq_) {
+PollLoop::PollLoop(const PortEnds& ends)
+    : env_(ends.env), reflector_(ends.rx, ends.tx), softirq_(env_, clock_, waker_, nullptr), softnet_(env_, softirq_) {
   reflector_.enable();
 }
 
 std::uint64_t PollLoop::run(std::uint64_t packets) {
-  Env& env = ring_.env();
-  const auto& sent = env.stats->port;
+  const auto& sent = env_.stats->port;
   const std::uint64_t before = sent[stats::Port::tx_packets];
   while (sent[stats::Port::tx_packets] - before < packets) {
-    env.now = clock_.now();
+    env_.now = clock_.now();
     softnet_.schedule(reflector_);
     runtime::net_rx_action(
-        softnet_, env, clock_, [](void*) {}, nullptr);
+        softnet_, env_, clock_, [](void*) {}, nullptr);
   }
   return sent[stats::Port::tx_packets] - before;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-#include "tests/bench/port_ring.hpp"
+#include "tests/bench/port_ends.hpp"
 
 #include <millrace/poll/napi.hpp>
 #include <millrace/runtime/clock.hpp>
@@ -13,7 +13,7 @@ namespace millrace::bench {
 
 /// Port alone: RxQueue::receive and TxQueue::transmit, 32 at a time, until `packets` have gone through; returns how
 /// many did.
-std::uint64_t port_loop(PortRing& ring, std::uint64_t packets);
+std::uint64_t port_loop(const PortEnds& ends, std::uint64_t packets);
 
 /// A receiver that sends back what it gets, at the place of the rx poller.
 class Reflector final : public poll::Napi {
@@ -30,11 +30,11 @@ class Reflector final : public poll::Napi {
 /// The receive pass as an lcore runs it, with a Reflector: weight, budget, time limit, poll list, counters, clock.
 class PollLoop {
  public:
-  explicit PollLoop(PortRing& ring);
+  explicit PollLoop(const PortEnds& ends);
   std::uint64_t run(std::uint64_t packets);
 
  private:
-  PortRing& ring_;
+  Env& env_;
   Reflector reflector_;
   runtime::MonotonicClock clock_;
   runtime::Waker waker_;

@@ -39,7 +39,7 @@ PortRing::PortRing() {
 
 PortRing::~PortRing() {
   pkt::Burst burst;
-  while (rx().receive(env_, burst, PortRing::burst_size) != 0)
+  while (rx().receive(env_, burst, PortEnds::burst_size) != 0)
     burst.take_all([](pkt::Packet p) { pkt::consume(std::move(p)); });
 }
 
@@ -56,7 +56,7 @@ void PortRing::fill() {
 
 std::string PortRing::fault() {
   pkt::Burst burst;
-  while (!burst.full() && rx().receive(env_, burst, PortRing::burst_size) != 0) {
+  while (!burst.full() && rx().receive(env_, burst, PortEnds::burst_size) != 0) {
   }
   std::string found;
   if (burst.size() != frames)

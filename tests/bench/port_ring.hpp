@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-#include <millrace/env/env.hpp>
+#include "tests/bench/port_ends.hpp"
+
 #include <millrace/pkt/pool.hpp>
-#include <millrace/port/port.hpp>
 
 #include <memory>
 #include <string>
@@ -14,7 +14,6 @@ namespace millrace::bench {
 /// number of 64-byte frames goes round in it, so that no loop touches the pool.
 class PortRing {
  public:
-  static constexpr std::uint16_t burst_size = 32;
   static constexpr std::uint16_t frames = 64;
 
   /// Throws when the device cannot be made; EAL is up.
@@ -23,15 +22,15 @@ class PortRing {
   PortRing(const PortRing&) = delete;
   PortRing& operator=(const PortRing&) = delete;
 
-  [[nodiscard]] Env& env() { return env_; }
-  [[nodiscard]] port::RxQueue& rx() { return port_->rx_queue(0); }
-  [[nodiscard]] port::TxQueue& tx() { return port_->tx_queue(0); }
+  [[nodiscard]] PortEnds ends() { return {env_, port_->rx_queue(0), port_->tx_queue(0)}; }
   /// The device behind our port, for those that go around it.
   [[nodiscard]] std::uint16_t port_id() const { return port_id_; }
   /// Takes every frame out and puts it back; what is wrong with them, or "": all are there, in order, unharmed.
   [[nodiscard]] std::string fault();
 
  private:
+  [[nodiscard]] port::RxQueue& rx() { return port_->rx_queue(0); }
+  [[nodiscard]] port::TxQueue& tx() { return port_->tx_queue(0); }
   void fill();
 
   std::unique_ptr<pkt::Pool> pool_;

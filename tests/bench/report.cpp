@@ -41,8 +41,8 @@ void Report::comparison(Figure f, const Comparison& c) {
   std::printf("\n%s %s\n", f.id.c_str(), f.name.c_str());
   std::printf("  ours %.2f %s (least %.2f), %s %.2f (least %.2f)\n", s.ours, f.unit, s.ours_min, f.peer_name, s.peer,
               s.peer_min);
-  std::printf("  ratio %.2f, half of the rounds in %.2f..%.2f, least/least %.2f; added %.2f %s\n", s.ratio, s.ratio_low,
-              s.ratio_high, s.ratio_of_minima, s.added, f.unit);
+  std::printf("  ratio %.2f, half of the rounds in %.2f..%.2f, least/least %.2f; added %.2f %s (%.2f..%.2f, 95 %%)\n", s.ratio, s.ratio_low,
+              s.ratio_high, s.ratio_of_minima, s.added, f.unit, s.added_low, s.added_high);
   std::printf("  %s\n", c.dropped_text().c_str());
   f.ours = s.ours;
   f.peer = s.peer;

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
+#include <utility>
 
 namespace millrace::bench {
 
@@ -14,6 +16,20 @@ double quantile(std::vector<double> values, double q) {
   const std::size_t above = std::min(below + 1, values.size() - 1);
   return std::lerp(values[below], values[above], position - static_cast<double>(below));
 }
+
+namespace {
+
+/// The values at the ranks between which the median of what they are drawn from lies in 95 of 100 times: a sign test, which asks for
+/// no shape of the distribution. The least and the largest, where there are too few.
+std::pair<double, double> confidence(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const auto n = static_cast<double>(values.size());
+  const double rank = std::floor((n - 1.96 * std::sqrt(n)) / 2);
+  const auto below = rank < 1 ? std::size_t{0} : static_cast<std::size_t>(rank) - 1;
+  return {values[below], values[values.size() - 1 - below]};
+}
+
+}  // namespace
 
 Summary summarise(const std::vector<Round>& rounds) {
   std::vector<double> ours, peer, ratio, added;
@@ -34,6 +50,7 @@ Summary summarise(const std::vector<Round>& rounds) {
   s.ratio_high = quantile(ratio, 0.75);
   s.ratio_of_minima = s.peer_min / s.ours_min;
   s.added = median(added);
+  std::tie(s.added_low, s.added_high) = confidence(added);
   return s;
 }
 

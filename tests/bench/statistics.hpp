@@ -29,6 +29,8 @@ struct Summary {
   double ratio_high = 0;       ///< its upper quartile
   double ratio_of_minima = 0;  ///< peer_min/ours_min: without what disturbs, if any round was undisturbed
   double added = 0;            ///< median of ours - peer
+  double added_low = 0;        ///< in 95 of 100 times the true median lies between these two
+  double added_high = 0;
 };
 /// `rounds` is not empty.
 [[nodiscard]] Summary summarise(const std::vector<Round>& rounds);

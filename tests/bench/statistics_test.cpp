@@ -45,6 +45,18 @@ TEST_CASE("what slows both sides of a round leaves the ratio alone") {
   CHECK(near(s.peer_min, 20));
 }
 
+TEST_CASE("the interval of what is added is the sign test's: ranks 6 and 16 of 21, and all that there is of three") {
+  std::vector<Round> rounds;
+  for (int i = 21; i >= 1; --i) rounds.push_back({100.0 + i, 100});
+  const Summary s = summarise(rounds);
+  CHECK(near(s.added, 11));
+  CHECK(near(s.added_low, 6));
+  CHECK(near(s.added_high, 16));
+  const Summary few = summarise({{12, 10}, {11, 10}, {14, 10}});
+  CHECK(near(few.added_low, 1));
+  CHECK(near(few.added_high, 4));
+}
+
 TEST_CASE("the ratio is the median of the rounds' ratios, not the ratio of the medians") {
   // Medians: 2 and 6, whose ratio is 3; the rounds say 6, 1 and 2.
   const Summary s = summarise({{1, 6}, {6, 6}, {2, 4}});

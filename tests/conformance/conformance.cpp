@@ -153,6 +153,23 @@ TEST_CASE("conformance: a checksum's verdict is the device's; one that is asked 
         }
       }
     }
+    // Each frame of a burst has its own, whatever the frame or the burst before it had.
+    const conformance::Frame good = opened.to_us(false, 17, 100).bytes();
+    conformance::Frame bad = good;
+    bad.back() ^= 1;
+    conformance::Frame none = good;  // of a protocol without a sum
+    none[12] = 0x88;
+    none[13] = 0xb5;
+    for (const auto& burst : {std::vector{good, bad, good}, {bad, bad}, {good, good}, {good, none}, {none}, {good}}) {
+      for (const conformance::Frame& frame : burst) REQUIRE(subject.inject(frame));
+      pkt::PacketList got = receive_all(host, opened);
+      REQUIRE(got.size() == burst.size());
+      for (const conformance::Frame& frame : burst) {
+        pkt::Packet packet = got.pop_front();
+        CHECK((packet.meta().checksum == pkt::ChecksumVerdict::good) == (frame == good && judges));
+        pkt::consume(std::move(packet));
+      }
+    }
     const RawFrame outward{.proto = 17, .payload = 200};
     host.send(*opened.port, host.unfinished(outward, 50, 60));
     CHECK(host.stats->port[stats::Port::tx_csum_software] == (subject.traits.checksums ? 0 : 1));

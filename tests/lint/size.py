@@ -14,7 +14,7 @@ import tree
 FUNCTION, FILE, HEADER, NESTING = 70, 600, 250, 3
 EXEMPT = re.compile(r"(//|#) size: \w")
 
-SCOPE = re.compile(r'(template\b.*>\s*)?(inline\s+)?(namespace|class|struct|union|enum|extern\s*"")\b[^=]*$', re.DOTALL)
+SCOPE = re.compile(r'(template\b.*>\s*)?(inline\s+)?((namespace|class|struct|union|enum)\b|extern\s*"")[^=]*$', re.DOTALL)
 SPECIFIERS = r"(\s*(const|noexcept|override|final|mutable|constexpr|&&?))*"
 RETURNS = r"(\s*->[^;{}()]*)?\s*$"
 FUNCTION_HEAD = re.compile(r"\)" + SPECIFIERS + RETURNS)

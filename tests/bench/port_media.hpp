@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "tests/bench/bench.hpp"
+
+namespace millrace::bench {
+
+/// B5 on the device models: instructions, the model's own left out. Called by run_port.
+void run_models(Bench& bench);
+/// B5 on what carries frames without hardware: time. Called by run_port.
+void run_media(Bench& bench);
+
+}  // namespace millrace::bench
