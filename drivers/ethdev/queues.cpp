@@ -65,8 +65,9 @@ std::uint64_t bytes_of(const pkt::Burst& burst) {
 void take_back_unseen(pkt::Mbuf** mbufs, std::uint16_t count) {
   for (std::uint16_t i = 0; i < count; ++i) {
     const std::uint32_t transport = rte(mbufs[i])->packet_type & RTE_PTYPE_L4_MASK;
-    if (transport != RTE_PTYPE_L4_TCP && transport != RTE_PTYPE_L4_UDP && mbufs[i]->meta.checksum == pkt::ChecksumVerdict::good)
-      mbufs[i]->meta.checksum = pkt::ChecksumVerdict::unknown;
+    if (transport == RTE_PTYPE_L4_TCP || transport == RTE_PTYPE_L4_UDP || mbufs[i]->meta.checksum != pkt::ChecksumVerdict::good) continue;
+    mbufs[i]->meta.checksum = pkt::ChecksumVerdict::unknown;
+    mbufs[i]->ol_flags &= ~RTE_MBUF_F_RX_L4_CKSUM_MASK;  // which GRO reads
   }
 }
 

@@ -50,7 +50,7 @@ class Medium {
     env_.pool = pool_.get();
     env_.stats = &stats_;
     if (rte_eth_dev_get_port_by_name(port_->info().name.c_str(), &port_id_) != 0) throw std::runtime_error("the port has no id");
-    for (int i = 0; i < 3000 && !port_->link().up; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    await_link();
     // 60 bytes, 64 with the frame check sequence.
     frame_ = test::RawFrame{.payload = 18, .destination = port_->info().mac}.bytes();
   }
@@ -74,6 +74,15 @@ class Medium {
   }
 
  private:
+  // A device may tell of its link by an interrupt, which EAL hears in a thread of its own.
+  void await_link() const {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(3);
+    while (!port_->link().up) {
+      if (std::chrono::steady_clock::now() > end) throw std::runtime_error("the link stays down");
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
+
   conformance::Subject& subject_;
   std::unique_ptr<pkt::Pool> pool_;
   std::unique_ptr<port::Port> port_;

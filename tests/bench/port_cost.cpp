@@ -3,7 +3,6 @@
 // main; calls port_loops.cpp, bare_loop.cpp, callgrind.py, and port_media.cpp for what else carries frames.
 #include "tests/bench/bare_loop.hpp"
 #include "tests/bench/bench.hpp"
-#include "tests/bench/instructions.hpp"
 #include "tests/bench/port_idle.hpp"
 #include "tests/bench/port_loops.hpp"
 #include "tests/bench/port_media.hpp"
@@ -16,7 +15,6 @@ namespace {
 
 constexpr std::uint64_t packets_of_a_section = 20'000 - 20'000 % PortRing::frames;
 constexpr double most_ns = 2;
-constexpr double most_instructions = 25;
 
 using Loop = std::function<std::uint64_t(std::uint64_t)>;
 
@@ -44,27 +42,6 @@ void beside_bare(Bench& bench, PortRing& ring, const std::string& name, const Lo
                           result);
 }
 
-void instructions(Bench& bench) {
-  Instructions counts = count_instructions();
-  const double bare = counts.by_loop["mr_count_bare"];
-  bench.report.note("");
-  for (const auto& [layer, loop] : {std::pair{"port", "mr_count_port"}, std::pair{"poll_loop", "mr_count_poll_loop"}}) {
-    Figure figure{.id = "B5",
-                  .name = std::string("layer:") + layer + ",medium:net_ring,burst:32",
-                  .unit = "instr",
-                  .peer_name = "bare_loop",
-                  .goal = Goal::added_at_most(most_instructions),
-                  .skip = counts.fault};
-    if (counts.fault.empty()) {
-      figure.ours = counts.by_loop[loop];
-      figure.peer = bare;
-      figure.ratio = figure.peer / figure.ours;
-      figure.added = figure.ours - figure.peer;
-    }
-    bench.report.figure(figure);
-  }
-}
-
 }  // namespace
 
 void run_port(Bench& bench) {
@@ -76,7 +53,8 @@ void run_port(Bench& bench) {
     beside_bare(bench, ring, "layer:poll_loop,medium:net_ring,burst:32",
                 [&](std::uint64_t packets) { return loop.run(packets); });
   }
-  instructions(bench);
+  bench.report.note("");
+  layer_instructions(bench, "medium:net_ring", count_instructions());
   run_models(bench);
   run_media(bench);
   run_idle(bench);

@@ -167,6 +167,8 @@ TEST_CASE("conformance: a checksum's verdict is the device's; one that is asked 
       for (const conformance::Frame& frame : burst) {
         pkt::Packet packet = got.pop_front();
         CHECK((packet.meta().checksum == pkt::ChecksumVerdict::good) == (frame == good && judges));
+        // Which GRO reads where the device has verdicts.
+        if (offloads.rx_l4_checksum) CHECK(((packet.mbuf().ol_flags & pkt::flag::rx_l4_good) != 0) == (packet.meta().checksum == pkt::ChecksumVerdict::good));
         pkt::consume(std::move(packet));
       }
     }
