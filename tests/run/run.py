@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 START = time.monotonic()
 COMMANDS = {"quick": "test", "plain": "test --plain", "soak": "soak"}
 PASSED = {"OK", "EXPECTEDFAIL"}
+LINES_OF_A_FAILURE = 40  # shown once more at the end: where it stands, a driver's log may hide it
 
 
 def say(text):
@@ -120,6 +121,7 @@ def sum_up(results):
             passed += 1
         elif result["result"] != "SKIP":
             failed.append(f"{name}: {result['result'].lower()}")
+            print(*(result.get("stdout") or "").strip().splitlines()[-LINES_OF_A_FAILURE:], f"which was {name}", sep="\n")
         else:
             said = (result.get("stdout") or result.get("stderr") or "it gives no reason").strip().splitlines()[-1]
             if name in expected:

@@ -45,7 +45,7 @@ TEST_CASE("fault: a keep-alive that stops is told as keepalive, wd_expired count
                 },
             .counter = "wd_expired",
             .cause = "keepalive",
-            .within = 2500ms});
+            .within = 10s});
 }
 
 TEST_CASE("fault: a keep-alive that is lost once is missed by nobody") {
@@ -61,7 +61,7 @@ TEST_CASE("fault: events whose phase is wrong are heard no more: told as keepali
                 },
             .counter = "wd_expired",
             .cause = "keepalive",
-            .within = 2500ms});
+            .within = 10s});
 }
 
 TEST_CASE("fault: events that the driver's memory does not take are told as keepalive, and a reset ends it") {
@@ -73,7 +73,7 @@ TEST_CASE("fault: events that the driver's memory does not take are told as keep
                 },
             .counter = "wd_expired",
             .cause = "keepalive",
-            .within = 2500ms});
+            .within = 10s});
 }
 
 TEST_CASE("fault: management interrupts that are lost are told as reset_asked, for a command fails, and a reset ends it") {
@@ -84,7 +84,7 @@ TEST_CASE("fault: management interrupts that are lost are told as reset_asked, f
                   bench.device.keep_alive();
                 },
             .cause = "reset_asked",
-            .within = 2500ms});
+            .within = 10s});
 }
 
 TEST_CASE("fault: a hint that leaves a keep-alive no time is told as keepalive, and a reset ends it") {
@@ -93,11 +93,11 @@ TEST_CASE("fault: a hint that leaves a keep-alive no time is told as keepalive, 
                   bench.device.update_hints({.driver_watchdog_timeout_ms = 1});
                   bench.subject.slot.advance(500'000'000);  // the event and the watchdog that looks for it come once a second: not at the same time
                 },
-            .counter = "wd_expired", .cause = "keepalive", .within = 2500ms});
+            .counter = "wd_expired", .cause = "keepalive", .within = 10s});
 }
 
 TEST_CASE("fault: an admin command that is never answered fails within a second, is told as reset_asked, and a reset ends it") {
-  run_once({.faults = {{.step = Step::admin_answer, .key = get_stats}}, .strike = a_command_fails_in_time, .cause = "reset_asked", .within = 2500ms});
+  run_once({.faults = {{.step = Step::admin_answer, .key = get_stats}}, .strike = a_command_fails_in_time, .cause = "reset_asked", .within = 10s});
 }
 
 TEST_CASE("fault: an admin command that is answered too late fails within a second, the answer hurts nobody, is told as reset_asked, and a reset ends it") {
@@ -108,26 +108,26 @@ TEST_CASE("fault: an admin command that is answered too late fails within a seco
                   bench.device.release_late();
                 },
             .cause = "reset_asked",
-            .within = 2500ms});
+            .within = 10s});
 }
 
 TEST_CASE("fault: an admin command that the device never hears of fails within a second, is told as reset_asked, and a reset ends it") {
-  run_once({.faults = {{.step = Step::store, .key = reg::aq_db}}, .strike = a_command_fails_in_time, .cause = "reset_asked", .within = 2500ms});
+  run_once({.faults = {{.step = Step::store, .key = reg::aq_db}}, .strike = a_command_fails_in_time, .cause = "reset_asked", .within = 10s});
 }
 
 TEST_CASE("fault: an admin answer to another command fails within a second, is told as reset_asked, and a reset ends it") {
-  run_once({.faults = {{.step = Step::admin_answer, .key = get_stats, .change = flip(command_at, 1)}}, .strike = a_command_fails_in_time, .cause = "reset_asked", .within = 2500ms});
+  run_once({.faults = {{.step = Step::admin_answer, .key = get_stats, .change = flip(command_at, 1)}}, .strike = a_command_fails_in_time, .cause = "reset_asked", .within = 10s});
 }
 
 TEST_CASE("fault: an admin answer to a command that cannot be fails within a second, is told as reset_asked, and a reset ends it") {
-  run_once({.faults = {{.step = Step::admin_answer, .key = get_stats, .change = put16(command_at, 0xfff)}}, .strike = a_command_fails_in_time, .cause = "reset_asked", .within = 2500ms});
+  run_once({.faults = {{.step = Step::admin_answer, .key = get_stats, .change = put16(command_at, 0xfff)}}, .strike = a_command_fails_in_time, .cause = "reset_asked", .within = 10s});
 }
 
 TEST_CASE("fault: an admin answer with the wrong phase fails within a second, is told as reset_asked, and a reset ends it") {
   run_once({.faults = {{.step = Step::admin_answer, .key = get_stats, .change = flip(answer_flags_at, phase_bit)}},
             .strike = a_command_fails_in_time,
             .cause = "reset_asked",
-            .within = 2500ms});
+            .within = 10s});
 }
 
 TEST_CASE("fault: an admin command that the device refuses fails at once and alone, and it goes on") {

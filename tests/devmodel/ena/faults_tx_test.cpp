@@ -49,7 +49,7 @@ TEST_CASE("fault: many transmit completions lost in a queue that goes on are tol
        .strike = [](Bench& bench) { for (std::size_t n = 0; n < 150; ++n) CHECK(bench.is_taken(n)); },
        .counter = "tx_q0_missed_tx",
        .cause = "tx_timeout",
-       .within = 3500ms,
+       .within = 15s,
        .adjust = [](ethdev::Options& options) { options.args = "miss_txc_to=1"; }});
 }
 
@@ -58,7 +58,8 @@ TEST_CASE("fault: a transmit completion that is lost keeps its buffer until the 
        .strike =
            [](Bench& bench) {
              go_around(bench);
-             CHECK_FALSE(bench.check(0, 2500ms));
+             // A queue whose lcore was kept from it is not judged: on a busy machine it takes more than one of the watchdog's rounds.
+             for (int tries = 0; tries < 10 && bench.xstat("tx_q0_missed_tx") == 0; ++tries) CHECK_FALSE(bench.check(0, 1200ms));
            },
        .counter = "tx_q0_missed_tx",
        .adjust = [](ethdev::Options& options) { options.args = "miss_txc_to=1"; }});
