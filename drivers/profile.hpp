@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <millrace/port/port.hpp>
+
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -12,6 +14,12 @@ namespace millrace::drivers {
 struct CounterCause {
   std::string_view end;    ///< of the name of an xstat
   std::string_view cause;  ///< as port::Fault has it; or what is to be warned of
+};
+
+/// By which name Linux knows what a driver counts.
+struct StableCounter {
+  std::string_view begin, end;  ///< of the xstat's name; those of several queues are summed
+  std::uint64_t port::DeviceStats::*field;
 };
 
 /// Where a DPDK driver departs from what it announces, or from the rest.
@@ -36,6 +44,7 @@ struct Profile {
   std::span<const CounterCause> fatal_counters{};    ///< they do not grow on a device that works
   std::span<const CounterCause> reset_counters{};    ///< they tell why the driver asks for a reset
   std::span<const CounterCause> warned_counters{};
+  std::span<const StableCounter> stable_counters{};
   std::optional<std::uint32_t> live_register{};  ///< of BAR 0, that is not all ones while the device answers
   bool cleanup_blocks_ring = false;   ///< rte_eth_tx_done_cleanup() leaves a ring that takes no more frames
   bool spoils_packed_chains = false;  ///< a frame of several buffers stops a virtio device whose ring is packed

@@ -300,6 +300,8 @@ Result<void> Device::find_interrupts() {
       return failure(ENOTSUP, "port '" + options_.name + "' (" + info_.driver + "): rx queue " + std::to_string(q) +
                                   " has no interrupt; choose rx_mode adaptive or poll");
   }
+  const bool has_all = std::find(event_fds_.begin(), event_fds_.end(), -1) == event_fds_.end();
+  if (has_all) info_.interrupts = is_pci_address(options_.name) ? interrupts_of(port_id_, options_.name) : "fd";
   return {};
 }
 

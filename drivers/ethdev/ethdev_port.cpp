@@ -22,10 +22,10 @@
 namespace millrace::ethdev {
 namespace {
 
-port::DeviceStats read_stats(std::uint16_t port_id) {
+port::DeviceStats read_stats(std::uint16_t port_id, const Profile& profile) {
   rte_eth_stats s{};
   if (rte_eth_stats_get(port_id, &s) != 0) return {};
-  return {.rx_packets = s.ipackets,
+  port::DeviceStats all{.rx_packets = s.ipackets,
           .rx_bytes = s.ibytes,
           .rx_missed = s.imissed,
           .rx_errors = s.ierrors,
@@ -33,12 +33,19 @@ port::DeviceStats read_stats(std::uint16_t port_id) {
           .tx_packets = s.opackets,
           .tx_bytes = s.obytes,
           .tx_errors = s.oerrors};
+  if (profile.stable_counters.empty()) return all;
+  for (const auto& [name, value] : read_xstats(port_id))
+    for (const drivers::StableCounter& known : profile.stable_counters)
+      if (name.starts_with(known.begin) && name.ends_with(known.end)) all.*known.field += value;
+  return all;
 }
 
 /// Adds what has been counted since `base`: some devices count on from one life to the next.
 void add(port::DeviceStats& to, const port::DeviceStats& now, const port::DeviceStats& base) {
   using Stats = port::DeviceStats;
-  for (const auto field : {&Stats::rx_packets, &Stats::rx_bytes, &Stats::rx_missed, &Stats::rx_errors, &Stats::rx_no_buffer, &Stats::tx_packets, &Stats::tx_bytes, &Stats::tx_errors})
+  for (const auto field : {&Stats::rx_packets, &Stats::rx_bytes, &Stats::rx_missed, &Stats::rx_errors, &Stats::rx_no_buffer, &Stats::tx_packets, &Stats::tx_bytes, &Stats::tx_errors,
+                           &Stats::multicast, &Stats::collisions, &Stats::rx_length_errors, &Stats::rx_crc_errors, &Stats::rx_frame_errors, &Stats::tx_aborted_errors, &Stats::tx_carrier_errors,
+                           &Stats::tx_window_errors})
     to.*field += now.*field - base.*field;
 }
 
@@ -70,12 +77,14 @@ class EthdevPort final : public port::Port {
   /// What goes with the device at a reset; members are destroyed from the last to the first.
   struct Life {
     Life(std::unique_ptr<Device> started, const std::vector<std::unique_ptr<EthdevTx>>& tx)
-        : device(std::move(started)), rules(device->port_id(), device->info().rx_queues),
-          watchdog(device->port_id(), device->info().name, profile_of(device->info().driver), tx) {}
+        : device(std::move(started)), profile(profile_of(device->info().driver)), rules(device->port_id(), device->info().rx_queues),
+          watchdog(device->port_id(), device->info().name, profile, tx) {}
+    [[nodiscard]] port::DeviceStats counted() const { return read_stats(device->port_id(), profile); }
     std::unique_ptr<Device> device;
+    const Profile& profile;
     FlowRules rules;
     Watchdog watchdog;
-    const port::DeviceStats at_birth = read_stats(device->port_id());
+    const port::DeviceStats at_birth = counted();
   };
   void begin_life(std::unique_ptr<Device> device);
   void end_life();
@@ -122,7 +131,7 @@ void EthdevPort::end_life() {
 
 // The counters of a device that is gone are all ones.
 void EthdevPort::count_life(port::DeviceStats& to) const {
-  if (!life_->device->is_mute()) add(to, read_stats(life_->device->port_id()), life_->at_birth);
+  if (!life_->device->is_mute()) add(to, life_->counted(), life_->at_birth);
 }
 
 std::optional<port::Fault> EthdevPort::check(Instant now) {

@@ -7,6 +7,7 @@
 #include "drivers/ethdev/ethdev_port.hpp"
 
 #include <rte_ethdev.h>
+#include <rte_interrupts.h>
 #include <rte_memzone.h>
 #include <rte_pci.h>
 
@@ -34,6 +35,15 @@ std::uint16_t vendor_of(const rte_pci_addr& addr) {
   return static_cast<std::uint16_t>(id[0] | id[1] << 8);
 }
 
+/// Null when this DPDK keeps its devices where we do not know.
+const BusDevice* find(std::uint16_t port_id, const std::string& address) {
+  rte_eth_dev_info info{};
+  rte_pci_addr addr{};
+  if (rte_eth_dev_info_get(port_id, &info) != 0 || rte_pci_addr_parse(address.c_str(), &addr) != 0) return nullptr;
+  const auto* const device = reinterpret_cast<const BusDevice*>(reinterpret_cast<const char*>(info.device) - offsetof(BusDevice, device));
+  return rte_pci_addr_cmp(&device->addr, &addr) == 0 && device->id.vendor_id == vendor_of(addr) ? device : nullptr;
+}
+
 }  // namespace
 
 bool is_pci_address(const std::string& name) {
@@ -47,14 +57,23 @@ bool answers(const std::string& address) {
 }
 
 std::vector<Bar> bars_of(std::uint16_t port_id, const std::string& address) {
-  rte_eth_dev_info info{};
-  rte_pci_addr addr{};
-  if (rte_eth_dev_info_get(port_id, &info) != 0 || rte_pci_addr_parse(address.c_str(), &addr) != 0) return {};
-  const auto* const device = reinterpret_cast<const BusDevice*>(reinterpret_cast<const char*>(info.device) - offsetof(BusDevice, device));
-  if (rte_pci_addr_cmp(&device->addr, &addr) != 0 || device->id.vendor_id != vendor_of(addr)) return {};
+  const BusDevice* const device = find(port_id, address);
+  if (device == nullptr) return {};
   std::vector<Bar> bars;
   for (const rte_mem_resource& resource : device->mem_resource) bars.push_back({resource.addr, resource.len});
   return bars;
+}
+
+std::string interrupts_of(std::uint16_t port_id, const std::string& address) {
+  const BusDevice* const device = find(port_id, address);
+  switch (device == nullptr ? RTE_INTR_HANDLE_UNKNOWN : rte_intr_type_get(device->intr_handle)) {
+    case RTE_INTR_HANDLE_VFIO_MSIX: return "MSI-X";
+    case RTE_INTR_HANDLE_VFIO_MSI: return "MSI";
+    case RTE_INTR_HANDLE_VFIO_LEGACY: return "INTx";
+    case RTE_INTR_HANDLE_UIO: return "UIO";
+    case RTE_INTR_HANDLE_UIO_INTX: return "UIO INTx";
+    default: return "unknown";
+  }
 }
 
 void free_left_behind() {

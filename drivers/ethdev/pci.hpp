@@ -17,6 +17,9 @@ struct Bar {
 /// Those of a started ethdev on that PCI device, by number; empty when this DPDK keeps them where we do not know.
 [[nodiscard]] std::vector<Bar> bars_of(std::uint16_t port_id, const std::string& address);
 
+/// Which kind of interrupts EAL found for it, by the names of port::Info::interrupts; "unknown": this DPDK does not let us see.
+[[nodiscard]] std::string interrupts_of(std::uint16_t port_id, const std::string& address);
+
 /// Whether the device is in its slot and answers: its configuration space, as the kernel reads it, has a vendor.
 [[nodiscard]] bool answers(const std::string& address);
 

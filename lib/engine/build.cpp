@@ -35,6 +35,11 @@ std::uint16_t queue_lcore(const config::Port& port, std::uint16_t queue, std::si
   return queue < port.rx_lcores.size() ? port.rx_lcores[queue] : static_cast<std::uint16_t>(queue % lcores);
 }
 
+void tell_of(const std::string& name, const port::Info& info) {
+  log(LogLevel::info, "port '" + name + "': " + info.driver + ", " + info.mac.to_string() + ", queues: " + std::to_string(info.rx_queues) + " rx, " + std::to_string(info.tx_queues) +
+                          " tx; rx interrupts: " + (info.interrupts.empty() ? "none" : info.interrupts));
+}
+
 }  // namespace
 
 Result<void> Engine::Impl::build(const std::map<std::string, LinkEnd>& links) {
@@ -161,7 +166,9 @@ Result<std::unique_ptr<port::Port>> Engine::Impl::open_port(std::size_t index,
   ethdev::Options options = ethdev_options(port, ifindex);
   for (std::uint16_t q = 0; q < port.rx_queues; ++q)
     options.pools.push_back(pools[queue_lcore(port, q, lcores.size())].get());
-  return ethdev::open(options);
+  auto opened = ethdev::open(options);
+  if (opened) tell_of(port.name, (*opened)->info());
+  return opened;
 }
 
 void Engine::Impl::wire_lcore(std::uint16_t id) {

@@ -39,6 +39,14 @@ stats::DevStats Engine::Impl::dev_stats(std::size_t port) const {
   all.rx_missed_errors = own.rx_missed;
   all.rx_dropped += own.rx_no_buffer;
   all.tx_errors = own.tx_errors;
+  all.multicast = own.multicast;
+  all.collisions = own.collisions;
+  all.rx_length_errors = own.rx_length_errors;
+  all.rx_crc_errors = own.rx_crc_errors;
+  all.rx_frame_errors = own.rx_frame_errors;
+  all.tx_aborted_errors = own.tx_aborted_errors;
+  all.tx_carrier_errors = own.tx_carrier_errors;
+  all.tx_window_errors = own.tx_window_errors;
   for (const auto& lcore : lcores) {
     const stats::DevCoreStats& received = lcore->parts.receive->core_stats(static_cast<std::uint16_t>(port + 1));
     const stats::DevCoreStats& sent = lcore->parts.tx_paths[port + 1]->core_stats();

@@ -37,7 +37,7 @@ std::string Engine::proc_interrupts() const {
     for (std::uint16_t q = 0; q < impl_->rx_lcores[i].size(); ++q) {
       const runtime::RxPoller* poller = impl_->lcores.shared(impl_->rx_lcores[i][q])->poller_of(impl_->napi_id(i, q));
       if (poller->interrupt().fd() < 0) continue;
-      rows.push_back({static_cast<std::uint32_t>(rows.size()), impl_->config.ports[i].name + "-rx-" + std::to_string(q), &poller->interrupt()});
+      rows.push_back({static_cast<std::uint32_t>(rows.size()), impl_->ports[i]->info().interrupts, impl_->config.ports[i].name + "-rx-" + std::to_string(q), &poller->interrupt()});
     }
   return runtime::to_proc_interrupts(rows, impl_->lcores.size());
 }

@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 
 namespace millrace::port {
@@ -59,6 +60,16 @@ struct DeviceStats {
   std::uint64_t tx_packets = 0;
   std::uint64_t tx_bytes = 0;
   std::uint64_t tx_errors = 0;
+
+  // By Linux's names (struct rtnl_link_stats64); where the driver counts them, whatever it calls them.
+  std::uint64_t multicast = 0;         ///< received
+  std::uint64_t collisions = 0;
+  std::uint64_t rx_length_errors = 0;
+  std::uint64_t rx_crc_errors = 0;
+  std::uint64_t rx_frame_errors = 0;   ///< alignment
+  std::uint64_t tx_aborted_errors = 0;
+  std::uint64_t tx_carrier_errors = 0;
+  std::uint64_t tx_window_errors = 0;  ///< late collisions
 };
 
 /// Why a device carries nothing any more, or will not for long, of which neither it nor its driver gets rid by itself.
@@ -76,6 +87,7 @@ struct Info {
   std::uint16_t rx_queues = 1;
   std::uint16_t tx_queues = 1;
   int numa_node = -1;
+  std::string interrupts{};      ///< what its rx queues have: "MSI-X", "MSI", "INTx", "UIO" on PCI, "fd" of what DPDK makes up; empty: none
   Offloads offloads;
 };
 
@@ -134,10 +146,18 @@ class Port {
   /// Control thread only.
   [[nodiscard]] virtual DeviceStats device_stats() const { return {}; }
 
-  /// Whether frames to other hosts come in, too; those to groups come in always. EOPNOTSUPP: the device cannot. Control thread only.
-  [[nodiscard]] virtual Result<void> set_promiscuous(bool /*on*/) {
-    return failure(EOPNOTSUPP, "the port '" + info().name + "' filters nothing: every frame on its cable comes in");
-  }
+  // What the device lets in (ndo_set_rx_mode(), ndo_vlan_rx_add_vid()): frames to its address and to all, always. EOPNOTSUPP: the device
+  // cannot choose. All of it is kept by a reset. Control thread only.
+
+  /// Whether frames to other hosts come in, too.
+  [[nodiscard]] virtual Result<void> set_promiscuous(bool /*on*/) { return filters_nothing(); }
+  /// Whether those to every group come in, as they do at first; else those to the groups of set_multicast() alone.
+  [[nodiscard]] virtual Result<void> set_allmulticast(bool /*on*/) { return filters_nothing(); }
+  /// The groups, in place of those given before. ENOSPC: more than the device can keep.
+  [[nodiscard]] virtual Result<void> set_multicast(std::span<const MacAddress> /*groups*/) { return filters_nothing(); }
+  /// Whether frames with the tag of that VLAN (1..4094) come in. The first call shuts out those with other tags; frames without one
+  /// come in always. Where the device cannot, tagged frames come in, all of them.
+  [[nodiscard]] virtual Result<void> set_vlan(std::uint16_t /*id*/, bool /*on*/) { return filters_nothing(); }
 
   // How received packets are spread over its rx queues (receive_path F1-F3). Control thread only.
 
@@ -178,6 +198,11 @@ class Port {
   [[nodiscard]] virtual stats::NamedValues xstats() const { return {}; }
   /// When an in-memory port next has something to receive: what a manual clock may jump to. `never` for real ports.
   [[nodiscard]] virtual Instant next_arrival() const { return never; }
+
+ private:
+  [[nodiscard]] tl::unexpected<Error> filters_nothing() const {
+    return failure(EOPNOTSUPP, "the port '" + info().name + "' filters nothing: every frame on its cable comes in");
+  }
 };
 
 }  // namespace millrace::port

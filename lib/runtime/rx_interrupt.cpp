@@ -96,7 +96,7 @@ std::string to_proc_interrupts(std::span<const InterruptRow> rows, std::size_t l
   for (const InterruptRow& row : rows) {
     append("%3u: ", row.number);
     for (std::size_t lcore = 0; lcore < lcores; ++lcore) append("%10u ", static_cast<unsigned>(row.interrupt->count(lcore)));
-    text += " rx  " + row.name + '\n';
+    text += " " + row.kind + "  " + row.name + '\n';
   }
   return text;
 }

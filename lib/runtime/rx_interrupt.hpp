@@ -86,9 +86,10 @@ class RxInterrupt {
   std::vector<stats::Counter> counts_;
 };
 
-/// One line of the next: "net0-rx-0".
+/// One line of the next: "MSI-X", "net0-rx-0".
 struct InterruptRow {
   std::uint32_t number = 0;
+  std::string kind{};
   std::string name{};
   const RxInterrupt* interrupt = nullptr;
 };

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // B5, the idle engine: its share of a core, and the time from a call or a packet to the lcore that handles it, beside
-// the bare machine's busy loop and eventfd. The TAP device, which has rx interrupts, is in a network namespace of this
-// process's own. Called by port_cost.cpp; calls Engine.
+// the bare machine's busy loop and eventfd. A TAP device and a virtio-user one have rx interrupts; the former is in a network namespace of
+// this process's own. Called by port_cost.cpp; calls Engine.
 #include "tests/bench/port_idle.hpp"
 
+#include "drivers/ethdev/ethdev_port.hpp"
 #include "tests/bench/bare_loop.hpp"
 #include "tests/bench/port_ring.hpp"
 #include "tests/bench/statistics.hpp"
@@ -12,7 +13,9 @@
 #include "tests/support/raw_frame.hpp"
 
 #include <millrace/engine/engine.hpp>
+#include <millrace/pkt/pool.hpp>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -21,6 +24,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <sys/eventfd.h>
@@ -64,21 +68,15 @@ const char* const tap_name = "mrbench0";
 const IpAddress tap_here = IpAddress::v4(10, 78, 0, 2);
 const IpAddress tap_kernel = IpAddress::v4(10, 78, 0, 1);
 
-/// An engine whose lcore runs on `cpu`: with ports in memory, or with a TAP device.
-std::unique_ptr<Engine> start_engine(unsigned cpu, bool with_tap) {
+/// An engine whose lcore runs on the CPU that is not the caller's, with an address on the last of the ports.
+std::unique_ptr<Engine> start_engine(const Bench& bench, std::vector<config::Port> ports, const IpAddress& address) {
+  const BothCpus wider(bench);
   Config config;
   config.seed = 1;
   config.eal.pool_packets = 2048;
-  config.lcores[0].cpu = cpu;
-  config::Stack stack{.name = "bench", .interfaces = {{.port = "tap", .name = "eth0", .addresses = {{tap_here, 24}}}}, .routes = {}};
-  if (with_tap) {
-    config.ports.push_back({.name = "tap", .driver = config::PortDriver::tap, .iface = tap_name});
-  } else {
-    config.ports.push_back({.name = "ring", .driver = config::PortDriver::vdev, .device = "net_ring1"});
-    config.ports.push_back({.name = "sim", .mac = mac});
-    stack.interfaces = {{.port = "sim", .name = "eth0", .addresses = {{IpAddress::v4(10, 77, 0, 2), 24}}}};
-  }
-  config.stacks.push_back(stack);
+  config.lcores[0].cpu = static_cast<unsigned>(bench.other_cpu);
+  config.stacks.push_back({.name = "bench", .interfaces = {{.port = ports.back().name, .name = "eth0", .addresses = {{address, 24}}}}, .routes = {}});
+  config.ports = std::move(ports);
   auto engine = Engine::create(config);
   if (!engine) throw std::runtime_error(engine.error().message);
   if (const auto started = (*engine)->start(); !started) throw std::runtime_error(started.error().message);
@@ -103,6 +101,7 @@ double percent_of_core(clockid_t clock, F&& f) {
 
 constexpr const char* idle_in_memory = "idle:engine,lcores:1,ports:2";
 constexpr const char* idle_with_tap = "idle:engine,lcores:1,tap:1";
+constexpr const char* idle_with_virtio = "idle:engine,lcores:1,virtio_user:1";
 
 void idle_cost(Bench& bench, const char* name) {
   // The whole process is looked at: this thread sleeps, so what is used is the lcore's.
@@ -163,10 +162,47 @@ void bind_reader(Engine& engine, const IpAddress& address) {
   if (!bound) throw std::runtime_error(bound.error().message);
 }
 
+/// A frame to where the reader is; it is RawFrame's own address.
+std::vector<std::uint8_t> wake_frame() { return test::RawFrame{.destination_port = udp_port, .destination = mac}.bytes(); }
+const IpAddress frame_address = IpAddress::v4(10, 77, 0, 2);
+
 std::vector<double> through_port(Engine& engine) {
-  bind_reader(engine, IpAddress::v4(10, 77, 0, 2));
-  const std::vector<std::uint8_t> frame = test::RawFrame{.destination_port = udp_port, .destination = mac}.bytes();
-  return latencies(read_at, [&] { engine.inject("sim", frame); });
+  bind_reader(engine, frame_address);
+  return latencies(read_at, [&, frame = wake_frame()] { engine.inject("sim", frame); });
+}
+
+/// The device's side of a vhost-user socket; nothing of it runs but in send().
+class VhostEnd {
+ public:
+  VhostEnd() {
+    auto pool = pkt::Pool::create({.name = "bench_idle", .packets = 2047});
+    if (!pool) throw std::runtime_error(pool.error().message);
+    pool_ = std::move(*pool);
+    env_.pool = pool_.get();
+    env_.stats = &stats_;
+    auto port = ethdev::open({.name = "net_vhost_idle", .args = "iface=" + socket, .pools = {pool_.get()}});
+    if (!port) throw std::runtime_error(port.error().message);
+    port_ = std::move(*port);
+  }
+  void send(std::span<const std::uint8_t> frame) {
+    pkt::Packet packet = pool_->allocate();
+    std::copy(frame.begin(), frame.end(), packet.append(static_cast<std::uint16_t>(frame.size())));
+    pkt::Burst burst;
+    burst.push(std::move(packet));
+    if (port_->tx_queue(0).transmit(env_, burst) != 1) throw std::runtime_error("the vhost port takes no frame");
+  }
+  static inline const std::string socket = "/tmp/millrace_idle." + std::to_string(getpid());
+
+ private:
+  std::unique_ptr<pkt::Pool> pool_;
+  stats::LcoreStats stats_;
+  Env env_;
+  std::unique_ptr<port::Port> port_;
+};
+
+std::vector<double> through_virtio(Engine& engine, VhostEnd& far_end) {
+  bind_reader(engine, frame_address);
+  return latencies(read_at, [&, frame = wake_frame()] { far_end.send(frame); });
 }
 
 /// A datagram that the kernel sends: its own way through its stack and the device is in the figure.
@@ -231,24 +267,26 @@ void figures(Bench& bench, const std::string& what, const std::vector<double>& o
   }
 }
 
-void in_memory(Bench& bench, unsigned cpu, const std::vector<double>& bare) {
-  std::unique_ptr<Engine> engine;
-  {
-    const BothCpus wider(bench);
-    engine = start_engine(cpu, false);
-  }
+void in_memory(Bench& bench, const std::vector<double>& bare) {
+  const auto engine = start_engine(bench, {{.name = "ring", .driver = config::PortDriver::vdev, .device = "net_ring1"}, {.name = "sim", .mac = mac}}, frame_address);
   idle_cost(bench, idle_in_memory);
   figures(bench, "wake:inbox", through_inbox(*engine), bare);
   figures(bench, "wake:port", through_port(*engine), bare);
   engine->stop();
 }
 
-void on_tap(Bench& bench, unsigned cpu, const std::vector<double>& bare) {
-  std::unique_ptr<Engine> engine;
-  {
-    const BothCpus wider(bench);
-    engine = start_engine(cpu, true);
-  }
+void on_virtio_user(Bench& bench, const std::vector<double>& bare) {
+  VhostEnd far_end;
+  const std::string device = "net_virtio_user_idle,path=" + VhostEnd::socket + ",queues=1,mac=" + mac.to_string();
+  const auto engine = start_engine(bench, {{.name = "virtio", .driver = config::PortDriver::vdev, .device = device, .rx_mode = config::RxMode::interrupt}}, frame_address);
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  idle_cost(bench, idle_with_virtio);
+  figures(bench, "wake:virtio_user", through_virtio(*engine, far_end), bare);
+  engine->stop();
+}
+
+void on_tap(Bench& bench, const std::vector<double>& bare) {
+  const auto engine = start_engine(bench, {{.name = "tap", .driver = config::PortDriver::tap, .iface = tap_name}}, tap_here);
   test::KernelInterface kernel(tap_name);
   kernel.disable_ipv6();
   kernel.set_up(true);
@@ -268,22 +306,22 @@ void run_idle(Bench& bench) {
     bench.report.figure({.id = "B5", .name = name, .goal = Goal::ours_at_most(name[0] == 'i' ? most_percent : most_ns), .skip = why});
   };
   if (bench.other_cpu < 0) {
-    for (const char* name : {idle_in_memory, "wake:inbox,at:p50", "wake:inbox,at:p99", "wake:port,at:p50", "wake:port,at:p99", idle_with_tap,
-                             "wake:tap,at:p50", "wake:tap,at:p99"})
+    for (const char* name : {idle_in_memory, "wake:inbox,at:p50", "wake:inbox,at:p99", "wake:port,at:p50", "wake:port,at:p99", idle_with_virtio,
+                             "wake:virtio_user,at:p50", "wake:virtio_user,at:p99", idle_with_tap, "wake:tap,at:p50", "wake:tap,at:p99"})
       skip(name, "the lcore needs a CPU of its own, and this process may use one only");
     return;
   }
-  const auto cpu = static_cast<unsigned>(bench.other_cpu);
-  const std::vector<double> bare = through_eventfd(cpu);
-  in_memory(bench, cpu, bare);
+  const std::vector<double> bare = through_eventfd(static_cast<unsigned>(bench.other_cpu));
+  in_memory(bench, bare);
+  on_virtio_user(bench, bare);
   if (const auto no_namespace = test::enter_network_namespace()) {
     for (const char* name : {idle_with_tap, "wake:tap,at:p50", "wake:tap,at:p99"}) skip(name, *no_namespace);
   } else {
-    on_tap(bench, cpu, bare);
+    on_tap(bench, bare);
   }
   bench.report.note(
       "ns from the call to the lcore's handler; wake:port is a frame on a sim port, which wakes nobody: the lcore's "
-      "next look finds it; wake:tap is a datagram of the kernel's, which wakes the lcore by the device's interrupt");
+      "next look finds it; wake:virtio_user and wake:tap are frames of vhost's and of the kernel's, which wake the lcore by the device's interrupt");
 }
 
 }  // namespace millrace::bench

@@ -347,9 +347,11 @@ TEST_CASE("conformance: A13, B3, an armed queue has an event when a frame comes,
       options.interrupts = ethdev::Options::Interrupts::if_possible;
       const Opened opened(subject, options);
       CHECK(opened.port->rx_queue(0).event_fd() < 0);
+      CHECK(opened.port->info().interrupts.empty());
       return not_possible(subject, "rte_eth_dev_rx_intr_ctl_q_get_fd() has none");
     }
     const Opened opened(subject, options);
+    CHECK(opened.port->info().interrupts == (ethdev::is_pci_address(opened.port->info().name) ? "MSI-X" : "fd"));
     const auto frame = opened.to_us(false, 17, 100).bytes();
     test::wakes_by_interrupt(host, *opened.port, [&] { REQUIRE(subject.inject(frame)); });
   });

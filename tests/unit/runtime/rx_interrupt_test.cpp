@@ -247,10 +247,10 @@ TEST_CASE("B9: /proc/interrupts: a line a queue, a column an lcore; the sum is w
   }
   CHECK(rig.queue.irqs == 7);
   CHECK(rig.poller->interrupt().count(0) + rig.poller->interrupt().count(1) == 7);
-  const std::array<runtime::InterruptRow, 1> rows{{{24, "net0-rx-0", &rig.poller->interrupt()}}};
+  const std::array<runtime::InterruptRow, 1> rows{{{24, "MSI-X", "net0-rx-0", &rig.poller->interrupt()}}};
   CHECK(runtime::to_proc_interrupts(rows, 2) ==
         "           CPU0       CPU1       \n"
-        " 24:          7          0  rx  net0-rx-0\n");
+        " 24:          7          0  MSI-X  net0-rx-0\n");
 }
 
 TEST_CASE("B11: the event of an unknown queue is counted, and nothing else happens") {
