@@ -3,6 +3,7 @@
 // poll loop through port::RxQueue and TxQueue; calls rte_eth_rx_burst, port::prepare and rte_eth_tx_burst.
 #include "drivers/ethdev/queues.hpp"
 
+#include "drivers/ethdev/burst_look.hpp"
 #include "drivers/ethdev/profile.hpp"
 
 #include <millrace/pkt/rx_stamp.hpp>
@@ -24,8 +25,8 @@ constexpr std::uint16_t prefetch_ahead = 4;
 rte_mbuf** rte(pkt::Mbuf** mbufs) { return reinterpret_cast<rte_mbuf**>(mbufs); }
 rte_mbuf* rte(pkt::Mbuf* m) { return reinterpret_cast<rte_mbuf*>(m); }
 
-// The headers, for who reads them next. Meta is only written, which waits for nothing.
-void prefetch(pkt::Mbuf* m) { __builtin_prefetch(m->data()); }
+// The headers, for who reads them next, where drivers have frames put. Meta is only written, which waits for nothing.
+void prefetch(const pkt::Mbuf* m) { __builtin_prefetch(static_cast<const char*>(m->buf_addr) + pkt::headroom); }
 
 /// A Meta to be written over and over: in registers, which a plain copy would load anew for each packet.
 class Stamp {
@@ -55,9 +56,9 @@ bool is_honest(pkt::Mbuf& frame) {
   return bytes == frame.pkt_len;
 }
 
-std::uint64_t bytes_of(const pkt::Burst& burst) {
+std::uint64_t bytes_of(pkt::Mbuf* const* mbufs, std::uint16_t count) {
   std::uint64_t bytes = 0;
-  for (std::uint16_t i = 0; i < burst.size(); ++i) bytes += burst[i].pkt_len;
+  for (std::uint16_t i = 0; i < count; ++i) bytes += mbufs[i]->pkt_len;
   return bytes;
 }
 
@@ -113,30 +114,33 @@ std::uint16_t EthdevRx::receive(Env& env, pkt::Burst& burst, std::uint16_t budge
   fresh.rx_queue = queue_;
   fresh.checksum = usual_verdict_;
   const Stamp stamp(fresh);
+  RxLook look;
+  std::uint16_t i = 0;
+  const auto take_two = [&] {
+    stamp.write(mbufs[i]->meta);
+    stamp.write(mbufs[i + 1]->meta);
+    look.take(*mbufs[i], *mbufs[i + 1]);
+  };
+  for (; i + 1 + prefetch_ahead < count; i += 2) {
+    prefetch(mbufs[i + prefetch_ahead]);
+    prefetch(mbufs[i + 1 + prefetch_ahead]);
+    take_two();
+  }
+  for (; i + 1 < count; i += 2) take_two();
+  if (i < count) {
+    stamp.write(mbufs[i]->meta);
+    look.take(*mbufs[i]);
+  }
   // A port without the offload may leave flags there that mean nothing: net_ring passes on those of the sender.
   const std::uint64_t kept_flags = kept_flags_.load(std::memory_order_relaxed);
-  std::uint64_t bytes = 0;
-  std::uint64_t any_flags = 0;
-  std::uint64_t shared_flags = ~std::uint64_t{0};
-  std::uint32_t odd = 0;
-  std::int32_t overrun = 0;  // negative: a frame ends behind its buffer
-  const auto take = [&](pkt::Mbuf& m) {
-    stamp.write(m.meta);
-    m.ol_flags &= kept_flags;
-    any_flags |= m.ol_flags;
-    shared_flags &= m.ol_flags;
-    bytes += m.pkt_len;
-    odd |= (m.data_len ^ m.pkt_len) | (m.nb_segs ^ 1u);
-    overrun |= m.buf_len - m.data_off - m.data_len;
-  };
-  std::uint16_t i = 0;
-  for (; i + prefetch_ahead < count; ++i) {
-    prefetch(mbufs[i + prefetch_ahead]);
-    take(*mbufs[i]);
+  if ((look.any_flags() & ~kept_flags) != 0)
+    for (i = 0; i < count; ++i) mbufs[i]->ol_flags &= kept_flags;
+  std::uint64_t bytes = look.bytes();
+  if (!look.are_plain()) {
+    count = drop_impossible(env, mbufs, count);
+    bytes = bytes_of(mbufs, count);
   }
-  for (; i < count; ++i) take(*mbufs[i]);
-  if (odd != 0 || overrun < 0) count = drop_impossible(env, mbufs, count);
-  if (has_verdicts_) note_verdicts(mbufs, count, any_flags, shared_flags);
+  if (has_verdicts_) note_verdicts(mbufs, count, look.any_flags() & kept_flags, look.shared_flags() & kept_flags);
   if (has_lro_)
     for (i = 0; i < count; ++i) describe_merged(*mbufs[i]);
   burst.commit(count);
@@ -221,29 +225,17 @@ EthdevTx::EthdevTx(std::uint16_t port_id, std::uint16_t queue, const port::Info&
 }
 
 EthdevTx::Wants EthdevTx::wants_of(const pkt::Burst& burst) const {
-  constexpr std::uint32_t header = wire::ethernet_header_bytes;
-  std::uint64_t bytes = 0;
-  std::uint64_t flags = 0;
-  std::uint32_t most = 0;  // behind the header; very much for a runt
-  std::uint8_t asked = 0;  // not a request, but whether there is one
-  std::uint16_t segments = 1;
-  std::uint16_t gso_size = 0;
-  for (std::uint16_t i = 0; i < burst.size(); ++i) {
-    const pkt::Mbuf& m = burst[i];
-    bytes += m.pkt_len;
-    flags |= m.ol_flags;
-    most = std::max(most, m.pkt_len - header);
-    segments |= m.nb_segs;
-    asked |= static_cast<std::uint8_t>(m.meta.tx_checksum);
-    gso_size |= m.meta.gso_size;
-  }
+  TxLook look(wire::ethernet_header_bytes);
+  std::uint16_t i = 0;
+  for (; i + 1 < burst.size(); i += 2) look.take(burst[i], burst[static_cast<std::uint16_t>(i + 1)]);
+  if (i < burst.size()) look.take(burst[i]);
   std::uint32_t requests = 0;
-  if (asked != 0)
-    for (std::uint16_t i = 0; i < burst.size(); ++i) requests |= bit_of(burst[i].meta.tx_checksum);
-  const bool is_finished = (requests & ~finished_) == 0 && gso_size == 0;
-  return {.bytes = bytes,
-          .preparation = !is_finished || segments != 1 || most > info_.mtu + wire::vlan_tag_bytes,
-          .offloads = asked != 0 || (flags & RTE_MBUF_F_TX_OFFLOAD_MASK) != 0};
+  if (look.wants_checksum())
+    for (i = 0; i < burst.size(); ++i) requests |= bit_of(burst[i].meta.tx_checksum);
+  const bool is_finished = (requests & ~finished_) == 0 && !look.wants_cutting();
+  return {.bytes = look.bytes(),
+          .preparation = !is_finished || !look.are_single() || look.most() > info_.mtu + wire::vlan_tag_bytes,
+          .offloads = look.wants_checksum() || (look.any_flags() & RTE_MBUF_F_TX_OFFLOAD_MASK) != 0};
 }
 
 std::uint16_t EthdevTx::transmit(Env& env, pkt::Burst& burst) {
@@ -256,11 +248,11 @@ std::uint16_t EthdevTx::transmit(Env& env, pkt::Burst& burst) {
   const bool goes_as_it_is = !wants.preparation && (prepares_ == Prepares::sums || (prepares_ == Prepares::offloads && !wants.offloads));
   const bool is_whole = (goes_as_it_is || drop_refused(env, burst)) && !wants.preparation;
   if (burst.empty()) return 0;
-  std::uint64_t bytes = is_whole ? wants.bytes : bytes_of(burst);
+  std::uint64_t bytes = is_whole ? wants.bytes : bytes_of(burst.slots(), burst.size());
   const std::uint16_t sent = rte_eth_tx_burst(port_id_, queue_, rte(burst.slots()), burst.size());
   note_progress(env.now, sent);
   burst.drop_front(sent);
-  bytes -= bytes_of(burst);
+  bytes -= bytes_of(burst.slots(), burst.size());
   env.stats->port.add(stats::Port::tx_packets, sent);
   env.stats->port.add(stats::Port::tx_bytes, bytes);
   counted.packets.add(sent);
