@@ -27,6 +27,7 @@ struct Profile {
   std::string_view driver;            ///< rte_eth_dev_info::driver_name
   bool software_checksums = false;    ///< its checksum offloads are loops in the driver: ours are better
   bool equal_queues = false;          ///< refuses different numbers of rx and tx queues
+  bool needs_all_rx_queues = false;   ///< what is put into one that nobody uses is lost: all of them are in use
   bool announces_peer_mac = false;    ///< its MAC is that of the other end of the cable
   bool scatters_unasked = false;      ///< receives into chains without having the offload
   bool ring_holds_one_frame = false;  ///< rx descriptors are the pieces of one frame, not places for many
@@ -47,6 +48,7 @@ struct Profile {
   std::span<const StableCounter> stable_counters{};
   std::optional<std::uint32_t> live_register{};  ///< of BAR 0, that is not all ones while the device answers
   bool cleanup_blocks_ring = false;   ///< rte_eth_tx_done_cleanup() leaves a ring that takes no more frames
+  bool missums_odd_chains = false;    ///< the checksum that it forms of a chain is wrong where a buffer begins at an odd place
   bool spoils_packed_chains = false;  ///< a frame of several buffers stops a virtio device whose ring is packed
   /// What rte_eth_tx_prepare() does to a frame of one buffer: whatever it likes; nothing, unless an offload is asked for; nothing but to
   /// write the pseudo header's sum.

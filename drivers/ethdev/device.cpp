@@ -134,6 +134,7 @@ Result<void> Device::negotiate() {
   info_.rx_queues = options_.rx_queues;
   info_.tx_queues = options_.tx_queues;
   if (profile.equal_queues) info_.rx_queues = info_.tx_queues = std::max(options_.rx_queues, options_.tx_queues);
+  if (profile.needs_all_rx_queues) info_.rx_queues = std::max(info_.rx_queues, device.max_rx_queues);
   if (info_.rx_queues > device.max_rx_queues || info_.tx_queues > device.max_tx_queues)
     return failure(EINVAL, "port '" + options_.name + "': " + std::to_string(info_.rx_queues) + " rx and " +
                                std::to_string(info_.tx_queues) + " tx queues asked, the device has " +

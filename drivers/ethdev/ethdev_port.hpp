@@ -36,7 +36,8 @@ struct Options {
 };
 
 /// Opens and starts the device; EAL must be up. Control thread only. Info tells what was settled: a TAP device has as
-/// many rx as tx queues, so rx_queues can be more than was asked, and every one of them has to be polled. Errors name
+/// many rx as tx queues, an AF_PACKET device all that it was made with, so rx_queues can be more than was asked, and every one of them
+/// has to be polled. Errors name
 /// the device, the cause and the remedy; a device made for a failed open is removed again.
 ///
 /// Destroying the port stops the device and, when it was made here, closes and removes it; a device that existed

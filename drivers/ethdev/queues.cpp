@@ -72,6 +72,22 @@ void take_back_unseen(pkt::Mbuf** mbufs, std::uint16_t count) {
   }
 }
 
+bool has_odd_buffer(const pkt::Mbuf& chain) {
+  for (const pkt::Mbuf* m = &chain; m->next != nullptr; m = m->next)
+    if (m->data_len % 2 != 0) return true;
+  return false;
+}
+
+/// In software, what the driver would get wrong.
+void finish_odd_chains(Env& env, pkt::Burst& burst) {
+  for (std::uint16_t i = 0; i < burst.size(); ++i) {
+    pkt::Mbuf& m = burst[i];
+    if (m.meta.tx_checksum == pkt::ChecksumRequest::none || m.meta.gso_size != 0 || !has_odd_buffer(m)) continue;
+    port::finish_checksum(m);
+    env.stats->port.add(stats::Port::tx_csum_software);
+  }
+}
+
 constexpr std::uint32_t bit_of(pkt::ChecksumRequest request) { return 1u << static_cast<unsigned>(request); }
 
 }  // namespace
@@ -219,7 +235,8 @@ void request_offloads(pkt::Mbuf& packet, bool ip_checksum) {
 }
 
 EthdevTx::EthdevTx(std::uint16_t port_id, std::uint16_t queue, const port::Info& info, bool can_reclaim)
-    : port_id_(port_id), queue_(queue), info_(info), can_reclaim_(can_reclaim), prepares_(profile_of(info.driver).prepares), finished_(bit_of(pkt::ChecksumRequest::none)) {
+    : port_id_(port_id), queue_(queue), info_(info), can_reclaim_(can_reclaim), prepares_(profile_of(info.driver).prepares),
+      missums_odd_chains_(profile_of(info.driver).missums_odd_chains), finished_(bit_of(pkt::ChecksumRequest::none)) {
   for (const auto request : {pkt::ChecksumRequest::tcp, pkt::ChecksumRequest::udp, pkt::ChecksumRequest::icmp6})
     if (port::device_finishes(request, info.offloads)) finished_ |= bit_of(request);
 }
@@ -241,6 +258,7 @@ EthdevTx::Wants EthdevTx::wants_of(const pkt::Burst& burst) const {
 std::uint16_t EthdevTx::transmit(Env& env, pkt::Burst& burst) {
   if (port_id_ == no_device) return 0;
   const Wants wants = wants_of(burst);
+  if (wants.preparation && missums_odd_chains_) finish_odd_chains(env, burst);
   if (wants.preparation) port::prepare(env, burst, info_);
   if (wants.preparation || wants.offloads)
     for (std::uint16_t i = 0; i < burst.size(); ++i) request_offloads(burst[i], info_.offloads.tx_segmentation.ip_checksum);

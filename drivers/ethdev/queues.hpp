@@ -79,6 +79,7 @@ class EthdevTx final : public port::TxQueue {
   const port::Info& info_;
   const bool can_reclaim_;
   const drivers::Profile::Prepares prepares_;
+  const bool missums_odd_chains_;
   std::atomic<Duration::rep> blocked_since_{0};
   std::atomic<Duration::rep> refused_at_{0};
   std::uint32_t finished_;  ///< a bit for each pkt::ChecksumRequest that the device finishes
