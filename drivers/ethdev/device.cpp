@@ -3,6 +3,7 @@
 // calls rte_ethdev and, for TAP devices, tap.hpp.
 #include "drivers/ethdev/device.hpp"
 
+#include "drivers/ethdev/filters.hpp"
 #include "drivers/ethdev/profile.hpp"
 #include "drivers/ethdev/quiet_log.hpp"
 #include "drivers/ethdev/tap.hpp"
@@ -70,7 +71,7 @@ Result<void> Device::bring_up() {
   const QuietLog quiet;
   using Step = Result<void> (Device::*)();
   for (const Step step : {&Device::attach, &Device::negotiate, &Device::configure, &Device::set_up_queues,
-                          &Device::set_mtu, &Device::start, &Device::find_interrupts}) {
+                          &Device::set_mtu, &Device::start, &Device::set_mac, &Device::find_interrupts}) {
     if (auto done = (this->*step)(); !done) return done;
   }
   return {};
@@ -279,8 +280,7 @@ Result<void> Device::start() {
   // Only now has DPDK published the queues, which is where the TAP driver keeps what it checks a frame against.
   if (configured_mtu_ != options_.mtu)
     if (auto done = set_tap_mtu(port_id_, options_.mtu); !done) return done;
-  // IPv6 lives on multicast; devices that filter none do not know the call.
-  rte_eth_allmulticast_enable(port_id_);
+  if (const int code = open_filters(port_id_, profile_of(info_.driver)); code != 0) return refused("vlan filter", code);
   rte_ether_addr mac{};
   if (const int code = rte_eth_macaddr_get(port_id_, &mac); code != 0) return refused("mac address", code);
   std::copy_n(mac.addr_bytes, info_.mac.bytes.size(), info_.mac.bytes.begin());
@@ -306,8 +306,19 @@ Result<void> Device::find_interrupts() {
   return {};
 }
 
+Result<void> Device::set_mac() {
+  if (!options_.mac || take_mac(*options_.mac)) return {};
+  return failure(EOPNOTSUPP, "port '" + options_.name + "' (" + info_.driver + "): mac " + options_.mac->to_string() + ": the device keeps its own, " + info_.mac.to_string() +
+                                 "; leave mac out, or give it among the device's arguments, where it has one for that");
+}
+
 bool Device::take_mac(const MacAddress& mac) {
   if (mac == info_.mac) return true;
+  // What filters nothing need not know of it; a TAP device would give it to the kernel's end.
+  if (profile_of(info_.driver).filters_nothing) {
+    info_.mac = mac;
+    return true;
+  }
   rte_ether_addr wanted{};
   std::copy(mac.bytes.begin(), mac.bytes.end(), wanted.addr_bytes);
   if (rte_eth_dev_default_mac_addr_set(port_id_, &wanted) != 0) return false;

@@ -47,6 +47,7 @@ class Device {
   [[nodiscard]] int set_up_tx_queue(std::uint16_t queue) const;
   Result<void> set_mtu();
   Result<void> start();
+  Result<void> set_mac();
   Result<void> find_interrupts();
   [[nodiscard]] tl::unexpected<Error> refused(const char* step, int code) const;
 

@@ -4,6 +4,7 @@
 #include "drivers/ethdev/ethdev_port.hpp"
 
 #include "drivers/ethdev/device.hpp"
+#include "drivers/ethdev/filters.hpp"
 #include "drivers/ethdev/flow_rule.hpp"
 #include "drivers/ethdev/profile.hpp"
 #include "drivers/ethdev/queues.hpp"
@@ -21,6 +22,8 @@
 
 namespace millrace::ethdev {
 namespace {
+
+constexpr std::uint16_t largest_vlan_id = 4094;
 
 port::DeviceStats read_stats(std::uint16_t port_id, const Profile& profile) {
   rte_eth_stats s{};
@@ -64,6 +67,9 @@ class EthdevPort final : public port::Port {
   port::LinkState link() const override;
   port::DeviceStats device_stats() const override;
   Result<void> set_promiscuous(bool on) override;
+  Result<void> set_allmulticast(bool on) override;
+  Result<void> set_multicast(std::span<const MacAddress> groups) override;
+  Result<void> set_vlan(std::uint16_t id, bool on) override;
   std::optional<wire::Rss> rss() const override;
   Result<void> set_rss(const wire::Rss& rss) override;
   stats::NamedValues xstats() const override;
@@ -92,6 +98,10 @@ class EthdevPort final : public port::Port {
   [[nodiscard]] tl::unexpected<Error> dead() const { return failure(ENODEV, "port '" + info_.name + "': its device is gone"); }
   [[nodiscard]] std::optional<wire::Rss> rss_now() const { return life_ && life_->device->hashes() ? read_rss(life_->device->port_id()) : std::nullopt; }
   void judge_hash();
+  /// Errors are as those of refused().
+  [[nodiscard]] Result<void> let_in(const Filters& wanted);
+  [[nodiscard]] Result<void> write(const Filters& now, const Filters& wanted) const;
+  [[nodiscard]] tl::unexpected<Error> refused(int code, const std::string& why) const { return failure(code, "port '" + info_.name + "' (" + info_.driver + "): " + why); }
 
   const Options options_;
   const port::Info info_;
@@ -100,7 +110,7 @@ class EthdevPort final : public port::Port {
   mutable std::mutex control_;  ///< applications ask for statistics while the watchdog begins the device anew
   std::unique_ptr<Life> life_;  ///< null after a reset that failed
   std::optional<wire::Rss> rss_asked_;
-  bool is_promiscuous_ = false;
+  Filters filters_;
   port::DeviceStats counted_before_;  ///< by the device in its earlier lives
 };
 
@@ -150,7 +160,10 @@ Result<void> EthdevPort::reset() {
   const bool is_known = device->take_mac(info_.mac) || !is_pci_address(options_.name);
   if (!is_known || !is_alike(info_, device->info())) return failure(ENODEV, "port '" + info_.name + "': another device came in its place; make the port anew");
   begin_life(std::move(device));
-  if (is_promiscuous_) rte_eth_promiscuous_enable(life_->device->port_id());
+  if (auto written = write({}, filters_); !written) {
+    end_life();
+    return written;
+  }
   return rss_asked_ ? write_rss(life_->device->port_id(), *rss_asked_).map([&] { judge_hash(); }) : Result<void>();
 }
 
@@ -169,14 +182,51 @@ port::DeviceStats EthdevPort::device_stats() const {
   return all;
 }
 
+Result<void> EthdevPort::write(const Filters& now, const Filters& wanted) const {
+  return write_filters(life_->device->port_id(), life_->profile, now, wanted).or_else([&](const Error& error) -> Result<void> { return refused(error.code, error.message); });
+}
+
+Result<void> EthdevPort::let_in(const Filters& wanted) {
+  if (!life_) return dead();
+  if (life_->profile.filters_nothing) return Port::set_promiscuous(true);  // which says so
+  Result<void> written = write(filters_, wanted);
+  if (written)
+    filters_ = wanted;
+  else
+    static_cast<void>(write(wanted, filters_));
+  return written;
+}
+
 Result<void> EthdevPort::set_promiscuous(bool on) {
   const std::lock_guard lock(control_);
-  if (!life_) return dead();
-  const std::uint16_t id = life_->device->port_id();
-  if (const int code = on ? rte_eth_promiscuous_enable(id) : rte_eth_promiscuous_disable(id); code != 0)
-    return failure(std::abs(code), "port '" + info_.name + "' (" + info_.driver + "): promiscuous: " + std::strerror(std::abs(code)));
-  is_promiscuous_ = on;
-  return {};
+  Filters wanted = filters_;
+  wanted.promiscuous = on;
+  return let_in(wanted);
+}
+
+Result<void> EthdevPort::set_allmulticast(bool on) {
+  const std::lock_guard lock(control_);
+  Filters wanted = filters_;
+  wanted.allmulticast = on;
+  return let_in(wanted);
+}
+
+Result<void> EthdevPort::set_multicast(std::span<const MacAddress> groups) {
+  for (const MacAddress& group : groups)
+    if (!group.is_multicast()) return refused(EINVAL, "multicast: " + group.to_string() + " is no group's address: the lowest bit of its first byte must be 1");
+  const std::lock_guard lock(control_);
+  Filters wanted = filters_;
+  wanted.groups.assign(groups.begin(), groups.end());
+  return let_in(wanted);
+}
+
+Result<void> EthdevPort::set_vlan(std::uint16_t id, bool on) {
+  if (id == 0 || id > largest_vlan_id) return refused(EINVAL, "vlan " + std::to_string(id) + " must be 1.." + std::to_string(largest_vlan_id));
+  const std::lock_guard lock(control_);
+  Filters wanted = filters_;
+  if (!wanted.vlans) wanted.vlans.emplace();
+  wanted.vlans->set(id, on);
+  return let_in(wanted);
 }
 
 std::optional<wire::Rss> EthdevPort::rss() const {

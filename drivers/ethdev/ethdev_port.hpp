@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,7 @@ struct Options {
   std::uint16_t rx_ring = 1024;  ///< descriptors a queue; brought within the device's limits
   std::uint16_t tx_ring = 1024;
   std::uint16_t mtu = 1500;
+  std::optional<MacAddress> mac{};  ///< the address that it is to have; null: its own. EOPNOTSUPP if it takes no other
   bool tso = true;   ///< let the device cut TCP segments, if it can
   bool lro = false;  ///< have the device merge received TCP segments; EOPNOTSUPP if it cannot
   bool rx_timestamp = false;  ///< have the device stamp what it receives; EOPNOTSUPP if it cannot

@@ -13,6 +13,7 @@ inline constexpr drivers::StableCounter stable_counters[] = {{"rx_", "_multicast
 /// virtio-net on PCI. On a packed ring vring_desc_init_indirect_packed() leaves the header of a frame in two to seven buffers marked as
 /// the device's to write, and a device may stop for that, as QEMU's does.
 inline constexpr drivers::Profile pci{.driver = "net_virtio",
+                                      .begins_without_vlans = true,
                                       .sent_kept = 64,
                                       .stable_counters = stable_counters,
                                       .spoils_packed_chains = true,

@@ -10,13 +10,14 @@
 
 namespace millrace::devmodel::virtio {
 
-// 5.1.6.5.1, 5.1.6.5.2, 5.1.6.5.3.
+// 5.1.6.5.1, 5.1.6.5.2, 5.1.6.5.3. A promiscuous device lets everything in; the table of VLANs is empty at first.
 bool Net::wants(std::span<const std::uint8_t> frame) const {
   if (frame.size() < 14) return false;
+  if (promisc_) return true;
   const bool is_tagged = frame[12] == 0x81 && frame[13] == 0x00 && frame.size() >= 18;
   const auto tag = static_cast<std::uint16_t>(is_tagged ? (frame[14] << 8 | frame[15]) & 0xfff : 0);
-  if (is_tagged && has(feature::ctrl_vlan) && !vlans_.empty() && !vlans_.contains(tag)) return false;
-  if (promisc_ || !has(feature::ctrl_rx)) return true;
+  if (is_tagged && has(feature::ctrl_vlan) && !vlans_.contains(tag)) return false;
+  if (!has(feature::ctrl_rx)) return true;
   if ((frame[0] & 1) == 0) return std::equal(own_mac_.begin(), own_mac_.end(), frame.begin()) || macs_.contains(Bytes(frame.begin(), frame.begin() + 6));
   const bool is_broadcast = std::all_of(frame.begin(), frame.begin() + 6, [](std::uint8_t b) { return b == 0xff; });
   return is_broadcast || allmulti_ || macs_.contains(Bytes(frame.begin(), frame.begin() + 6));
