@@ -35,6 +35,13 @@ std::uint16_t queue_lcore(const config::Port& port, std::uint16_t queue, std::si
   return queue < port.rx_lcores.size() ? port.rx_lcores[queue] : static_cast<std::uint16_t>(queue % lcores);
 }
 
+// vlan_vid_add(): the port below is to let its tag in. Where the device filters no tags, all of them come in, and
+// runtime::PacketTypes sorts them in any case.
+Result<std::unique_ptr<port::Port>> open_vlan(port::Port& below, const config::Port& port, std::size_t lcores) {
+  if (const Result<void> set = below.set_vlan(port.vlan_id, true); !set && set.error().code != EOPNOTSUPP) return tl::unexpected(set.error());
+  return std::make_unique<vlan::Port>(below, vlan_options(port, lcores));
+}
+
 void tell_of(const std::string& name, const port::Info& info) {
   log(LogLevel::info, "port '" + name + "': " + info.driver + ", " + info.mac.to_string() + ", queues: " + std::to_string(info.rx_queues) + " rx, " + std::to_string(info.tx_queues) +
                           " tx; rx interrupts: " + (info.interrupts.empty() ? "none" : info.interrupts));
@@ -162,7 +169,7 @@ Result<std::unique_ptr<port::Port>> Engine::Impl::open_port(std::size_t index,
     return end.link->open(end.end == 0 ? sim::End::a : sim::End::b, sim_options(port, ifindex, seed));
   }
   if (port.driver == config::PortDriver::vlan)
-    return std::make_unique<vlan::Port>(*ports[ifindex_of(config, port.link) - 1u], vlan_options(port, lcores.size()));
+    return open_vlan(*ports[ifindex_of(config, port.link) - 1u], port, lcores.size());
   ethdev::Options options = ethdev_options(port, ifindex);
   for (std::uint16_t q = 0; q < port.rx_queues; ++q)
     options.pools.push_back(pools[queue_lcore(port, q, lcores.size())].get());

@@ -230,6 +230,7 @@ ethdev::Options ethdev_options(const config::Port& port, std::uint16_t ifindex) 
     const std::size_t comma = port.device.find(',');
     options.name = port.device.substr(0, comma);
     if (comma != std::string::npos) options.args = port.device.substr(comma + 1);
+    options.mac = port.mac;
   }
   options.ifindex = ifindex;
   options.rx_queues = port.rx_queues;

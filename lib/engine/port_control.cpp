@@ -170,6 +170,10 @@ void PortControl::set_up(bool up) {
 
 Result<void> PortControl::set_promiscuous(bool on) { return engine_.impl_->ports[index_]->set_promiscuous(on); }
 
+Result<void> PortControl::set_allmulticast(bool on) { return engine_.impl_->ports[index_]->set_allmulticast(on); }
+
+Result<void> PortControl::set_multicast(std::span<const MacAddress> groups) { return engine_.impl_->ports[index_]->set_multicast(groups); }
+
 void Engine::Impl::bring_up(std::size_t port) {
   for (std::uint16_t id = 0; id < lcores.size(); ++id)
     control(id, [&] {

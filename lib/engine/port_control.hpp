@@ -4,10 +4,12 @@
 #include <millrace/base/result.hpp>
 #include <millrace/config/config.hpp>
 #include <millrace/engine/engine.hpp>
+#include <millrace/wire/address.hpp>
 #include <millrace/wire/flow_rule.hpp>
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -42,9 +44,18 @@ class PortControl {
   void set_up(bool up);
   [[nodiscard]] bool is_up() const;
 
+  // What the device lets in. All of it is kept by a reset. EOPNOTSUPP: the port filters nothing, or cannot.
+
   /// ip link set promisc: whether frames to other hosts come in, for packet sockets, rx handlers and bridges; the stack takes none of
-  /// them. Kept by a reset. EOPNOTSUPP: the port filters nothing, or cannot.
+  /// them. While it is on, so do frames of every VLAN, as in Linux; where there is a VLAN port, its device lets in no other else.
   [[nodiscard]] Result<void> set_promiscuous(bool on);
+  /// ip link set allmulticast: whether frames to every group come in. On at first, unlike in Linux: the stack tells the device of no
+  /// group, so that whoever turns it off gives those that the stack needs, too; IPv6 needs 33:33:00:00:00:01 and 33:33:ff with the last
+  /// three bytes of each address.
+  [[nodiscard]] Result<void> set_allmulticast(bool on);
+  /// ip maddr: the groups whose frames come in, too, in place of those given before. EINVAL: one is no group's address; ENOSPC: more than
+  /// the device can keep, and those before stay.
+  [[nodiscard]] Result<void> set_multicast(std::span<const MacAddress> groups);
 
   /// ethtool --reset: the device begins anew, as the watchdog has it do when it hangs, asks for it or was put back: what waits in
   /// it is lost, connections go on. Meanwhile the port is down. EOPNOTSUPP: there is no such device; else what it says, and the

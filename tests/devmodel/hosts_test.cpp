@@ -9,6 +9,9 @@
 #include "tests/support/seed.hpp"
 #include "tests/support/two_engines.hpp"
 
+#include <algorithm>
+#include <array>
+
 using namespace millrace;
 using namespace millrace::test;
 using namespace std::chrono_literals;
@@ -100,6 +103,18 @@ std::uint64_t counter(Engine& engine, const std::string& name) {
   return 0;
 }
 
+/// A frame that nobody takes, with that VLAN's tag.
+devmodel::Frame tagged(const MacAddress& to, std::uint8_t vlan) {
+  devmodel::Frame frame(64);
+  std::copy(to.bytes.begin(), to.bytes.end(), frame.begin());
+  frame[6] = 2;
+  frame[12] = 0x81;
+  frame[15] = vlan;
+  frame[16] = 0x88;
+  frame[17] = 0xb5;
+  return frame;
+}
+
 }  // namespace
 
 TEST_CASE("two hosts on device models talk TCP, over a good cable and one that loses a frame in thirty") {
@@ -108,6 +123,51 @@ TEST_CASE("two hosts on device models talk TCP, over a good cable and one that l
     Hosts hosts(*subjects()[0], *subjects()[1], loss);
     Transfer(*hosts.world).end();
   }
+}
+
+TEST_CASE("G10: the device below a VLAN port lets its tag in and no other, after a reset, too") {
+  Subject& subject = *subjects()[0];
+  subject.connect();
+  Config config = host_config(1);
+  config.ports[0].driver = config::PortDriver::ethdev;
+  config.ports[0].device = subject.slot.name();
+  config.ports[0].rx_mode = config::RxMode::poll;
+  config.ports[0].mac = MacAddress{{2, 0, 0, 0, 0, 0x11}};
+  config.ports.push_back({.name = "v5", .driver = config::PortDriver::vlan, .link = "p0", .vlan_id = 5});
+  {
+    auto engine = Engine::create(config);
+    if (!engine) FAIL(engine.error().message);
+    for (const bool is_reset : {false, true}) {
+      if (is_reset) REQUIRE((*engine)->port("p0")->reset());
+      CHECK(subject.device->receive(tagged(*config.ports[0].mac, 5)));
+      CHECK_FALSE(subject.device->receive(tagged(*config.ports[0].mac, 6)));
+    }
+    REQUIRE((*engine)->port("p0")->set_promiscuous(true));
+    CHECK(subject.device->receive(tagged(*config.ports[0].mac, 6)));
+  }
+  CHECK(subject.slot.violations() == std::vector<std::string>{});
+}
+
+TEST_CASE("a port's groups and all-multicast are those of its device") {
+  Subject& subject = *subjects()[0];
+  subject.connect();
+  constexpr MacAddress group{{1, 0, 0x5e, 0, 0, 0xfb}};
+  Config config = host_config(1);
+  config.ports[0].driver = config::PortDriver::ethdev;
+  config.ports[0].device = subject.slot.name();
+  config.ports[0].rx_mode = config::RxMode::poll;
+  {
+    auto engine = Engine::create(config);
+    if (!engine) FAIL(engine.error().message);
+    auto port = (*engine)->port("p0");
+    REQUIRE(port);
+    CHECK(subject.device->receive(tagged(group, 0)));
+    REQUIRE(port->set_allmulticast(false));
+    CHECK_FALSE(subject.device->receive(tagged(group, 0)));
+    REQUIRE(port->set_multicast(std::array{group}));
+    CHECK(subject.device->receive(tagged(group, 0)));
+  }
+  CHECK(subject.slot.violations() == std::vector<std::string>{});
 }
 
 TEST_CASE("A14, a device that is pulled out takes its port down in a second; put back, its connections go on") {

@@ -10,5 +10,6 @@ TEST_CASE("net_tap has a profile of its own, an unknown driver is believed") {
   CHECK(ethdev::profile_of("net_tap").software_checksums);
   CHECK_FALSE(ethdev::profile_of("net_of_tomorrow").equal_queues);
   CHECK_FALSE(ethdev::profile_of("net_of_tomorrow").software_checksums);
+  CHECK_FALSE(ethdev::profile_of("net_of_tomorrow").filters_nothing);
   CHECK_FALSE(ethdev::profile_of("net_of_tomorrow").ring_holds_one_frame);
 }

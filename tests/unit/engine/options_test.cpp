@@ -144,6 +144,7 @@ TEST_CASE("a TAP device, a virtual device and one that EAL found") {
   ethdev::Options options = ethdev_options(port, 4);
   CHECK(options.name == "net_tap_t0");
   CHECK(options.args == "iface=mr0,mac=02:00:00:00:77:02");
+  CHECK_FALSE(options.mac);  // it is the kernel's end that has it
   CHECK(options.ifindex == 4);
   CHECK(options.mtu == 9000);
   CHECK(options.rx_queues == 2);
@@ -157,7 +158,9 @@ TEST_CASE("a TAP device, a virtual device and one that EAL found") {
       {.name = "v", .driver = config::PortDriver::vdev, .device = "net_virtio_user0,path=/run/s,queues=1"}, 1);
   CHECK(options.name == "net_virtio_user0");
   CHECK(options.args == "path=/run/s,queues=1");
-  options = ethdev_options({.name = "e", .driver = config::PortDriver::ethdev, .device = "0000:00:05.0"}, 1);
+  CHECK_FALSE(options.mac);
+  options = ethdev_options({.name = "e", .driver = config::PortDriver::ethdev, .device = "0000:00:05.0", .mac = port.mac}, 1);
+  CHECK(options.mac == port.mac);
   CHECK(options.name == "0000:00:05.0");
   CHECK(options.args.empty());
 }

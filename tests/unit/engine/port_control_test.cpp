@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <map>
 #include <vector>
 
@@ -159,6 +160,17 @@ TEST_CASE("B5: ethtool -C is refused where interrupts are not what drives the po
   CHECK(port.coalesce(0) == config::Coalesce{});
   CHECK(engine->proc_interrupts() == "           CPU0       \n");
   CHECK(engine->proc_softirqs().find("NET_RX") != std::string::npos);
+}
+
+TEST_CASE("an in-memory port lets every frame in, and says so when it is asked to choose") {
+  auto engine = make_engine(1, {});
+  PortControl port = control(*engine);
+  const std::array groups{MacAddress{{1, 0, 0x5e, 0, 0, 0xfb}}};
+  for (const Result<void>& set : {port.set_promiscuous(true), port.set_allmulticast(false), port.set_multicast(groups)}) {
+    REQUIRE_FALSE(set);
+    CHECK(set.error().code == EOPNOTSUPP);
+    CHECK(set.error().message.find("'net0' filters nothing") != std::string::npos);
+  }
 }
 
 TEST_CASE("E2: ethtool -K gro under traffic: off, ten packets go up; on, one; a stream that sees it switched loses nothing") {
