@@ -307,7 +307,10 @@ Result<void> Device::find_interrupts() {
 }
 
 Result<void> Device::set_mac() {
-  if (!options_.mac || take_mac(*options_.mac)) return {};
+  if (!options_.mac) return {};
+  if (options_.mac->is_multicast() || *options_.mac == MacAddress{})
+    return failure(EINVAL, "port '" + options_.name + "': mac " + options_.mac->to_string() + " is no host's address: the lowest bit of its first byte must be 0, and not all may be");
+  if (take_mac(*options_.mac)) return {};
   return failure(EOPNOTSUPP, "port '" + options_.name + "' (" + info_.driver + "): mac " + options_.mac->to_string() + ": the device keeps its own, " + info_.mac.to_string() +
                                  "; leave mac out, or give it among the device's arguments, where it has one for that");
 }

@@ -10,7 +10,7 @@
 namespace millrace::ethdev {
 namespace {
 
-constexpr const Profile* profiles[] = {&ena::profile, &igb::profile, &virtio_net::pci, &virtio_net::user, &vdev::tap, &vdev::vhost, &vdev::af_packet, &vdev::ring};
+constexpr const Profile* profiles[] = {&ena::profile, &igb::profile, &virtio_net::pci, &virtio_net::user, &vdev::tap, &vdev::vhost, &vdev::af_packet, &vdev::ring, &vdev::null};
 constexpr Profile generic{};
 
 }  // namespace

@@ -14,5 +14,6 @@ inline constexpr drivers::Profile vhost{.driver = "net_vhost", .filters_nothing 
 /// An interface of the kernel's, which spreads what arrives (PACKET_FANOUT) over all the `qpairs` that the device was made with.
 inline constexpr drivers::Profile af_packet{.driver = "net_af_packet", .needs_all_rx_queues = true};
 inline constexpr drivers::Profile ring{.driver = "net_ring", .filters_nothing = true};
+inline constexpr drivers::Profile null{.driver = "net_null", .filters_nothing = true};
 
 }  // namespace millrace::vdev
