@@ -21,6 +21,7 @@ inline constexpr drivers::Profile pci{.driver = "net_virtio",
 /// virtio-user, whose device is another process. When that has gone, the socket keeps virtio_interrupt_handler() busy, and virtio_dev_stop()
 /// cannot unregister it: it then runs on what is gone (22.11).
 inline constexpr drivers::Profile user{.driver = "net_virtio_user",
+                                       .filters_nothing = true,
                                        .sent_kept = 64,
                                        .link_by_interrupt = true,
                                        .stops_under_handler = true,
