@@ -4,11 +4,13 @@
 #include "drivers/ethdev/ethdev_port.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace millrace::conformance {
@@ -69,10 +71,22 @@ class Subject {
   Subject(const Subject&) = delete;
   Subject& operator=(const Subject&) = delete;
 
-  /// A port on it, with its far end there; name and arguments are the subject's. Its link may still come up.
-  [[nodiscard]] virtual Result<std::unique_ptr<port::Port>> open(ethdev::Options options) = 0;
-  /// The port and the far end, in the order that the medium wants.
-  virtual void close(std::unique_ptr<port::Port> port) = 0;
+  /// What makes a port of a device: ethdev::open(), or an engine.
+  using MakePort = std::function<Result<void>(const ethdev::Options&)>;
+  /// Has a port made on it, with its far end there; name and arguments are the subject's. Its link may still come up.
+  [[nodiscard]] virtual Result<void> attach(ethdev::Options options, const MakePort& make_port) = 0;
+  /// Has the port end, and the far end, in the order that the medium wants.
+  virtual void detach(const std::function<void()>& end_port) { end_port(); }
+
+  /// The same with a port that is the caller's own.
+  [[nodiscard]] Result<std::unique_ptr<port::Port>> open(ethdev::Options options) {
+    std::unique_ptr<port::Port> port;
+    const MakePort make_port = [&](const ethdev::Options& named) { return ethdev::open(named).map([&](auto&& opened) { port = std::move(opened); }); };
+    return attach(std::move(options), make_port).map([&] { return std::move(port); });
+  }
+  void close(std::unique_ptr<port::Port> port) {
+    detach([&] { port.reset(); });
+  }
 
   /// A frame arrives from the far end. False: it was dropped on its way, and that was seen.
   virtual bool inject(std::span<const std::uint8_t> frame) = 0;

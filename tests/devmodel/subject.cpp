@@ -36,11 +36,11 @@ std::vector<Subject*> subjects() {
   return all;
 }
 
-Result<std::unique_ptr<port::Port>> Subject::open(ethdev::Options options) {
+Result<void> Subject::attach(ethdev::Options options, const MakePort& make_port) {
   hear_faults();
   wire.clear();
   options.name = slot.name();
-  return ethdev::open(options);
+  return make_port(options);
 }
 
 void Subject::put_back() {

@@ -18,8 +18,7 @@ class Subject final : public conformance::Subject {
  public:
   explicit Subject(Traits what) : conformance::Subject(with_cable(std::move(what))) {}
 
-  Result<std::unique_ptr<port::Port>> open(ethdev::Options options) override;
-  void close(std::unique_ptr<port::Port> port) override { port.reset(); }
+  Result<void> attach(ethdev::Options options, const MakePort& make_port) override;
   bool inject(std::span<const std::uint8_t> frame) override { return device->receive(frame); }
   std::vector<Frame> sent(std::size_t) override { return std::exchange(wire, {}); }
   std::optional<conformance::Counts> counts() const override;

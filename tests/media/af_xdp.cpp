@@ -12,10 +12,10 @@ constexpr const char* never_freed = "rte_eth_af_xdp.c: eth_dev_close() takes 1 f
 class Xdp final : public Veth {
  public:
   using Veth::Veth;
-  Result<std::unique_ptr<port::Port>> open(ethdev::Options options) override {
+  Result<void> attach(ethdev::Options options, const MakePort& make_port) override {
     lose();
     give_back();
-    return Veth::open(std::move(options));
+    return Veth::attach(std::move(options), make_port);
   }
 };
 

@@ -35,18 +35,18 @@ void KernelMedium::collect(std::vector<Frame>& frames) {
   while (auto frame = far_end_->receive(0ms)) frames.push_back(std::move(*frame));
 }
 
-Result<std::unique_ptr<port::Port>> Veth::open(ethdev::Options options) {
+Result<void> Veth::attach(ethdev::Options options, const MakePort& make_port) {
   if (!near_.exists()) give_back();
   far_end_.emplace(far_);
   options.name = name_;
   options.args = args_ + (traits.queues > 1 ? ",qpairs=" + std::to_string(options.rx_queues) : "");
-  auto port = ethdev::open(options);
-  if (!port) far_end_.reset();
-  return port;
+  Result<void> made = make_port(options);
+  if (!made) far_end_.reset();
+  return made;
 }
 
-void Veth::close(std::unique_ptr<port::Port> port) {
-  port.reset();
+void Veth::detach(const std::function<void()>& end_port) {
+  end_port();
   far_end_.reset();
 }
 

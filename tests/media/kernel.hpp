@@ -26,8 +26,8 @@ class Veth : public KernelMedium {
   /// The device's name, and its arguments, in which "ours" is the interface's name.
   Veth(Traits what, std::string name, std::string args, int mtu = 1500) : KernelMedium(std::move(what)), name_(std::move(name)), args_(std::move(args)), mtu_(mtu) {}
 
-  Result<std::unique_ptr<port::Port>> open(ethdev::Options options) override;
-  void close(std::unique_ptr<port::Port> port) override;
+  Result<void> attach(ethdev::Options options, const MakePort& make_port) override;
+  void detach(const std::function<void()>& end_port) override;
   void set_cable(bool up) override { far_.set_up(up); }
   void lose() override;
   void give_back() override;

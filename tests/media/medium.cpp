@@ -4,6 +4,7 @@
 
 #include <millrace/runtime/eal.hpp>
 
+#include <rte_ethdev.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -32,6 +33,12 @@ bool wait_until(const std::function<bool()>& done, std::chrono::milliseconds pat
     std::this_thread::sleep_for(std::chrono::microseconds(50));
   }
   return true;
+}
+
+bool is_link_up(const std::string& device) {
+  std::uint16_t id = 0;
+  rte_eth_link link{};
+  return rte_eth_dev_get_port_by_name(device.c_str(), &id) == 0 && rte_eth_link_get_nowait(id, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
 }
 
 std::string own_path(const std::string& name) { return "/tmp/millrace_" + name + "_" + std::to_string(getpid()); }

@@ -31,6 +31,8 @@ class Medium : public conformance::Subject {
 [[nodiscard]] std::vector<std::unique_ptr<conformance::Subject>> make_subjects();
 
 bool wait_until(const std::function<bool()>& done, std::chrono::milliseconds patience = std::chrono::seconds(2));
+/// Of an ethdev of that name; false: there is none, too.
+[[nodiscard]] bool is_link_up(const std::string& device);
 /// A path in /tmp that is this process's own.
 [[nodiscard]] std::string own_path(const std::string& name);
 

@@ -16,23 +16,23 @@ class Memif final : public Medium {
  public:
   Memif(Traits what, std::string role, std::string peer_role) : Medium(std::move(what)), role_(std::move(role)), peer_role_(std::move(peer_role)) {}
 
-  Result<std::unique_ptr<port::Port>> open(ethdev::Options options) override {
+  Result<void> attach(ethdev::Options options, const MakePort& make_port) override {
     options.name = ours;
     options.args = args(role_);
     queues_in_use_ = options.rx_queues;
     if (role_ == "client") give_back();
-    auto port = ethdev::open(options);
-    if (!port) {
+    Result<void> made = make_port(options);
+    if (!made) {
       peer_.reset();
-      return port;
+      return made;
     }
     if (role_ == "server") give_back();
-    wait_until([&] { return peer_->is_up() && (*port)->link().up; });
+    wait_until([&] { return peer_->is_up() && is_link_up(ours); });
     fill_rings();
-    return port;
+    return made;
   }
-  void close(std::unique_ptr<port::Port> port) override {
-    port.reset();
+  void detach(const std::function<void()>& end_port) override {
+    end_port();
     // A side that EAL's interrupt thread is still disconnecting is not to be removed.
     if (peer_) wait_until([this] { return !peer_->is_up(); });
     std::this_thread::sleep_for(std::chrono::milliseconds(1));

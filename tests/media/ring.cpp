@@ -20,16 +20,16 @@ class Ring final : public Medium {
  public:
   using Medium::Medium;
 
-  Result<std::unique_ptr<port::Port>> open(ethdev::Options options) override {
+  Result<void> attach(ethdev::Options options, const MakePort& make_port) override {
     make();
     options.name = "net_ring_media";
-    auto port = ethdev::open(options);
-    if (!port) unmake();
+    Result<void> made = make_port(options);
+    if (!made) unmake();
     queues_in_use_ = options.rx_queues;
-    return port;
+    return made;
   }
-  void close(std::unique_ptr<port::Port> port) override {
-    port.reset();
+  void detach(const std::function<void()>& end_port) override {
+    end_port();
     unmake();
   }
   bool inject(std::span<const std::uint8_t> frame) override {

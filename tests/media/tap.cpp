@@ -9,16 +9,14 @@ class Tap final : public KernelMedium {
  public:
   using KernelMedium::KernelMedium;
 
-  Result<std::unique_ptr<port::Port>> open(ethdev::Options options) override {
+  Result<void> attach(ethdev::Options options, const MakePort& make_port) override {
     options.name = "net_tap0";
     options.args = "iface=" + interface_.name();
-    auto port = ethdev::open(options);
-    if (port) far_end_.emplace(interface_);
-    return port;
+    return make_port(options).map([this] { far_end_.emplace(interface_); });
   }
-  void close(std::unique_ptr<port::Port> port) override {
+  void detach(const std::function<void()>& end_port) override {
     far_end_.reset();
-    port.reset();
+    end_port();
   }
   void set_cable(bool up) override { interface_.set_up(up); }
   void lose() override {

@@ -123,7 +123,7 @@ class VirtioUser final : public Pair {
   using Pair::Pair;
   Return returns() const override { return variant_.virtio_listens ? Return::by_itself : Return::opened_anew; }
 
-  Result<std::unique_ptr<port::Port>> open(ethdev::Options options) override {
+  Result<void> attach(ethdev::Options options, const MakePort& make_port) override {
     options.name = "net_virtio_user0";
     options.args = virtio_args();
     options.checksum_offload = traits.checksums;
@@ -136,14 +136,14 @@ class VirtioUser final : public Pair {
       wake_vhost_library();
     });
     if (!variant_.virtio_listens) start.join();
-    auto port = ethdev::open(options);
+    Result<void> made = make_port(options);
     if (start.joinable()) start.join();
-    if (port) wait_for_queues(peer_->port_id(), queues_in_use_);
+    if (made) wait_for_queues(peer_->port_id(), queues_in_use_);
     else peer_.reset();
-    return port;
+    return made;
   }
-  void close(std::unique_ptr<port::Port> port) override {
-    port.reset();
+  void detach(const std::function<void()>& end_port) override {
+    end_port();
     if (variant_.virtio_listens) settle([this] { return peer_ == nullptr || !peer_->is_up(); });
     peer_.reset();
   }
@@ -161,7 +161,7 @@ class Vhost final : public Pair {
   using Pair::Pair;
   Return returns() const override { return Return::by_itself; }
 
-  Result<std::unique_ptr<port::Port>> open(ethdev::Options options) override {
+  Result<void> attach(ethdev::Options options, const MakePort& make_port) override {
     options.name = ours;
     options.args = vhost_args();
     queues_in_use_ = options.rx_queues;
@@ -171,19 +171,19 @@ class Vhost final : public Pair {
       make = std::thread([this] { make_peer(); });
       wait_until([this] { return is_listened_to(); });
     }
-    auto port = ethdev::open(options);
+    Result<void> made = make_port(options);
     wake_vhost_library();
     if (make.joinable()) make.join();
-    else if (port) make_peer();
-    if (!port) return port;
+    else if (made) make_peer();
+    if (!made) return made;
     start_peer();
     wait_for_port();
-    return port;
+    return made;
   }
-  void close(std::unique_ptr<port::Port> port) override {
+  void detach(const std::function<void()>& end_port) override {
     peer_.reset();
-    if (variant_.virtio_listens) settle([&] { return !port->link().up; });
-    port.reset();
+    if (variant_.virtio_listens) settle([] { return !is_link_up(ours); });
+    end_port();
   }
   void follow_reset() override {
     if (variant_.virtio_listens) {

@@ -2,10 +2,14 @@
 // QEMU's devices as subjects of the conformance suite: those of the guest that MILLRACE_GUEST names (run.py). Called by the suite.
 #include <millrace/runtime/eal.hpp>
 
-#include "tests/conformance/opened.hpp"
+#include "tests/conformance/subject.hpp"
 #include "tests/qemu/kernel_nic.hpp"
 
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdlib>
 #include <stdexcept>
@@ -26,17 +30,13 @@ class QemuDevice final : public Subject {
   QemuDevice(unsigned number, std::size_t shortest, Traits what)
       : Subject(std::move(what)), address("0000:00:0" + std::to_string(2 * number + 2) + ".0"), nic_("dut" + std::to_string(number)), peer_("eth" + std::to_string(number)), shortest_(shortest) {}
 
-  Result<std::unique_ptr<port::Port>> open(ethdev::Options options) override {
+  Result<void> attach(ethdev::Options options, const MakePort& make_port) override {
     static_cast<void>(peer_.received());
     options.name = address;
-    auto port = ethdev::open(options);
-    if (!port) return port;
-    // QEMU keeps what it cannot deliver yet, which no cable does: until there is a link, and what an earlier port did not take.
-    static_cast<void>(link_becomes(**port, true));
-    discard(**port);
-    return port;
+    Result<void> made = make_port(options);
+    if (made) discard(options.rx_queues);
+    return made;
   }
-  void close(std::unique_ptr<port::Port> port) override { port.reset(); }
 
   bool inject(std::span<const std::uint8_t> frame) override {
     if (!is_up_) return false;
@@ -67,16 +67,19 @@ class QemuDevice final : public Subject {
   const std::string address;
 
  private:
-  /// Everything that is there, up to a silence.
-  static void discard(port::Port& port) {
-    const auto stats = std::make_unique<stats::LcoreStats>();
-    Env env;
-    env.stats = stats.get();
+  /// QEMU keeps what it cannot deliver yet, which no cable does: until there is a link, and what an earlier port did not take. All of
+  /// it, up to a silence.
+  void discard(std::uint16_t queues) const {
+    std::uint16_t id = 0;
+    if (rte_eth_dev_get_port_by_name(address.c_str(), &id) != 0) return;
+    rte_eth_link link{};
+    for (const auto end = Clock::now() + std::chrono::seconds(2); link.link_status != RTE_ETH_LINK_UP && Clock::now() < end;) rte_eth_link_get_nowait(id, &link);
     for (auto end = Clock::now() + silence; Clock::now() < end;) {
-      for (std::uint16_t queue = 0; queue < port.info().rx_queues; ++queue) {
-        pkt::Burst burst;
-        if (port.rx_queue(queue).receive(env, burst, 32) != 0) end = Clock::now() + silence;
-        burst.take_all([](pkt::Packet p) { pkt::consume(std::move(p)); });
+      for (std::uint16_t queue = 0; queue < queues; ++queue) {
+        std::array<rte_mbuf*, 32> burst{};
+        const std::uint16_t count = rte_eth_rx_burst(id, queue, burst.data(), burst.size());
+        if (count != 0) end = Clock::now() + silence;
+        rte_pktmbuf_free_bulk(burst.data(), count);
       }
     }
   }
