@@ -82,9 +82,9 @@ class EthdevPort final : public port::Port {
  private:
   /// What goes with the device at a reset; members are destroyed from the last to the first.
   struct Life {
-    Life(std::unique_ptr<Device> started, const std::vector<std::unique_ptr<EthdevTx>>& tx)
+    Life(std::unique_ptr<Device> started, const std::vector<std::unique_ptr<EthdevRx>>& rx, const std::vector<std::unique_ptr<EthdevTx>>& tx)
         : device(std::move(started)), profile(profile_of(device->info().driver)), rules(device->port_id(), device->info().rx_queues),
-          watchdog(device->port_id(), device->info().name, profile, tx) {}
+          watchdog(device->port_id(), device->info().name, profile, rx, tx) {}
     [[nodiscard]] port::DeviceStats counted() const { return read_stats(device->port_id(), profile); }
     std::unique_ptr<Device> device;
     const Profile& profile;
@@ -127,7 +127,7 @@ EthdevPort::EthdevPort(const Options& options, std::unique_ptr<Device> device) :
 void EthdevPort::begin_life(std::unique_ptr<Device> device) {
   for (std::uint16_t q = 0; q < info_.rx_queues; ++q) rx_[q]->connect(device->port_id(), device->event_fd(q));
   for (auto& queue : tx_) queue->connect(device->port_id());
-  life_ = std::make_unique<Life>(std::move(device), tx_);
+  life_ = std::make_unique<Life>(std::move(device), rx_, tx_);
   judge_hash();
 }
 

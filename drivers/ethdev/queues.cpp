@@ -202,10 +202,12 @@ void describe_merged(pkt::Mbuf& packet) {
 
 // A TAP cannot be masked: its descriptor has an event for each frame, and both calls return ENOTSUP.
 void EthdevRx::arm() {
+  is_armed_.store(true, std::memory_order_relaxed);
   if (port_id_ != no_device) rte_eth_dev_rx_intr_enable(port_id_, queue_);
 }
 
 void EthdevRx::disarm() {
+  is_armed_.store(false, std::memory_order_relaxed);
   if (port_id_ != no_device) rte_eth_dev_rx_intr_disable(port_id_, queue_);
 }
 

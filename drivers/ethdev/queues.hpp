@@ -23,6 +23,8 @@ class EthdevRx final : public port::RxQueue {
   void arm() override;
   void disarm() override;
   int waiting() const override;
+  /// Whether it is left to its interrupt. Any thread.
+  [[nodiscard]] bool is_armed() const { return is_armed_.load(std::memory_order_relaxed); }
   /// Its device from now on, or no_device: then it gives nothing. Control thread, while no lcore uses the queue.
   void connect(std::uint16_t port_id, int event_fd) {
     port_id_ = port_id;
@@ -44,6 +46,7 @@ class EthdevRx final : public port::RxQueue {
   const bool keeps_good_of_bad_;
   const bool calls_unseen_good_;
   int event_fd_;
+  std::atomic<bool> is_armed_{false};
   const std::uint64_t foreign_flags_;  // what another port may have left in a buffer that comes in here
   std::atomic<std::uint64_t> kept_flags_;
   pkt::ChecksumVerdict usual_verdict_ = pkt::ChecksumVerdict::unknown;  // of the last burst that had one

@@ -48,8 +48,8 @@ bool link_is_up(std::uint16_t port_id) {
 
 }  // namespace
 
-Watchdog::Watchdog(std::uint16_t port_id, const std::string& name, const Profile& profile, const std::vector<std::unique_ptr<EthdevTx>>& tx)
-    : port_id_(port_id), name_(name), profile_(profile), is_pci_(is_pci_address(name)), tx_(tx) {
+Watchdog::Watchdog(std::uint16_t port_id, const std::string& name, const Profile& profile, const std::vector<std::unique_ptr<EthdevRx>>& rx, const std::vector<std::unique_ptr<EthdevTx>>& tx)
+    : port_id_(port_id), name_(name), profile_(profile), is_pci_(is_pci_address(name)), tx_(tx), rx_stall_(port_id, rx, watchdog_timeo) {
   rte_eth_dev_callback_register(port_id_, RTE_ETH_EVENT_INTR_RESET, set_flag, &reset_asked_);
   rte_eth_dev_callback_register(port_id_, RTE_ETH_EVENT_INTR_RMV, set_flag, &removed_);
   look_at_counters();
@@ -68,7 +68,10 @@ std::optional<port::Fault> Watchdog::check(Instant now) {
   look_at_counters();
   if (reset_asked_.exchange(false, std::memory_order_relaxed)) return port::Fault{reset_cause_, "its driver asks for a reset"};
   if (fatal_) return std::exchange(fatal_, std::nullopt);
-  return is_pci_ ? hung_queue(now) : std::nullopt;
+  // A virtual device may stand still for as long as its peer does, which is none of its faults.
+  if (!is_pci_) return std::nullopt;
+  auto hung = hung_queue(now);
+  return hung ? hung : rx_stall_.check(now);
 }
 
 std::optional<port::Fault> Watchdog::gone() {
@@ -90,7 +93,6 @@ void Watchdog::look_at_counters() {
   }
 }
 
-// A virtual device may stand still for as long as its peer does, which is none of its faults.
 std::optional<port::Fault> Watchdog::hung_queue(Instant now) {
   for (std::size_t q = 0; q < tx_.size(); ++q) {
     const Instant since = tx_[q]->blocked_since();

@@ -134,9 +134,9 @@ class PortControl {
   [[nodiscard]] NamedValues statistics() const;
   /// ethtool -S: rx_packets, rx_bytes, tx_packets, tx_bytes, each the sum of the rx_queue_N_* or tx_queue_N_* that follow;
   /// those have packets, bytes and drops (no buffer, or refused). Then what the watchdog did, where it did: resets, and
-  /// reset_CAUSE for each fault that it saw (tx_timeout, keepalive, bad_req_id, bad_desc_num, reset_asked, removed),
-  /// lost_interrupts. Then the device's own extended statistics, if the
-  /// driver has any, as dev_NAME with DPDK's names.
+  /// reset_CAUSE for each fault that it saw (tx_timeout, rx_stalled, keepalive, bad_req_id, bad_desc_num, reset_asked,
+  /// removed), lost_interrupts. Then the device's own extended statistics, if the driver has any, as dev_NAME with DPDK's
+  /// names.
   [[nodiscard]] NamedValues ethtool_statistics() const;
 
  private:

@@ -44,7 +44,7 @@ class Trial {
   [[nodiscard]] pkt::PacketList exhaust();
   /// `in` and `out`, each a ring twice over, and nothing missing.
   [[nodiscard]] bool flows();
-  /// Seconds until check() tells of a fault, while frames are offered once a second; null: not within `limit`.
+  /// Seconds until check() tells of a fault, while a frame is offered each way once a second; null: not within `limit`.
   [[nodiscard]] std::optional<unsigned> watch(unsigned limit);
   /// By any of the names under which the port, its lcore and the driver count.
   [[nodiscard]] std::uint64_t counter(std::string_view name);
@@ -79,7 +79,8 @@ struct FaultRow {
     std::uint64_t by = 1;
   } tells{};                    ///< which counter rises, by how much
   std::string_view cause{};     ///< of check(); after it, with the fault gone, comes reset()
-  unsigned within = 6;          ///< seconds
+  std::string_view told_on{};   ///< only where this is part of a subject's name; elsewhere nothing tells of it
+  unsigned within = 7;          ///< seconds
   bool resets = false;          ///< nothing tells of it, but reset() is its end
   bool is_over = true;          ///< the fault ends when its traffic does
   std::string_view forgiven{};  ///< part of the violations that are the fault's own

@@ -21,6 +21,18 @@ auto all(Event event, const Fate& fate) {
 
 void with_interrupts(ethdev::Options& o) { o.interrupts = ethdev::Options::Interrupts::needed; }
 
+constexpr std::string_view counts_what_it_misses = "82576";
+
+/// Ten seconds in which more frames come than the device has room for.
+void nothing_is_told(Trial& t, const std::function<void()>& each_second) {
+  for (int second = 0; second < 10; ++second) {
+    t.host.env.now += 1s;
+    for (int i = 0; i < 1000; ++i) static_cast<void>(t.subject.device->receive(t.frame_to_us().bytes()));
+    each_second();
+    CHECK_FALSE(t.port->check(t.host.env.now));
+  }
+}
+
 /// Whether the armed rx queue has an event.
 class Waker {
  public:
@@ -58,7 +70,19 @@ TEST_CASE("fault: rx completions that stay away and then come all at once cost n
 }
 
 TEST_CASE("fault: rx completions that never come again: nothing is received until a reset") {
-  run({.arm = all(Event::rx_completion, lost()), .meanwhile = [](Trial& t) { CHECK(t.in(300).whole == 0); }, .resets = true});
+  run({.arm = all(Event::rx_completion, lost()), .meanwhile = [](Trial& t) { CHECK(t.in(1000).whole == 0); }, .cause = "rx_stalled", .told_on = counts_what_it_misses});
+}
+
+TEST_CASE("fault: more frames than a port has room for are missed, which is told by no cause while others come in") {
+  run({.arm = [](Trial&) {}, .meanwhile = [](Trial& t) { nothing_is_told(t, [&] { CHECK(t.poll().strange > 0); }); }});
+}
+
+TEST_CASE("fault: frames for a port that nobody polls are missed, which is told by no cause") {
+  run({.arm = [](Trial&) {},
+       .meanwhile = [](Trial& t) {
+         nothing_is_told(t, [] {});
+         static_cast<void>(t.poll());
+       }});
 }
 
 TEST_CASE("fault: tx completions that never come: a timeout, and a reset") {
@@ -134,6 +158,7 @@ TEST_CASE("fault: a pool that is empty while the ring is refilled costs frames, 
          pkt::PacketList kept = t.exhaust();
          CHECK(t.in(64).whole == 0);
          CHECK(t.counter("rx_no_buffer") > before);
+         nothing_is_told(t, [&] { CHECK(t.poll().strange == 0); });
          pkt::consume(kept);
          static_cast<void>(t.poll());
        }});

@@ -170,6 +170,7 @@ std::optional<port::Fault> Bench::check(int seconds, std::chrono::milliseconds r
   for (int s = 0; s < seconds || std::chrono::steady_clock::now() < end; ++s) {
     host.env.now += std::chrono::seconds(1);
     static_cast<void>(is_taken(sent_++));
+    static_cast<void>(device.receive(inward(sent_).bytes()));
     if (pkt::Packet got = take()) pkt::consume(std::move(got));
     if (auto fault = port->check(host.env.now)) return fault;
     if (real.count() != 0) std::this_thread::sleep_for(std::chrono::milliseconds(20));
@@ -197,7 +198,7 @@ void run_on(Subject& subject, const Row& row) {
   if (!row.counter.empty()) CHECK(bench.xstat(row.counter) > before);
   if (told) CHECK_FALSE(bench.port->check(bench.host.env.now));
   bench.device.repair();
-  if (!row.cause.empty() || row.in_vain) bench.reset();
+  if (!row.cause.empty()) bench.reset();
   bench.exchange(300);
 }
 

@@ -50,7 +50,7 @@ class Bench {
   /// Up to two seconds: management interrupts are heard by a thread of EAL's.
   static bool soon(const std::function<bool()>& condition);
   [[nodiscard]] std::uint64_t xstat(std::string_view name) const;
-  /// Asks check() once a second, while a frame is offered, for so long: the lcores' clock goes a second each time, the real one a few
+  /// Asks check() once a second, while a frame is offered each way, for so long: the lcores' clock goes a second each time, the real one a few
   /// milliseconds. Returns the first thing that it tells.
   std::optional<port::Fault> check(int seconds, std::chrono::milliseconds real = std::chrono::milliseconds(0));
 
@@ -71,7 +71,6 @@ struct Row {
   std::string_view counter{};                  ///< the xstat that grows
   std::string_view cause{};                    ///< what check() says; empty: nothing, and it goes on without a reset
   std::chrono::milliseconds within{0};         ///< of real time, beside a few seconds of the lcores'
-  bool in_vain = false;                        ///< it goes on only after a reset that nothing asks for
   Bench::Adjust adjust{};
 };
 

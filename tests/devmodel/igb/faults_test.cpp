@@ -122,11 +122,11 @@ TEST_CASE("fault: an rx descriptor with types, hash and tag that mean nothing is
 }
 
 TEST_CASE("fault: an rx descriptor that is never written back: frames are missed until a reset") {
-  run({.arm = third(Event::rx_completion, lost()), .meanwhile = receives_two_and_misses_the_rest, .resets = true});
+  run({.arm = third(Event::rx_completion, lost()), .meanwhile = receives_two_and_misses_the_rest, .cause = "rx_stalled"});
 }
 
 TEST_CASE("fault: an rx descriptor without DD: frames are missed until a reset") {
-  run({.arm = third(Event::rx_completion, written([](WriteBack& d) { d.status &= ~rxd::dd; })), .meanwhile = receives_two_and_misses_the_rest, .resets = true});
+  run({.arm = third(Event::rx_completion, written([](WriteBack& d) { d.status &= ~rxd::dd; })), .meanwhile = receives_two_and_misses_the_rest, .cause = "rx_stalled"});
 }
 
 TEST_CASE("fault: rx descriptors that are written back late cost nothing") {
@@ -184,6 +184,23 @@ TEST_CASE("fault: rx tails that are never heard: frames are missed until a reset
          CHECK(t.in(64).whole == 0);
          CHECK(t.counter("rx_missed") > before + 64);
        },
+       .cause = "rx_stalled"});
+}
+
+TEST_CASE("fault: an rx queue that is left to its interrupt and stalls: frames are missed until a reset") {
+  run({.options = [](ethdev::Options& o) { o.interrupts = ethdev::Options::Interrupts::needed; },
+       .arm = [](Trial& t) { t.faults().arm({Event::rx_completion, lost(), 1, for_ever}); },
+       .meanwhile = [](Trial& t) {
+         CHECK(t.in(1000).whole == 0);
+         t.port->rx_queue(0).arm();
+         for (int second = 0; second < 10 && !t.told; ++second) {
+           t.host.env.now += 1s;
+           static_cast<void>(t.subject.device->receive(t.frame_to_us().bytes()));
+           t.told = t.port->check(t.host.env.now);
+         }
+         REQUIRE(t.told);
+         CHECK(t.told->cause == "rx_stalled");
+       },
        .resets = true});
 }
 
@@ -226,7 +243,7 @@ TEST_CASE("fault: a tx ring that the device cannot reach: a timeout, and a reset
 }
 
 TEST_CASE("fault: an rx ring that the device cannot reach: nothing is received until a reset") {
-  run({.arm = [](Trial& t) { t.faults().arm({.event = Event::dma, .times = for_ever}); }, .meanwhile = [](Trial& t) { CHECK(t.in(64).whole == 0); }, .resets = true});
+  run({.arm = [](Trial& t) { t.faults().arm({.event = Event::dma, .times = for_ever}); }, .meanwhile = [](Trial& t) { CHECK(t.in(1000).whole == 0); }, .cause = "rx_stalled"});
 }
 
 TEST_CASE("fault: a device that stays a bus master when told not to is reset nevertheless") {
