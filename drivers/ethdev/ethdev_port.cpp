@@ -6,6 +6,7 @@
 #include "drivers/ethdev/device.hpp"
 #include "drivers/ethdev/filters.hpp"
 #include "drivers/ethdev/flow_rule.hpp"
+#include "drivers/ethdev/kernel_link.hpp"
 #include "drivers/ethdev/profile.hpp"
 #include "drivers/ethdev/queues.hpp"
 #include "drivers/ethdev/rss.hpp"
@@ -84,12 +85,13 @@ class EthdevPort final : public port::Port {
   struct Life {
     Life(std::unique_ptr<Device> started, const std::vector<std::unique_ptr<EthdevRx>>& rx, const std::vector<std::unique_ptr<EthdevTx>>& tx)
         : device(std::move(started)), profile(profile_of(device->info().driver)), rules(device->port_id(), device->info().rx_queues),
-          watchdog(device->port_id(), device->info().name, profile, rx, tx) {}
+          watchdog(device->port_id(), device->info().name, profile, rx, tx), kernel_link(device->port_id()) {}
     [[nodiscard]] port::DeviceStats counted() const { return read_stats(device->port_id(), profile); }
     std::unique_ptr<Device> device;
     const Profile& profile;
     FlowRules rules;
     Watchdog watchdog;
+    KernelLink kernel_link;
     const port::DeviceStats at_birth = counted();
   };
   void begin_life(std::unique_ptr<Device> device);
@@ -172,7 +174,7 @@ port::LinkState EthdevPort::link() const {
   rte_eth_link link{};
   if (!life_ || rte_eth_link_get_nowait(life_->device->port_id(), &link) != 0) return {};
   const bool known = link.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN;
-  return {.up = link.link_status == RTE_ETH_LINK_UP, .speed_mbps = known ? link.link_speed : 0};
+  return {.up = link.link_status == RTE_ETH_LINK_UP && life_->kernel_link.is_running(), .speed_mbps = known ? link.link_speed : 0};
 }
 
 port::DeviceStats EthdevPort::device_stats() const {

@@ -29,7 +29,6 @@ enum class Lack : std::uint8_t {
   buffers_back,  ///< the buffers that it held, when it is closed
   cable,         ///< a link that follows the cable
   far_end,       ///< anything there that could go
-  news,          ///< a link or a counter that tells when the far end has gone
   stop_of_interrupts,  ///< a way to stop them when the far end has gone
 };
 

@@ -7,8 +7,7 @@ namespace millrace::media {
 std::vector<std::unique_ptr<conformance::Subject>> make_subjects() {
   enter_namespace();
   // 512 frames, whatever ring is asked for (DFLT_FRAME_COUNT).
-  Traits one{.name = "one queue", .driver = "net_af_packet", .usable = 512, .checksums = false, .tso = false, .has_rx_interrupts = false,
-             .lacks = {{Lack::cable, "rte_eth_af_packet.c: eth_link_update() leaves what eth_dev_start() wrote"}}};
+  Traits one{.name = "one queue", .driver = "net_af_packet", .usable = 512, .checksums = false, .tso = false, .has_rx_interrupts = false};
   Traits two = one;
   two.name = "two queues";
   two.queues = 2;

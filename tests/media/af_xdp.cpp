@@ -25,7 +25,7 @@ std::vector<std::unique_ptr<conformance::Subject>> make_subjects() {
   enter_namespace();
   // Its fill queue has 2048 places, whatever ring is asked for (ETH_AF_XDP_DFLT_NUM_DESCS).
   const Traits xdp{.name = "one queue", .driver = "net_af_xdp", .ring = 2048, .usable = 2048, .checksums = false, .tso = false, .has_rx_interrupts = false,
-                   .lacks = {{Lack::cable, "rte_eth_af_xdp.c: eth_link_update() leaves what eth_dev_start() wrote"}, {Lack::buffers_back, never_freed}, {Lack::reset, never_freed}, {Lack::news, "rte_eth_af_xdp.c: kick_tx() ends its loop at an error, and nothing counts it"}}};
+                   .lacks = {{Lack::buffers_back, never_freed}, {Lack::reset, never_freed}}};
   std::vector<std::unique_ptr<conformance::Subject>> all;
   all.push_back(std::make_unique<Xdp>(xdp, "net_af_xdp0", "iface=ours"));
   return all;

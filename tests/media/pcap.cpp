@@ -8,8 +8,7 @@ std::vector<std::unique_ptr<conformance::Subject>> make_subjects() {
   enter_namespace();
   std::vector<std::unique_ptr<conformance::Subject>> all;
   all.push_back(std::make_unique<Veth>(Traits{.name = "interface", .driver = "net_pcap", .checksums = false, .tso = false, .has_rx_interrupts = false,
-                                              .lacks = {{Lack::cable, "pcap_ethdev.c: eth_link_update() leaves what eth_dev_start() wrote"},
-                                                        {Lack::places, "pcap_ethdev.c: open_iface_live() leaves the size of its buffer to libpcap"}}},
+                                              .lacks = {{Lack::places, "pcap_ethdev.c: open_iface_live() leaves the size of its buffer to libpcap"}}},
                                        "net_pcap0", "iface=ours", 9000));
   return all;
 }
