@@ -36,6 +36,7 @@ struct Profile {
   std::uint16_t sent_kept = 0;        ///< it may keep so many buffers that are sent; 0: as it likes, which is nearly a ring full of them
   std::uint16_t most_tx_buffers = 0;  ///< of a frame, whatever its limits say; 0: they are right
   std::uint16_t least_rx_buffer = 0;  ///< bytes behind the headroom; smaller ones fail in the driver, which does not survive that
+  std::uint16_t least_burst = 1;      ///< frames that it is to be asked for; asked for fewer, it gives none
   bool keeps_good_of_bad = false;     ///< it gives nothing of a burst in which something was wrong, but puts there what was good
   bool calls_unseen_good = false;     ///< it says of a checksum that the device did not look at that it is good
   bool hashes_all_or_nothing = false;  ///< a protocol whose ports are not hashed is not hashed at all

@@ -6,6 +6,7 @@
 #include "drivers/ethdev/burst_look.hpp"
 #include "drivers/ethdev/profile.hpp"
 
+#include <millrace/base/assert.hpp>
 #include <millrace/pkt/rx_stamp.hpp>
 #include <millrace/port/tx_offload.hpp>
 #include <millrace/wire/dissect.hpp>
@@ -104,16 +105,44 @@ pkt::ChecksumVerdict verdict_of(std::uint64_t ol_flags) {
 EthdevRx::EthdevRx(std::uint16_t port_id, std::uint16_t queue, std::uint16_t ifindex, const port::Offloads& offloads, const drivers::Profile& profile, int event_fd)
     : port_id_(port_id), queue_(queue), ifindex_(ifindex), has_verdicts_(offloads.rx_l4_checksum), has_lro_(offloads.rx_lro), keeps_good_of_bad_(profile.keeps_good_of_bad),
       calls_unseen_good_(profile.calls_unseen_good),
+      least_burst_(profile.least_burst), few_(least_burst_),
       event_fd_(event_fd),
       foreign_flags_(offloads.rx_timestamp ? 0 : pkt::rx_stamp_flag()) {
+  MR_ASSERT(least_burst_ <= kept_.size());
   pass_hash_on(false);
 }
 
-std::uint16_t EthdevRx::take_burst(pkt::Mbuf** mbufs, std::uint16_t most) {
+std::uint16_t EthdevRx::ask_device(pkt::Mbuf** mbufs, std::uint16_t most) {
   if (!keeps_good_of_bad_) return rte_eth_rx_burst(port_id_, queue_, rte(mbufs), most);
   std::fill_n(mbufs, most, nullptr);
   const std::uint16_t count = rte_eth_rx_burst(port_id_, queue_, rte(mbufs), most);
   return count != 0 ? count : static_cast<std::uint16_t>(std::find(mbufs, mbufs + most, nullptr) - mbufs);
+}
+
+std::uint16_t EthdevRx::take_kept(pkt::Mbuf** mbufs, std::uint16_t most) {
+  const std::uint16_t count = std::min(most, kept_count_);
+  std::copy_n(kept_.begin(), count, mbufs);
+  std::copy(kept_.begin() + count, kept_.begin() + kept_count_, kept_.begin());
+  kept_count_ = static_cast<std::uint16_t>(kept_count_ - count);
+  few_ = kept_count_ != 0 ? UINT16_MAX : least_burst_;
+  return count;
+}
+
+// A budget that is nearly used up must not look like a queue that is empty.
+std::uint16_t EthdevRx::take_few(pkt::Mbuf** mbufs, std::uint16_t most) {
+  const std::uint16_t count = take_kept(mbufs, most);
+  const auto left = static_cast<std::uint16_t>(most - count);
+  if (left == 0) return count;
+  if (left >= least_burst_) return static_cast<std::uint16_t>(count + ask_device(mbufs + count, left));
+  kept_count_ = ask_device(kept_.data(), least_burst_);
+  return static_cast<std::uint16_t>(count + take_kept(mbufs + count, left));
+}
+
+// With the device, as if they were in its ring.
+void EthdevRx::drop_kept() {
+  rte_pktmbuf_free_bulk(rte(kept_.data()), kept_count_);
+  kept_count_ = 0;
+  few_ = least_burst_;
 }
 
 std::uint16_t EthdevRx::receive(Env& env, pkt::Burst& burst, std::uint16_t budget) {
@@ -214,7 +243,7 @@ void EthdevRx::disarm() {
 int EthdevRx::waiting() const {
   if (port_id_ == no_device) return 0;
   const int count = rte_eth_rx_queue_count(port_id_, queue_);
-  return count < 0 ? -1 : count;
+  return count < 0 ? -1 : count + kept_count_;
 }
 
 void request_offloads(pkt::Mbuf& packet, bool ip_checksum) {

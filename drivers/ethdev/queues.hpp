@@ -5,6 +5,7 @@
 
 #include <millrace/port/port.hpp>
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 
@@ -18,6 +19,9 @@ class EthdevRx final : public port::RxQueue {
  public:
   /// `event_fd`: the queue's interrupt, or -1.
   EthdevRx(std::uint16_t port_id, std::uint16_t queue, std::uint16_t ifindex, const port::Offloads& offloads, const drivers::Profile& profile = {}, int event_fd = -1);
+  ~EthdevRx() override { drop_kept(); }
+  EthdevRx(const EthdevRx&) = delete;
+  EthdevRx& operator=(const EthdevRx&) = delete;
   std::uint16_t receive(Env& env, pkt::Burst& burst, std::uint16_t budget) override;
   int event_fd() const override { return event_fd_; }
   void arm() override;
@@ -29,12 +33,17 @@ class EthdevRx final : public port::RxQueue {
   void connect(std::uint16_t port_id, int event_fd) {
     port_id_ = port_id;
     event_fd_ = event_fd;
+    drop_kept();
   }
   /// Whether the hash in what is received from now on is the device's and of use. Any thread.
   void pass_hash_on(bool on) { kept_flags_.store(~(foreign_flags_ | (on ? 0 : pkt::flag::rx_rss_hash)), std::memory_order_relaxed); }
 
  private:
-  std::uint16_t take_burst(pkt::Mbuf** mbufs, std::uint16_t most);
+  std::uint16_t take_burst(pkt::Mbuf** mbufs, std::uint16_t most) { return most < few_ ? take_few(mbufs, most) : ask_device(mbufs, most); }
+  std::uint16_t take_few(pkt::Mbuf** mbufs, std::uint16_t most);
+  std::uint16_t take_kept(pkt::Mbuf** mbufs, std::uint16_t most);
+  std::uint16_t ask_device(pkt::Mbuf** mbufs, std::uint16_t most);
+  void drop_kept();
   std::uint16_t drop_impossible(Env& env, pkt::Mbuf** mbufs, std::uint16_t count);
   void note_verdicts(pkt::Mbuf** mbufs, std::uint16_t count, std::uint64_t any_flags, std::uint64_t shared_flags);
 
@@ -45,6 +54,10 @@ class EthdevRx final : public port::RxQueue {
   const bool has_lro_;
   const bool keeps_good_of_bad_;
   const bool calls_unseen_good_;
+  const std::uint16_t least_burst_;
+  std::uint16_t few_;  // what is not to be asked of the device as it is: less than it wants, or anything while some is kept
+  std::uint16_t kept_count_ = 0;
+  std::array<pkt::Mbuf*, 8> kept_{};  // more than its caller wanted, for the next call
   int event_fd_;
   std::atomic<bool> is_armed_{false};
   const std::uint64_t foreign_flags_;  // what another port may have left in a buffer that comes in here

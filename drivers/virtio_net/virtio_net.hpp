@@ -6,7 +6,8 @@
 namespace millrace::virtio_net {
 
 // virtio_xmit_pkts_prepare(): a VLAN tag to be inserted, which we ask of no device, and the sum (22.11, 24.11). Sent buffers
-// that come back late, many at once, overflow the pool's cache: its buffers then go round, all of them cold.
+// that come back late, many at once, overflow the pool's cache: its buffers then go round, all of them cold. virtio_recv_pkts_vec() rounds
+// down to eights what it is asked for (22.11).
 
 inline constexpr drivers::StableCounter stable_counters[] = {{"rx_", "_multicast_packets", &port::DeviceStats::multicast}};
 
@@ -15,6 +16,7 @@ inline constexpr drivers::StableCounter stable_counters[] = {{"rx_", "_multicast
 inline constexpr drivers::Profile pci{.driver = "net_virtio",
                                       .begins_without_vlans = true,
                                       .sent_kept = 64,
+                                      .least_burst = 8,
                                       .stable_counters = stable_counters,
                                       .spoils_packed_chains = true,
                                       .prepares = drivers::Profile::Prepares::sums};
@@ -23,6 +25,7 @@ inline constexpr drivers::Profile pci{.driver = "net_virtio",
 inline constexpr drivers::Profile user{.driver = "net_virtio_user",
                                        .filters_nothing = true,
                                        .sent_kept = 64,
+                                       .least_burst = 8,
                                        .link_by_interrupt = true,
                                        .stops_under_handler = true,
                                        .stable_counters = stable_counters,

@@ -235,6 +235,32 @@ TEST_CASE("conformance: A3, a full ring takes as many frames as it has places, t
   });
 }
 
+TEST_CASE("conformance: a budget of a few frames is kept to, none of what waits stays behind, and what does goes with the port") {
+  for_each_subject([](Subject& subject) {
+    Host host(subject);
+    const Opened opened(subject, options_for(host, subject));
+    constexpr std::uint32_t frames = 40;
+    std::vector<std::vector<std::uint8_t>> sent, got;
+    bool keeps_to_it = true;
+    for (std::uint32_t n = 0; n < frames; ++n) REQUIRE(subject.inject(sent.emplace_back(opened.to_us(false, 17, 100 + n).bytes())));
+    const auto end = std::chrono::steady_clock::now() + 2s;
+    for (std::uint32_t n = 0; got.size() < frames - 4 && std::chrono::steady_clock::now() < end; ++n) {
+      constexpr std::uint16_t budgets[] = {1, 3, 9, 5};
+      pkt::Burst burst;
+      const std::uint16_t budget = std::min<std::uint16_t>(budgets[n / 4 % 4], static_cast<std::uint16_t>(frames - 4 - got.size()));
+      keeps_to_it = opened.port->rx_queue(static_cast<std::uint16_t>(n % opened.port->info().rx_queues)).receive(host.env, burst, budget) <= budget && keeps_to_it;
+      burst.take_all([&](pkt::Packet p) {
+        got.push_back(test::bytes_of(p));
+        pkt::consume(std::move(p));
+      });
+    }
+    CHECK(keeps_to_it);
+    CHECK(got.size() == frames - 4);
+    sent.resize(got.size());
+    CHECK((got == sent));
+  });
+}
+
 TEST_CASE("conformance: A4, a pool that ran dry while the ring was refilled costs frames, not the queue") {
   for_each_subject([](Subject& subject) {
     const std::uint32_t ring = subject.traits.ring;

@@ -19,8 +19,7 @@ std::uint32_t started(std::uint32_t packets) {
   return packets;
 }
 
-// The next packet of any queue that is there now; null when there is none. A vectorized driver gives nothing to whom less than eight
-// are welcome.
+// The next packet of any queue that is there now; null when there is none.
 pkt::Packet take_now(Host& host, port::Port& port) {
   for (std::uint16_t queue = 0; host.arrived.empty() && queue < port.info().rx_queues; ++queue) {
     pkt::Burst burst;

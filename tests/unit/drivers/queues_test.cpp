@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "drivers/ethdev/queues.hpp"
 
+#include "drivers/ethdev/ethdev_port.hpp"
+
 #include <millrace/base/byte_order.hpp>
 #include <millrace/pkt/rx_stamp.hpp>
 
@@ -287,4 +289,35 @@ TEST_CASE("a frame that is longer than its buffers, by the device's word, is dro
   CHECK(lcore.stats.drop[stats::DropReason::bad_frame] == 4);
   CHECK(queue.counted.drops.value() == 4);
   burst.take_all([](pkt::Packet packet) { pkt::consume(std::move(packet)); });
+}
+
+TEST_CASE("a driver that gives nothing to whom asks for few frames is asked for more, which wait for the next call or go with the device") {
+  test::TestPool pool;
+  auto stats = std::make_unique<stats::LcoreStats>();
+  Env env;
+  env.pool = &*pool;
+  env.stats = stats.get();
+  const auto opened = ethdev::open({.name = "net_null_few", .args = "size=100", .pools = {&*pool}});
+  REQUIRE(opened);
+  port::Port& port = **opened;
+  const auto takes = [&](std::uint16_t budget) {
+    pkt::Burst burst;
+    const std::uint16_t count = port.rx_queue(0).receive(env, burst, budget);
+    burst.take_all([](pkt::Packet p) { pkt::consume(std::move(p)); });
+    return count;
+  };
+  struct Step {
+    std::uint16_t budget;
+    std::uint64_t given;  // by the device, until then
+  };
+  for (const auto [budget, given] : {Step{3, 8}, {2, 8}, {10, 16}, {3, 24}, {32, 50}, {8, 58}, {0, 58}, {7, 66}}) {
+    INFO("a budget of " << budget);
+    CHECK(takes(budget) == budget);
+    CHECK(port.device_stats().rx_packets == given);
+  }
+  CHECK(port.rx_queue(0).counted.packets.value() == 65);
+  CHECK(pool->in_use() == 1);
+  REQUIRE(port.reset());
+  CHECK(pool->in_use() == 0);
+  CHECK(takes(1) == 1);
 }
