@@ -2,15 +2,24 @@
 // A pair of net_memif, both in this process.
 #include "tests/media/dpdk_peer.hpp"
 
+#include <rte_alarm.h>
 #include <rte_ethdev.h>
 
-#include <chrono>
-#include <thread>
+#include <future>
+#include <stdexcept>
 
 namespace millrace::media {
 namespace {
 
 constexpr const char* ours = "net_memif0";
+
+/// EAL's interrupt thread has done what it is at. It hears alarms, too.
+void await_interrupt_thread() {
+  std::promise<void> done;
+  const auto tell = [](void* promise) { static_cast<std::promise<void>*>(promise)->set_value(); };
+  if (rte_eal_alarm_set(1, tell, &done) != 0) throw std::runtime_error("no alarm");
+  done.get_future().wait();
+}
 
 class Memif final : public Medium {
  public:
@@ -35,7 +44,7 @@ class Memif final : public Medium {
     end_port();
     // A side that EAL's interrupt thread is still disconnecting is not to be removed.
     if (peer_) wait_until([this] { return !peer_->is_up(); });
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    await_interrupt_thread();
     peer_.reset();
   }
   bool inject(std::span<const std::uint8_t> frame) override { return peer_ && peer_->send(frame); }
