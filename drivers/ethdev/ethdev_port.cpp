@@ -17,8 +17,6 @@
 #include <rte_ethdev.h>
 
 #include <cerrno>
-#include <cstdlib>
-#include <cstring>
 #include <mutex>
 
 namespace millrace::ethdev {
