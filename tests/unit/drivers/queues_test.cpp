@@ -300,9 +300,12 @@ TEST_CASE("a driver that gives nothing to whom asks for few frames is asked for 
   const auto opened = ethdev::open({.name = "net_null_few", .args = "size=100", .pools = {&*pool}});
   REQUIRE(opened);
   port::Port& port = **opened;
+  std::uint16_t id = 0;
+  REQUIRE(rte_eth_dev_get_port_by_name("net_null_few", &id) == 0);
+  ethdev::EthdevRx queue(id, 0, 1, {}, {.least_burst = 8});
   const auto takes = [&](std::uint16_t budget) {
     pkt::Burst burst;
-    const std::uint16_t count = port.rx_queue(0).receive(env, burst, budget);
+    const std::uint16_t count = queue.receive(env, burst, budget);
     burst.take_all([](pkt::Packet p) { pkt::consume(std::move(p)); });
     return count;
   };
@@ -315,9 +318,11 @@ TEST_CASE("a driver that gives nothing to whom asks for few frames is asked for 
     CHECK(takes(budget) == budget);
     CHECK(port.device_stats().rx_packets == given);
   }
-  CHECK(port.rx_queue(0).counted.packets.value() == 65);
+  CHECK(queue.counted.packets.value() == 65);
   CHECK(pool->in_use() == 1);
-  REQUIRE(port.reset());
+  queue.connect(ethdev::no_device, -1);
   CHECK(pool->in_use() == 0);
+  CHECK(takes(1) == 0);
+  queue.connect(id, -1);
   CHECK(takes(1) == 1);
 }
