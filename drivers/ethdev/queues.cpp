@@ -272,14 +272,14 @@ EthdevTx::EthdevTx(std::uint16_t port_id, std::uint16_t queue, const port::Info&
     if (port::device_finishes(request, info.offloads)) finished_ |= bit_of(request);
 }
 
-EthdevTx::Wants EthdevTx::wants_of(const pkt::Burst& burst) const {
+EthdevTx::Wants EthdevTx::wants_of(pkt::Mbuf* const* mbufs, std::size_t count) const {
   TxLook look(wire::ethernet_header_bytes);
-  std::uint16_t i = 0;
-  for (; i + 1 < burst.size(); i += 2) look.take(burst[i], burst[static_cast<std::uint16_t>(i + 1)]);
-  if (i < burst.size()) look.take(burst[i]);
+  std::size_t i = 0;
+  for (; i + 1 < count; i += 2) look.take(*mbufs[i], *mbufs[i + 1]);
+  if (i < count) look.take(*mbufs[i]);
   std::uint32_t requests = 0;
   if (look.wants_checksum())
-    for (i = 0; i < burst.size(); ++i) requests |= bit_of(burst[i].meta.tx_checksum);
+    for (i = 0; i < count; ++i) requests |= bit_of(mbufs[i]->meta.tx_checksum);
   const bool is_finished = (requests & ~finished_) == 0 && !look.wants_cutting();
   return {.bytes = look.bytes(),
           .preparation = !is_finished || !look.are_single() || look.most() > info_.mtu + wire::vlan_tag_bytes,
@@ -288,7 +288,7 @@ EthdevTx::Wants EthdevTx::wants_of(const pkt::Burst& burst) const {
 
 std::uint16_t EthdevTx::transmit(Env& env, pkt::Burst& burst) {
   if (port_id_ == no_device) return 0;
-  const Wants wants = wants_of(burst);
+  const Wants wants = wants_of(burst.slots(), burst.size());
   if (wants.preparation && missums_odd_chains_) finish_odd_chains(env, burst);
   if (wants.preparation) port::prepare(env, burst, info_);
   if (wants.preparation || wants.offloads)

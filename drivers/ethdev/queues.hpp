@@ -7,6 +7,7 @@
 
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 
 namespace millrace::ethdev {
@@ -86,7 +87,7 @@ class EthdevTx final : public port::TxQueue {
     bool preparation = false;  ///< not every frame is one buffer, not to be cut, of a length that fits, its checksum finished by it or the device
     bool offloads = false;     ///< a checksum; or there is a flag of another port's
   };
-  [[nodiscard]] Wants wants_of(const pkt::Burst& burst) const;
+  [[nodiscard]] Wants wants_of(pkt::Mbuf* const* mbufs, std::size_t count) const;
   bool drop_refused(Env& env, pkt::Burst& burst);
   void note_progress(Instant now, std::uint16_t sent);
 

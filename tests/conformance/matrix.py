@@ -24,9 +24,9 @@ def run(program, arguments, **environment):
     return subprocess.run([program, *arguments], capture_output=True, text=True, errors="replace", timeout=300, env={**os.environ, **SANITIZERS, **environment})
 
 
-def test_cases(program, kind, *tags):
+def test_cases(program, kinds, *tags):
     listing = run(program, ["--list-test-names-only", *tags]).stdout
-    return [line.strip() for line in listing.splitlines() if line.strip().startswith(f"{kind}:")]
+    return [line.strip() for line in listing.splitlines() if line.strip().startswith(kinds)]
 
 
 def subjects(program):
@@ -56,16 +56,16 @@ def cells(program, case, names, is_open):
     return [cell(run(program, [pattern], MILLRACE_SUBJECT=subject), subject, is_open) for subject in names]
 
 
-def table(programs, kind):
+def table(programs, kinds):
     columns = [(program, subjects(program)) for program in programs]
     headings = [re.sub("^(devmodel_(faults_)?|media_)", "", program.name) + (subject and ", " + subject) for program, names in columns for subject in names]
     lines = ["| | " + " | ".join(headings) + " |", "|---" * (len(headings) + 1) + "|"]
     failed = 0
-    known = test_cases(programs[0], kind, "[!shouldfail]")
-    for case in test_cases(programs[0], kind):
+    known = test_cases(programs[0], kinds, "[!shouldfail]")
+    for case in test_cases(programs[0], kinds):
         row = [one for program, names in columns for one in cells(program, case, names, case in known)]
         failed += row.count("FAIL")
-        lines.append(f"| {case.removeprefix(kind + ': ')} | " + " | ".join(row) + " |")
+        lines.append(f"| {case.partition(': ')[2]} | " + " | ".join(row) + " |")
     return lines, failed
 
 
@@ -87,16 +87,16 @@ def main():
     page = PAGE.read_text()
     failed = 0
     # One table would be too wide: a table for the models, and one for each medium; each device has faults of its own, and a table of them.
-    for mark, kind, tables in (
-        ("matrix", "conformance", [[path for path in models if not path.name.startswith(FAULTS)]]),
-        ("media", "conformance", [[path] for path in built(build, "media/media_*")]),
-        ("faults", "fault", [[path] for path in models if path.name.startswith(FAULTS)]),
+    for mark, kinds, tables in (
+        ("matrix", ("conformance: ", "device: "), [[path for path in models if not path.name.startswith(FAULTS)]]),
+        ("media", ("conformance: ",), [[path] for path in built(build, "media/media_*")]),
+        ("faults", ("fault: ",), [[path] for path in models if path.name.startswith(FAULTS)]),
     ):
         if not tables:
             continue
         block = []
         for programs in tables:
-            lines, more = table(programs, kind)
+            lines, more = table(programs, kinds)
             block += [*lines, ""]
             failed += more
         page = replace(page, mark, block[:-1])
