@@ -20,9 +20,11 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <functional>
 #include <future>
 #include <optional>
+#include <string_view>
 
 namespace millrace::ethdev {
 namespace {
@@ -37,6 +39,17 @@ std::uint32_t data_room(const std::vector<pkt::Pool*>& pools) {
   for (pkt::Pool* pool : pools)
     least = std::min<std::uint32_t>(least, rte_pktmbuf_data_room_size(rte(pool)) - pkt::headroom);
   return least;
+}
+
+/// The vhost-user socket that a virtio-user device is to connect to, if there is none.
+std::string missing_backend(const Options& options) {
+  constexpr std::string_view argument = "path=";
+  if (!options.name.starts_with("net_virtio_user") || options.args.find("server=1") != std::string::npos) return {};
+  const std::size_t at = options.args.find(argument);
+  if (at == std::string::npos) return {};
+  std::string path = options.args.substr(at + argument.size());
+  path.resize(std::min(path.find(','), path.size()));
+  return std::filesystem::exists(path) ? std::string() : path;
 }
 
 /// Has EAL's interrupt thread do something, when it is in no handler.
@@ -77,21 +90,29 @@ Result<void> Device::bring_up() {
   return {};
 }
 
+// EAL says of most failures of a virtual device's driver that it failed, in its log.
+Result<void> Device::probe() const {
+  const std::string spec = options_.name + (options_.args.empty() ? "" : "," + options_.args);
+  const int code = rte_dev_probe(spec.c_str());
+  if (code == 0) return {};
+  free_left_behind();
+  const std::string port = "port '" + options_.name + "': ";
+  if (is_pci_address(options_.name))
+    return failure(ENODEV, port + "there is no such PCI device, or none that DPDK may drive: `dpdk-devbind.py --status` lists them; one that "
+                                  "a kernel driver has is freed by `dpdk-devbind.py --bind=vfio-pci " + options_.name + "`");
+  if (code == -EFAULT) return failure(ENODEV, port + "no driver of DPDK's has such a device; its name begins with the driver's: net_virtio_user0, net_af_packet0");
+  if (const std::string path = missing_backend(options_); !path.empty())
+    return failure(ENOENT, port + "nobody listens on the socket " + path + ": start the backend first, or add server=1 to the arguments and have the backend connect");
+  const std::string cause = code == -1 ? "its driver fails" : std::strerror(std::abs(code));
+  return failure(code == -1 ? EIO : std::abs(code), port + "DPDK cannot make it with the arguments '" + options_.args + "': " + cause +
+                                                       "; check the driver's name and its arguments; eal.log_level info makes DPDK say more");
+}
+
 Result<void> Device::attach() {
   if (rte_eth_dev_get_port_by_name(options_.name.c_str(), &port_id_) != 0) {
     if (is_tap(options_.name))
       if (auto possible = check_tap(options_.name, options_.args); !possible) return possible;
-    const std::string spec = options_.name + (options_.args.empty() ? "" : "," + options_.args);
-    const int code = rte_dev_probe(spec.c_str());
-    if (code != 0) free_left_behind();
-    if (code != 0 && is_pci_address(options_.name))
-      return failure(ENODEV, "port '" + options_.name + "': there is no such PCI device, or none that DPDK may drive: `dpdk-devbind.py --status` lists them; one that "
-                             "a kernel driver has is freed by `dpdk-devbind.py --bind=vfio-pci " + options_.name + "`");
-    if (code != 0)
-      return failure(std::abs(code),
-                     "port '" + options_.name + "': DPDK cannot make it with the arguments '" + options_.args +
-                         "': " + std::strerror(std::abs(code)) +
-                         "; check the driver's name and its arguments; eal.log_level info makes DPDK say more");
+    if (auto made = probe(); !made) return made;
     made_here_ = true;
     if (rte_eth_dev_get_port_by_name(options_.name.c_str(), &port_id_) != 0)
       return failure(ENODEV, "port '" + options_.name + "': the device was made but has no ethdev");

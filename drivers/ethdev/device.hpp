@@ -38,6 +38,7 @@ class Device {
  private:
   void end();
   Result<void> attach();
+  [[nodiscard]] Result<void> probe() const;
   Result<void> negotiate();
   void fill(port::Offloads& offloads, const rte_eth_dev_info& device, const Profile& profile) const;
   Result<void> negotiate_lro(std::uint64_t rx_offload_capa, std::uint32_t max_lro_bytes);

@@ -63,6 +63,23 @@ TEST_CASE("a PCI device that is not there is refused with what to do") {
   CHECK(up.error().message.find("dpdk-devbind.py --bind=vfio-pci 0000:7f:1f.7") != std::string::npos);
 }
 
+TEST_CASE("a virtual device that cannot be made is refused with what to do: no such driver, no backend, or what the driver says") {
+  test::TestPool pool;
+  const auto refusal = [&](const char* name, const char* args) {
+    Device device({.name = name, .args = args, .pools = {&*pool}});
+    const Result<void> up = device.bring_up();
+    return up ? Error{} : up.error();
+  };
+  CHECK(refusal("net_nul0", "").code == ENODEV);
+  CHECK(refusal("net_nul0", "").message == "port 'net_nul0': no driver of DPDK's has such a device; its name begins with the driver's: net_virtio_user0, net_af_packet0");
+  const Error absent = refusal("net_virtio_user0", "path=/nowhere/at.all,queues=1");
+  CHECK(absent.code == ENOENT);
+  CHECK(absent.message.find("nobody listens on the socket /nowhere/at.all: start the backend first, or add server=1") != std::string::npos);
+  const Error failed = refusal("net_virtio_user0", "queues=1");
+  CHECK(failed.message.find("cannot make it with the arguments 'queues=1'") != std::string::npos);
+  CHECK(failed.message.find("Operation not permitted") == std::string::npos);
+}
+
 TEST_CASE("E17: a device that merges nothing refuses lro with a remedy, and is gone; without lro it opens") {
   test::TestPool pool;
   Options options = null_device(pool);
