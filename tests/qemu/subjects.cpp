@@ -72,8 +72,12 @@ class QemuDevice final : public Subject {
   void discard(std::uint16_t queues) const {
     std::uint16_t id = 0;
     if (rte_eth_dev_get_port_by_name(address.c_str(), &id) != 0) return;
-    rte_eth_link link{};
-    for (const auto end = Clock::now() + std::chrono::seconds(2); link.link_status != RTE_ETH_LINK_UP && Clock::now() < end;) static_cast<void>(rte_eth_link_get_nowait(id, &link));
+    const auto is_up = [id] {
+      rte_eth_link link{};
+      return rte_eth_link_get_nowait(id, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
+    };
+    for (const auto end = Clock::now() + std::chrono::seconds(2); !is_up() && Clock::now() < end;) {
+    }
     for (auto end = Clock::now() + silence; Clock::now() < end;) {
       for (std::uint16_t queue = 0; queue < queues; ++queue) {
         std::array<rte_mbuf*, 32> burst{};
