@@ -51,6 +51,8 @@ def bind(source, place):
 
 
 def mount_all():
+    # A root that is a mount point: unshare wants one.
+    run("mount", "--bind", CHROOT, CHROOT)
     (CHROOT / "proc").mkdir(exist_ok=True)
     run("mount", "-t", "proc", "proc", CHROOT / "proc")
     for folder in "sys", "dev":
