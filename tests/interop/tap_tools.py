@@ -56,7 +56,8 @@ def ping_sizes(address):
         for size in SIZES:
             answer = ping("-W", "5", "-M", way, "-s", str(size), address)
             if way == "do" and size + header > MTU:
-                check(answer, rf"local error: message too long, mtu(=|: ){MTU}\n")
+                # iputils of Debian 12, and of 13.
+                check(answer, rf"(local error: message too long, mtu(=|: ){MTU}|sendmsg: Message too long)\n")
             else:
                 check(answer, rf"(?s){size + 8} bytes from {address}: icmp_seq=1 ttl=64.* 2 received, 0% packet loss")
     print(f"{address}: {len(SIZES)} sizes of ping, cut or not", flush=True)
