@@ -29,7 +29,7 @@ struct Profile {
   bool equal_queues = false;          ///< refuses different numbers of rx and tx queues
   bool needs_all_rx_queues = false;   ///< what is put into one that nobody uses is lost: all of them are in use
   bool filters_nothing = false;       ///< every frame comes in, whatever it is asked; it agrees to any filter
-  bool begins_without_vlans = false;  ///< its device lets no tagged frame in but those of VLANs that it was told of, and has no switch for that
+  bool begins_without_vlans = false;  ///< its device filters tags from the start, and has no switch for that (rx-vlan-filter: on [fixed])
   bool announces_peer_mac = false;    ///< its MAC is that of the other end of the cable
   bool scatters_unasked = false;      ///< receives into chains without having the offload
   bool ring_holds_one_frame = false;  ///< rx descriptors are the pieces of one frame, not places for many

@@ -188,7 +188,7 @@ Result<void> EthdevPort::write(const Filters& now, const Filters& wanted) const 
 
 Result<void> EthdevPort::let_in(const Filters& wanted) {
   if (!life_) return dead();
-  if (life_->profile.filters_nothing) return Port::set_promiscuous(true);  // which says so
+  if (life_->profile.filters_nothing) return filters_nothing();
   Result<void> written = write(filters_, wanted);
   if (written)
     filters_ = wanted;

@@ -65,8 +65,9 @@ int switch_vlan_filter(std::uint16_t port_id, bool on) {
 
 // With VLAN 0's tag goes a frame that has a priority, and is of no VLAN; Linux lets it in, too (vlan_device_event()).
 VlanTable table_of(const Filters& filters, const Profile& profile) {
-  if (filters.vlans) return VlanTable(*filters.vlans).set(0);
-  return profile.begins_without_vlans ? VlanTable().set() : VlanTable();
+  VlanTable table = filters.vlans.value_or(VlanTable());
+  if (filters.vlans || profile.begins_without_vlans) table.set(0);
+  return table;
 }
 
 // Promiscuity opens the filter, as in Linux's drivers; net_virtio's device does that itself.

@@ -20,7 +20,7 @@ struct Filters {
   bool promiscuous = false;
   bool allmulticast = true;
   std::vector<MacAddress> groups{};
-  std::optional<VlanTable> vlans{};  ///< null: none was asked for, all come in
+  std::optional<VlanTable> vlans{};  ///< null: none was asked for; all come in, but where a device begins without any
 };
 
 /// Has a device that has just been started let in what it lets in at first. Returns DPDK's code.

@@ -155,8 +155,8 @@ class Port {
   [[nodiscard]] virtual Result<void> set_allmulticast(bool /*on*/) { return filters_nothing(); }
   /// The groups, in place of those given before. ENOSPC: more than the device can keep.
   [[nodiscard]] virtual Result<void> set_multicast(std::span<const MacAddress> /*groups*/) { return filters_nothing(); }
-  /// Whether frames with the tag of that VLAN (1..4094) come in. The first call shuts out those with other tags; frames without one
-  /// come in always. Where the device cannot, tagged frames come in, all of them.
+  /// Whether frames with the tag of that VLAN (1..4094) come in. The first call shuts out those with other tags, and a device that cannot
+  /// but filter (net_virtio) has them shut out from the start; frames without a tag come in always. Where it cannot, all tagged ones do.
   [[nodiscard]] virtual Result<void> set_vlan(std::uint16_t /*id*/, bool /*on*/) { return filters_nothing(); }
 
   // How received packets are spread over its rx queues (receive_path F1-F3). Control thread only.
@@ -199,7 +199,7 @@ class Port {
   /// When an in-memory port next has something to receive: what a manual clock may jump to. `never` for real ports.
   [[nodiscard]] virtual Instant next_arrival() const { return never; }
 
- private:
+ protected:
   [[nodiscard]] tl::unexpected<Error> filters_nothing() const {
     return failure(EOPNOTSUPP, "the port '" + info().name + "' filters nothing: every frame on its cable comes in");
   }

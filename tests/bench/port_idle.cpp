@@ -184,6 +184,11 @@ class VhostEnd {
     if (!port) throw std::runtime_error(port.error().message);
     port_ = std::move(*port);
   }
+  void await_link() const {
+    const auto give_up = std::chrono::steady_clock::now() + patience;
+    while (!port_->link().up)
+      if (std::chrono::steady_clock::now() > give_up) throw std::runtime_error("the vhost port stays down");
+  }
   void send(std::span<const std::uint8_t> frame) {
     pkt::Packet packet = pool_->allocate();
     std::copy(frame.begin(), frame.end(), packet.append(static_cast<std::uint16_t>(frame.size())));
@@ -279,7 +284,7 @@ void on_virtio_user(Bench& bench, const std::vector<double>& bare) {
   VhostEnd far_end;
   const std::string device = "net_virtio_user_idle,path=" + VhostEnd::socket + ",queues=1,mac=" + mac.to_string();
   const auto engine = start_engine(bench, {{.name = "virtio", .driver = config::PortDriver::vdev, .device = device, .rx_mode = config::RxMode::interrupt}}, frame_address);
-  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  far_end.await_link();
   idle_cost(bench, idle_with_virtio);
   figures(bench, "wake:virtio_user", through_virtio(*engine, far_end), bare);
   engine->stop();

@@ -5,10 +5,10 @@
 
 #include "tests/interop/port_host.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/unix_socket.hpp"
 
 #include <fcntl.h>
 #include <spawn.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -39,11 +39,6 @@ bool wait_until(const std::function<bool()>& done, std::chrono::milliseconds pat
     std::this_thread::sleep_for(1ms);
   }
   return false;
-}
-
-bool is_there() {
-  struct stat ignored {};
-  return stat(path.c_str(), &ignored) == 0;
 }
 
 /// testpmd with one device.
@@ -175,6 +170,27 @@ constexpr Variant variants[] = {{"split ring", ""},
 std::string virtio_args(const Variant& variant) { return "path=" + path + ",queue_size=256,queues=" + std::to_string(variant.queues) + variant.args; }
 std::string vhost_args(std::uint16_t queues) { return "iface=" + path + ",queues=" + std::to_string(queues); }
 
+/// Which end is made first; virtio-user as a server waits for its backend, which then has to be on its way.
+enum class Begins : std::uint8_t { ours, theirs };
+
+/// One port, and three lives of testpmd behind one another.
+void goes_on(const std::string& theirs, const std::string& name, const std::string& args, Begins first) {
+  const Socket socket;
+  Host host(4095);
+  std::unique_ptr<port::Port> port;
+  if (first == Begins::ours) port = open_port(host, name, args, 1);
+  for (int life = 0; life < 3; ++life) {
+    INFO("life " << life);
+    if (theirs.ends_with(",server=1")) unlink(path.c_str());
+    Testpmd far_end(theirs, 1);
+    if (!port) port = open_port(host, name, args, 1);
+    REQUIRE(wait_until([&] { return port->link().up; }));
+    frames_return(host, *port);
+    far_end.die();
+    REQUIRE(wait_until([&] { return !port->link().up; }));
+  }
+}
+
 }  // namespace
 
 TEST_CASE("testpmd: a virtio-user port and testpmd's vhost") {
@@ -183,8 +199,7 @@ TEST_CASE("testpmd: a virtio-user port and testpmd's vhost") {
     const Socket socket;
     Host host(4095);
     Testpmd backend("net_vhost0," + vhost_args(variant.queues), variant.queues);
-    REQUIRE(wait_until(is_there));
-    std::this_thread::sleep_for(50ms);  // until it listens, too
+    REQUIRE(wait_until([] { return test::is_listening(path); }));
     const auto port = open_port(host, "net_virtio_user0", virtio_args(variant), variant.queues);
     frames_return(host, *port);
   }
@@ -203,47 +218,15 @@ TEST_CASE("testpmd: a vhost port and testpmd's virtio-user") {
 }
 
 TEST_CASE("testpmd: a vhost port goes on with the guest that takes the place of one that was killed") {
-  const Socket socket;
-  Host host(4095);
-  const auto port = open_port(host, "net_vhost0", vhost_args(1), 1);
-  for (int round = 0; round < 3; ++round) {
-    Testpmd guest("net_virtio_user0," + virtio_args(variants[0]), 1);
-    REQUIRE(wait_until([&] { return port->link().up; }));
-    frames_return(host, *port);
-    guest.die();
-    REQUIRE(wait_until([&] { return !port->link().up; }));
-  }
+  goes_on("net_virtio_user0," + virtio_args(variants[0]), "net_vhost0", vhost_args(1), Begins::ours);
 }
 
 TEST_CASE("testpmd: a vhost port that connects goes on with the server that takes the place of one that was killed") {
-  const Socket socket;
-  Host host(4095);
-  std::unique_ptr<port::Port> port;
-  for (int round = 0; round < 3; ++round) {
-    unlink(path.c_str());
-    Testpmd guest("net_virtio_user0," + virtio_args(variants[0]) + ",server=1", 1);
-    if (!port) port = open_port(host, "net_vhost0", vhost_args(1) + ",client=1", 1);
-    REQUIRE(wait_until([&] { return port->link().up; }));
-    frames_return(host, *port);
-    guest.die();
-    REQUIRE(wait_until([&] { return !port->link().up; }));
-  }
+  goes_on("net_virtio_user0," + virtio_args(variants[0]) + ",server=1", "net_vhost0", vhost_args(1) + ",client=1", Begins::theirs);
 }
 
 TEST_CASE("testpmd: a virtio-user port that listens goes on with the backend that takes the place of one that was killed") {
-  const Socket socket;
-  Host host(4095);
-  std::unique_ptr<port::Port> port;
-  for (int round = 0; round < 3; ++round) {
-    INFO("round " << round);
-    Testpmd backend("net_vhost0," + vhost_args(1) + ",client=1", 1);
-    // Which waits for the first of them.
-    if (!port) port = open_port(host, "net_virtio_user0", virtio_args(variants[0]) + ",server=1", 1);
-    REQUIRE(wait_until([&] { return port->link().up; }));
-    frames_return(host, *port);
-    backend.die();
-    REQUIRE(wait_until([&] { return !port->link().up; }));
-  }
+  goes_on("net_vhost0," + vhost_args(1) + ",client=1", "net_virtio_user0", virtio_args(variants[0]) + ",server=1", Begins::theirs);
 }
 
 TEST_CASE("testpmd: a virtio-user port that connects is opened anew once its backend was killed") {
@@ -252,8 +235,7 @@ TEST_CASE("testpmd: a virtio-user port that connects is opened anew once its bac
     Host host(4095);
     unlink(path.c_str());
     Testpmd backend("net_vhost0," + vhost_args(1), 1);
-    REQUIRE(wait_until(is_there));
-    std::this_thread::sleep_for(50ms);
+    REQUIRE(wait_until([] { return test::is_listening(path); }));
     const auto port = open_port(host, "net_virtio_user0", virtio_args(variants[0]), 1);
     frames_return(host, *port);
     backend.die();

@@ -3,8 +3,8 @@
 // the program that runs the conformance suite on them.
 #include "tests/conformance/opened.hpp"
 #include "tests/media/dpdk_peer.hpp"
+#include "tests/support/unix_socket.hpp"
 
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,11 +25,6 @@ namespace {
 
 constexpr const char* path_variable = "MILLRACE_ECHO_SOCKET";
 
-bool exists(const std::string& path) {
-  struct stat ignored {};
-  return stat(path.c_str(), &ignored) == 0;
-}
-
 /// A process that sends back what it receives, as a vhost backend on a socket.
 class EchoProcess {
  public:
@@ -41,8 +36,7 @@ class EchoProcess {
       execl("/proc/self/exe", "echo", "echo process", nullptr);
       _exit(1);
     }
-    REQUIRE(wait_until([&] { return exists(path); }, 10s));
-    std::this_thread::sleep_for(50ms);  // until it listens, too
+    REQUIRE(wait_until([&] { return test::is_listening(path); }, 10s));
   }
   ~EchoProcess() { die(); }
   EchoProcess(const EchoProcess&) = delete;
