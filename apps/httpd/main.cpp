@@ -6,8 +6,12 @@
 
 #include <CLI/CLI.hpp>
 #include <array>
+#include <atomic>
 #include <csignal>
 #include <cstdio>
+#include <semaphore>
+#include <thread>
+#include <unistd.h>
 
 namespace {
 
@@ -42,6 +46,32 @@ int fail(const Error& error) {
   return error.code == EPERM ? 3 : 1;
 }
 
+/// SIGINT and SIGTERM. A thread waits for them, since Engine::create() lasts as long as a virtio-user port's backend does not come:
+/// until then they end the program at once.
+class Interruption {
+ public:
+  // Made before any other thread, so that all have them blocked.
+  Interruption() {
+    sigemptyset(&signals_);
+    sigaddset(&signals_, SIGINT);
+    sigaddset(&signals_, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+    std::thread([this] {
+      int signal;
+      sigwait(&signals_, &signal);
+      if (!is_up_) _exit(128 + signal);
+      came_.release();
+    }).detach();
+  }
+  void begin() { is_up_ = true; }
+  void wait() { came_.acquire(); }
+
+ private:
+  sigset_t signals_;
+  std::atomic<bool> is_up_{false};
+  std::binary_semaphore came_{0};
+};
+
 int serve(const Options& options) {
   auto config = config::load_yaml(options.config);
   if (!config) return fail({EINVAL, config::to_string(config.error())});
@@ -49,19 +79,15 @@ int serve(const Options& options) {
     config->capture.enabled = true;
     config->capture.file = options.capture_file;
   }
-  sigset_t stop_signals;
-  sigemptyset(&stop_signals);
-  sigaddset(&stop_signals, SIGINT);
-  sigaddset(&stop_signals, SIGTERM);
-  pthread_sigmask(SIG_BLOCK, &stop_signals, nullptr);
+  static Interruption interruption;
   auto engine = Engine::create(*config);
   if (!engine) return fail(engine.error());
+  interruption.begin();
   if (auto opened = open_sockets(**engine, options); !opened) return fail(opened.error());
   if (auto started = (*engine)->start(); !started) return fail(started.error());
   std::printf("ready, seed %llu, %u packet buffers in use\n", static_cast<unsigned long long>((*engine)->seed()), (*engine)->packets_in_use());
   std::fflush(stdout);
-  int signal;
-  sigwait(&stop_signals, &signal);
+  interruption.wait();
   (*engine)->stop();
   std::printf("stopped, %u packet buffers in use\n", (*engine)->packets_in_use());
   return 0;

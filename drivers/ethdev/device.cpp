@@ -9,6 +9,7 @@
 #include "drivers/ethdev/tap.hpp"
 
 #include <millrace/base/blocked_signal.hpp>
+#include <millrace/base/log.hpp>
 #include <millrace/pkt/rx_stamp.hpp>
 
 #include <rte_alarm.h>
@@ -34,17 +35,13 @@ constexpr std::uint32_t framing = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN + RTE_VL
 
 rte_mempool* rte(pkt::Pool* pool) { return static_cast<rte_mempool*>(pool->handle()); }
 
-std::uint32_t data_room(const std::vector<pkt::Pool*>& pools) {
-  std::uint32_t least = UINT16_MAX;
-  for (pkt::Pool* pool : pools)
-    least = std::min<std::uint32_t>(least, rte_pktmbuf_data_room_size(rte(pool)) - pkt::headroom);
-  return least;
-}
+bool is_virtio_user(const Options& options) { return options.name.starts_with("net_virtio_user"); }
+bool is_server(const Options& options) { return options.args.find("server=1") != std::string::npos; }
 
 /// The vhost-user socket that a virtio-user device is to connect to, if there is none.
 std::string missing_backend(const Options& options) {
   constexpr std::string_view argument = "path=";
-  if (!options.name.starts_with("net_virtio_user") || options.args.find("server=1") != std::string::npos) return {};
+  if (!is_virtio_user(options) || is_server(options)) return {};
   const std::size_t at = options.args.find(argument);
   if (at == std::string::npos) return {};
   std::string path = options.args.substr(at + argument.size());
@@ -92,6 +89,7 @@ Result<void> Device::bring_up() {
 
 // EAL says of most failures of a virtual device's driver that it failed, in its log.
 Result<void> Device::probe() const {
+  if (is_virtio_user(options_) && is_server(options_)) log(LogLevel::info, "port '" + options_.name + "': waits for a backend to connect to its socket");
   const std::string spec = options_.name + (options_.args.empty() ? "" : "," + options_.args);
   const int code = rte_dev_probe(spec.c_str());
   if (code == 0) return {};
@@ -106,6 +104,12 @@ Result<void> Device::probe() const {
   const std::string cause = code == -1 ? "its driver fails" : std::strerror(std::abs(code));
   return failure(code == -1 ? EIO : std::abs(code), port + "DPDK cannot make it with the arguments '" + options_.args + "': " + cause +
                                                        "; check the driver's name and its arguments; eal.log_level info makes DPDK say more");
+}
+
+std::uint32_t Device::buffer_bytes() const {
+  std::uint32_t least = UINT16_MAX;
+  for (pkt::Pool* pool : options_.pools) least = std::min<std::uint32_t>(least, rte_pktmbuf_data_room_size(rte(pool)));
+  return least;
 }
 
 Result<void> Device::attach() {
@@ -162,7 +166,7 @@ Result<void> Device::negotiate() {
                                std::to_string(info_.tx_queues) + " tx queues asked, the device has " +
                                std::to_string(device.max_rx_queues) + " and " + std::to_string(device.max_tx_queues));
 
-  const std::uint32_t room = data_room(options_.pools);
+  const std::uint32_t room = buffer_bytes() - pkt::headroom;
   if (room < profile.least_rx_buffer)
     return failure(EINVAL, "port '" + options_.name + "' (" + info_.driver + "): buffers of " + std::to_string(room) + " bytes are too small for an rx queue; raise the pool's data_room to " +
                                std::to_string(profile.least_rx_buffer));

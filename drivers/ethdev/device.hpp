@@ -28,6 +28,8 @@ class Device {
 
   [[nodiscard]] std::uint16_t port_id() const { return port_id_; }
   [[nodiscard]] const port::Info& info() const { return info_; }
+  /// The length of the shortest buffer that it is given, headroom and all.
+  [[nodiscard]] std::uint32_t buffer_bytes() const;
   /// Whether it was told to hash, for its queues or for the hash alone.
   [[nodiscard]] bool hashes() const { return rss_types_ != 0; }
   /// Of an rx queue's interrupt; -1: there is none.

@@ -117,7 +117,7 @@ class EthdevPort final : public port::Port {
 EthdevPort::EthdevPort(const Options& options, std::unique_ptr<Device> device) : options_(options), info_(device->info()) {
   const std::uint16_t id = device->port_id();
   for (std::uint16_t q = 0; q < info_.rx_queues; ++q)
-    rx_.push_back(std::make_unique<EthdevRx>(id, q, options.ifindex, info_.offloads, profile_of(info_.driver), device->event_fd(q)));
+    rx_.push_back(std::make_unique<EthdevRx>(id, q, options.ifindex, device->buffer_bytes(), info_.offloads, profile_of(info_.driver), device->event_fd(q)));
   const bool may_clean_up = !profile_of(info_.driver).cleanup_blocks_ring;
   for (std::uint16_t q = 0; q < info_.tx_queues; ++q)
     tx_.push_back(std::make_unique<EthdevTx>(id, q, info_, may_clean_up && rte_eth_tx_done_cleanup(id, q, 0) >= 0));

@@ -21,28 +21,8 @@
 namespace millrace::ethdev {
 namespace {
 
-constexpr std::uint16_t prefetch_ahead = 4;
-
 rte_mbuf** rte(pkt::Mbuf** mbufs) { return reinterpret_cast<rte_mbuf**>(mbufs); }
 rte_mbuf* rte(pkt::Mbuf* m) { return reinterpret_cast<rte_mbuf*>(m); }
-
-// The headers, for who reads them next, where drivers have frames put. Meta is only written, which waits for nothing.
-void prefetch(const pkt::Mbuf* m) { __builtin_prefetch(static_cast<const char*>(m->buf_addr) + pkt::headroom); }
-
-/// A Meta to be written over and over: in registers, which a plain copy would load anew for each packet.
-class Stamp {
- public:
-  explicit Stamp(const pkt::Meta& meta) { std::memcpy(parts_, &meta, sizeof meta); }
-  void write(pkt::Meta& to) const {
-    auto* const out = reinterpret_cast<Part*>(&to);
-    for (std::size_t i = 0; i < 4; ++i) out[i] = parts_[i];
-  }
-
- private:
-  using Part [[gnu::vector_size(16), gnu::may_alias]] = long long;
-  static_assert(sizeof(pkt::Meta) == 4 * sizeof(Part));
-  Part parts_[4];
-};
 
 // Whether its buffers are as long as the device says: drivers pass on whatever it said. net_ena counts empty ones that it took out.
 bool is_honest(pkt::Mbuf& frame) {
@@ -102,18 +82,24 @@ pkt::ChecksumVerdict verdict_of(std::uint64_t ol_flags) {
   }
 }
 
-EthdevRx::EthdevRx(std::uint16_t port_id, std::uint16_t queue, std::uint16_t ifindex, const port::Offloads& offloads, const drivers::Profile& profile, int event_fd)
-    : port_id_(port_id), queue_(queue), ifindex_(ifindex), has_verdicts_(offloads.rx_l4_checksum), has_lro_(offloads.rx_lro), keeps_good_of_bad_(profile.keeps_good_of_bad),
+EthdevRx::EthdevRx(std::uint16_t port_id, std::uint16_t queue, std::uint16_t ifindex, std::uint32_t buffer_bytes, const port::Offloads& offloads, const drivers::Profile& profile, int event_fd)
+    : port_id_(port_id), queue_(queue), buffer_bytes_(buffer_bytes), has_verdicts_(offloads.rx_l4_checksum), has_lro_(offloads.rx_lro), keeps_good_of_bad_(profile.keeps_good_of_bad),
       calls_unseen_good_(profile.calls_unseen_good),
       least_burst_(profile.least_burst), few_(least_burst_),
       event_fd_(event_fd),
       foreign_flags_(offloads.rx_timestamp ? 0 : pkt::rx_stamp_flag()) {
   MR_ASSERT(least_burst_ <= kept_.size());
+  fresh_.gso_segs = 1;
+  fresh_.ifindex = ifindex;
+  fresh_.rx_queue = queue;
   pass_hash_on(false);
 }
 
-std::uint16_t EthdevRx::ask_device(pkt::Mbuf** mbufs, std::uint16_t most) {
-  if (!keeps_good_of_bad_) return rte_eth_rx_burst(port_id_, queue_, rte(mbufs), most);
+inline std::uint16_t EthdevRx::ask_device(pkt::Mbuf** mbufs, std::uint16_t most) {
+  return keeps_good_of_bad_ ? ask_for_good_of_bad(mbufs, most) : rte_eth_rx_burst(port_id_, queue_, rte(mbufs), most);
+}
+
+std::uint16_t EthdevRx::ask_for_good_of_bad(pkt::Mbuf** mbufs, std::uint16_t most) {
   std::fill_n(mbufs, most, nullptr);
   const std::uint16_t count = rte_eth_rx_burst(port_id_, queue_, rte(mbufs), most);
   return count != 0 ? count : static_cast<std::uint16_t>(std::find(mbufs, mbufs + most, nullptr) - mbufs);
@@ -130,6 +116,7 @@ std::uint16_t EthdevRx::take_kept(pkt::Mbuf** mbufs, std::uint16_t most) {
 
 // A budget that is nearly used up must not look like a queue that is empty.
 std::uint16_t EthdevRx::take_few(pkt::Mbuf** mbufs, std::uint16_t most) {
+  if (port_id_ == no_device) return 0;
   const std::uint16_t count = take_kept(mbufs, most);
   const auto left = static_cast<std::uint16_t>(most - count);
   if (left == 0) return count;
@@ -142,55 +129,39 @@ std::uint16_t EthdevRx::take_few(pkt::Mbuf** mbufs, std::uint16_t most) {
 void EthdevRx::drop_kept() {
   rte_pktmbuf_free_bulk(rte(kept_.data()), kept_count_);
   kept_count_ = 0;
-  few_ = least_burst_;
+}
+
+void EthdevRx::connect(std::uint16_t port_id, int event_fd) {
+  drop_kept();
+  port_id_ = port_id;
+  event_fd_ = event_fd;
+  few_ = port_id == no_device ? UINT16_MAX : least_burst_;
 }
 
 std::uint16_t EthdevRx::receive(Env& env, pkt::Burst& burst, std::uint16_t budget) {
-  if (port_id_ == no_device) return 0;
   pkt::Mbuf** const mbufs = burst.spare();
-  std::uint16_t count = take_burst(mbufs, std::min(budget, burst.room()));
+  const std::uint16_t most = std::min(budget, burst.room());
+  fresh_.rx_time = env.now;
+  std::uint16_t count = most < few_ ? take_few(mbufs, most) : ask_device(mbufs, most);
   if (count == 0) return 0;
-  for (std::uint16_t i = 0; i < std::min(count, prefetch_ahead); ++i) prefetch(mbufs[i]);
-  // The whole line is written, which costs no more than its parts, so nothing of an earlier packet survives.
-  pkt::Meta fresh{};
-  fresh.rx_time = env.now;
-  fresh.gso_segs = 1;
-  fresh.ifindex = ifindex_;
-  fresh.rx_queue = queue_;
-  fresh.checksum = usual_verdict_;
-  const Stamp stamp(fresh);
-  RxLook look;
-  std::uint16_t i = 0;
-  const auto take_two = [&] {
-    stamp.write(mbufs[i]->meta);
-    stamp.write(mbufs[i + 1]->meta);
-    look.take(*mbufs[i], *mbufs[i + 1]);
-  };
-  for (; i + 1 + prefetch_ahead < count; i += 2) {
-    prefetch(mbufs[i + prefetch_ahead]);
-    prefetch(mbufs[i + 1 + prefetch_ahead]);
-    take_two();
-  }
-  for (; i + 1 < count; i += 2) take_two();
-  if (i < count) {
-    stamp.write(mbufs[i]->meta);
-    look.take(*mbufs[i]);
-  }
+  // The whole Meta is written, which costs no more than its parts, so nothing of an earlier packet survives.
+  const RxLook look(mbufs, count, fresh_);
   // A port without the offload may leave flags there that mean nothing: net_ring passes on those of the sender.
   const std::uint64_t kept_flags = kept_flags_.load(std::memory_order_relaxed);
   if ((look.any_flags() & ~kept_flags) != 0)
-    for (i = 0; i < count; ++i) mbufs[i]->ol_flags &= kept_flags;
+    for (std::uint16_t i = 0; i < count; ++i) mbufs[i]->ol_flags &= kept_flags;
   std::uint64_t bytes = look.bytes();
-  if (!look.are_plain()) {
+  if (!look.are_plain(buffer_bytes_)) {
     count = drop_impossible(env, mbufs, count);
     bytes = bytes_of(mbufs, count);
   }
   if (has_verdicts_) note_verdicts(mbufs, count, look.any_flags() & kept_flags, look.shared_flags() & kept_flags);
   if (has_lro_)
-    for (i = 0; i < count; ++i) describe_merged(*mbufs[i]);
+    for (std::uint16_t i = 0; i < count; ++i) describe_merged(*mbufs[i]);
   burst.commit(count);
-  env.stats->port.add(stats::Port::rx_packets, count);
-  env.stats->port.add(stats::Port::rx_bytes, bytes);
+  auto& port = env.stats->port;
+  port.add(stats::Port::rx_packets, count);
+  port.add(stats::Port::rx_bytes, bytes);
   counted.packets.add(count);
   counted.bytes.add(bytes);
   return count;
@@ -199,9 +170,9 @@ std::uint16_t EthdevRx::receive(Env& env, pkt::Burst& burst, std::uint16_t budge
 /// Most bursts are of one opinion, and that the one of the burst before, which is in each Meta already.
 void EthdevRx::note_verdicts(pkt::Mbuf** mbufs, std::uint16_t count, std::uint64_t any_flags, std::uint64_t shared_flags) {
   const bool is_one = ((any_flags ^ shared_flags) & RTE_MBUF_F_RX_L4_CKSUM_MASK) == 0;
-  if (!is_one || verdict_of(any_flags) != usual_verdict_)
+  if (!is_one || verdict_of(any_flags) != fresh_.checksum)
     for (std::uint16_t i = 0; i < count; ++i) mbufs[i]->meta.checksum = verdict_of(mbufs[i]->ol_flags);
-  if (is_one) usual_verdict_ = verdict_of(any_flags);
+  if (is_one) fresh_.checksum = verdict_of(any_flags);
   if (calls_unseen_good_) take_back_unseen(mbufs, count);
 }
 
@@ -266,44 +237,55 @@ void request_offloads(pkt::Mbuf& packet, bool ip_checksum) {
 }
 
 EthdevTx::EthdevTx(std::uint16_t port_id, std::uint16_t queue, const port::Info& info, bool can_reclaim)
-    : port_id_(port_id), queue_(queue), info_(info), can_reclaim_(can_reclaim), prepares_(profile_of(info.driver).prepares),
+    : port_id_(port_id), queue_(queue), info_(info), most_(info.mtu + wire::vlan_tag_bytes), can_reclaim_(can_reclaim), prepares_(profile_of(info.driver).prepares),
       missums_odd_chains_(profile_of(info.driver).missums_odd_chains), finished_(bit_of(pkt::ChecksumRequest::none)) {
   for (const auto request : {pkt::ChecksumRequest::tcp, pkt::ChecksumRequest::udp, pkt::ChecksumRequest::icmp6})
     if (port::device_finishes(request, info.offloads)) finished_ |= bit_of(request);
 }
 
-EthdevTx::Wants EthdevTx::wants_of(pkt::Mbuf* const* mbufs, std::size_t count) const {
-  TxLook look(wire::ethernet_header_bytes);
-  std::size_t i = 0;
-  for (; i + 1 < count; i += 2) look.take(*mbufs[i], *mbufs[i + 1]);
-  if (i < count) look.take(*mbufs[i]);
+// Nothing is asked for, and no flag of another port's is left.
+inline bool EthdevTx::are_plain(const TxLook& look) const {
+  return !look.wants_checksum() && (look.any_flags() & RTE_MBUF_F_TX_OFFLOAD_MASK) == 0 && all_fit(look);
+}
+
+// Each is one buffer, not to be cut, and not too long or too short.
+inline bool EthdevTx::all_fit(const TxLook& look) const {
+  return look.are_single() && !look.wants_cutting() && look.most() <= most_;
+}
+
+bool EthdevTx::finishes_all(const pkt::Burst& burst) const {
   std::uint32_t requests = 0;
-  if (look.wants_checksum())
-    for (i = 0; i < count; ++i) requests |= bit_of(mbufs[i]->meta.tx_checksum);
-  const bool is_finished = (requests & ~finished_) == 0 && !look.wants_cutting();
-  return {.bytes = look.bytes(),
-          .preparation = !is_finished || !look.are_single() || look.most() > info_.mtu + wire::vlan_tag_bytes,
-          .offloads = look.wants_checksum() || (look.any_flags() & RTE_MBUF_F_TX_OFFLOAD_MASK) != 0};
+  for (std::uint16_t i = 0; i < burst.size(); ++i) requests |= bit_of(burst[i].meta.tx_checksum);
+  return (requests & ~finished_) == 0;
+}
+
+// Returns the bytes that can go.
+std::uint64_t EthdevTx::make_ready(Env& env, pkt::Burst& burst, const TxLook& look) {
+  const bool can_go = all_fit(look) && finishes_all(burst);
+  if (!can_go && missums_odd_chains_) finish_odd_chains(env, burst);
+  if (!can_go) port::prepare(env, burst, info_);
+  for (std::uint16_t i = 0; i < burst.size(); ++i) request_offloads(burst[i], info_.offloads.tx_segmentation.ip_checksum);
+  const bool is_whole = (can_go && prepares_ == drivers::Profile::Prepares::sums) || drop_refused(env, burst);
+  return can_go && is_whole ? look.bytes() : bytes_of(burst.slots(), burst.size());
+}
+
+inline bool EthdevTx::takes_all(pkt::Burst& burst) const {
+  return prepares_ != drivers::Profile::Prepares::all || rte_eth_tx_prepare(port_id_, queue_, rte(burst.slots()), burst.size()) == burst.size();
 }
 
 std::uint16_t EthdevTx::transmit(Env& env, pkt::Burst& burst) {
   if (port_id_ == no_device) return 0;
-  const Wants wants = wants_of(burst.slots(), burst.size());
-  if (wants.preparation && missums_odd_chains_) finish_odd_chains(env, burst);
-  if (wants.preparation) port::prepare(env, burst, info_);
-  if (wants.preparation || wants.offloads)
-    for (std::uint16_t i = 0; i < burst.size(); ++i) request_offloads(burst[i], info_.offloads.tx_segmentation.ip_checksum);
-  using Prepares = drivers::Profile::Prepares;
-  const bool goes_as_it_is = !wants.preparation && (prepares_ == Prepares::sums || (prepares_ == Prepares::offloads && !wants.offloads));
-  const bool is_whole = (goes_as_it_is || drop_refused(env, burst)) && !wants.preparation;
+  const TxLook look(burst.slots(), burst.size());
+  std::uint64_t bytes = look.bytes();
+  if (!are_plain(look) || !takes_all(burst)) bytes = make_ready(env, burst, look);
   if (burst.empty()) return 0;
-  std::uint64_t bytes = is_whole ? wants.bytes : bytes_of(burst.slots(), burst.size());
   const std::uint16_t sent = rte_eth_tx_burst(port_id_, queue_, rte(burst.slots()), burst.size());
-  note_progress(env.now, sent);
+  if (sent == 0 || blocked_since_.load(std::memory_order_relaxed) != 0) note_progress(env.now, sent);
   burst.drop_front(sent);
   bytes -= bytes_of(burst.slots(), burst.size());
-  env.stats->port.add(stats::Port::tx_packets, sent);
-  env.stats->port.add(stats::Port::tx_bytes, bytes);
+  auto& port = env.stats->port;
+  port.add(stats::Port::tx_packets, sent);
+  port.add(stats::Port::tx_bytes, bytes);
   counted.packets.add(sent);
   counted.bytes.add(bytes);
   return sent;
@@ -320,9 +302,8 @@ void EthdevTx::connect(std::uint16_t port_id) {
 
 // trans_start and netif_xmit_stopped() of a queue, in one.
 void EthdevTx::note_progress(Instant now, std::uint16_t sent) {
+  if (sent != 0) return blocked_since_.store(0, std::memory_order_relaxed);
   const Duration::rep before = blocked_since_.load(std::memory_order_relaxed);
-  if (sent != 0 && before != 0) blocked_since_.store(0, std::memory_order_relaxed);
-  if (sent != 0) return;
   refused_at_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
   if (before == 0) blocked_since_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
 }

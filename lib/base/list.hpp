@@ -56,7 +56,14 @@ class List {
   }
   /// Moves everything of `other` to the end of this list, in order.
   void splice_back(List& other) {
-    while (T* t = other.pop_front()) push_back(*t);
+    if (other.empty()) return;
+    ListHook& first = *other.head_.next_;
+    ListHook& last = *other.head_.prev_;
+    other.head_.next_ = other.head_.prev_ = &other.head_;
+    first.prev_ = head_.prev_;
+    last.next_ = &head_;
+    head_.prev_->next_ = &first;
+    head_.prev_ = &last;
   }
 
  private:

@@ -239,7 +239,7 @@ TEST_CASE("L7: the device's stamp comes with a packet of a port that stamps; of 
   rte_eth_fp_ops[fake_port].rx_pkt_burst = fake_rx_burst;
   rte_eth_fp_ops[fake_port].rxq.data = device.queues.data();
   for (const bool stamps : {true, false}) {
-    ethdev::EthdevRx queue(fake_port, 0, 1, {.rx_timestamp = stamps});
+    ethdev::EthdevRx queue(fake_port, 0, 1, pkt::headroom + 2048, {.rx_timestamp = stamps});
     for (const bool hashes : {true, false}) {
       queue.pass_hash_on(hashes);
       pkt::Packet sent = lcore.pool.packet(RawFrame{}.bytes());
@@ -260,7 +260,7 @@ TEST_CASE("a frame that is longer than its buffers, by the device's word, is dro
   FakeDevice device;
   rte_eth_fp_ops[fake_port].rx_pkt_burst = fake_rx_burst;
   rte_eth_fp_ops[fake_port].rxq.data = device.queues.data();
-  ethdev::EthdevRx queue(fake_port, 0, 1, {});
+  ethdev::EthdevRx queue(fake_port, 0, 1, pkt::headroom + 2048, {});
   const auto arrives = [&](std::uint16_t first_length, std::uint16_t second_length, std::uint32_t length) {
     pkt::Packet frame = lcore.pool.packet(RawFrame{}.bytes());
     if (second_length != 0) {
@@ -302,7 +302,7 @@ TEST_CASE("a driver that gives nothing to whom asks for few frames is asked for 
   port::Port& port = **opened;
   std::uint16_t id = 0;
   REQUIRE(rte_eth_dev_get_port_by_name("net_null_few", &id) == 0);
-  ethdev::EthdevRx queue(id, 0, 1, {}, {.least_burst = 8});
+  ethdev::EthdevRx queue(id, 0, 1, pkt::headroom + 2048, {}, {.least_burst = 8});
   const auto takes = [&](std::uint16_t budget) {
     pkt::Burst burst;
     const std::uint16_t count = queue.receive(env, burst, budget);
