@@ -9,12 +9,20 @@
 
 namespace millrace::bench {
 
+/// A round that a side has timed itself.
+struct Timed {
+  double ns = 0;           ///< of a unit of work
+  bool preempted = false;  ///< others had its CPU
+};
+
 /// One of the two that are compared. Only `run` is timed.
 struct Side {
   std::function<void()> begin = [] {};    ///< once a round, first
   std::function<void()> prepare = [] {};  ///< before each section: puts the packets back as they were
   std::function<void()> run = [] {};      ///< one section
   std::function<void()> finish = [] {};   ///< once a round, last: gives back what is held
+  /// A whole round, in place of all these: of work in another process, or of which only parts count.
+  std::function<Timed()> measure{};
 };
 
 struct Plan {

@@ -31,7 +31,7 @@ constexpr std::array entries{
     Entry{"B1", "hash: Toeplitz of tuples in packets, beside rte_softrss_be and rte_thash_gfni_bulk", run_hash},
     Entry{"B2", "gro: parse, flow key and merge, beside rte_net_get_ptype and rte_gro", run_gro},
     Entry{"B3", "steer: the lcore of a packet, beside ptype, rte_softrss and rte_hash; the hand-over beside rte_ring", run_steer},
-    Entry{"B5", "port: our port and poll loop beside a bare rx_burst/tx_burst loop; idle cost, wake-up", run_port},
+    Entry{"B5", "port: our port and poll loop beside a bare rx_burst/tx_burst loop and testpmd; idle cost, wake-up", run_port},
     Entry{"batch", "interrupts a packet and packets a frame, for coalescing and GRO on and off", run_batching},
     Entry{"LPM", "routes: the longest prefix of random addresses, beside rte_fib and rte_fib6", run_lpm},
     Entry{"UDP", "udp: receiving to a callback and sending from it, per datagram, beside lwIP", run_udp},

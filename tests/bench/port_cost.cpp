@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // B5: what port and poll loop add to a bare rx_burst/tx_burst loop on net_ring, in time and in instructions. Called by
-// main; calls port_loops.cpp, bare_loop.cpp, callgrind.py, and port_media.cpp for what else carries frames.
+// main; calls port_loops.cpp, bare_loop.cpp, callgrind.py, port_testpmd.cpp for the second peer, and port_media.cpp for what else
+// carries frames.
 #include "tests/bench/bare_loop.hpp"
 #include "tests/bench/bench.hpp"
 #include "tests/bench/port_idle.hpp"
 #include "tests/bench/port_loops.hpp"
 #include "tests/bench/port_media.hpp"
 #include "tests/bench/port_ring.hpp"
+#include "tests/bench/port_testpmd.hpp"
 
 #include <functional>
 
@@ -52,9 +54,12 @@ void run_port(Bench& bench) {
                 [&](std::uint64_t packets) { return port_loop(ring.ends(), packets); });
     beside_bare(bench, ring, "layer:poll_loop,medium:net_ring,burst:32",
                 [&](std::uint64_t packets) { return loop.run(packets); });
+    run_testpmd_ring(bench, ring, loop);
   }
   bench.report.note("");
   layer_instructions(bench, "medium:net_ring", count_instructions());
+  run_testpmd_instructions(bench);
+  run_testpmd_virtio(bench);
   run_models(bench);
   run_media(bench);
   run_idle(bench);

@@ -45,16 +45,20 @@ PollLoop::PollLoop(const PortEnds& ends)
   reflector_.enable();
 }
 
-std::uint64_t PollLoop::run(std::uint64_t packets) {
+std::uint64_t PollLoop::pass() {
   const auto& sent = env_.stats->port;
   const std::uint64_t before = sent[stats::Port::tx_packets];
-  while (sent[stats::Port::tx_packets] - before < packets) {
-    env_.now = clock_.now();
-    softnet_.schedule(reflector_);
-    runtime::net_rx_action(
-        softnet_, env_, clock_, [](void*) {}, nullptr);
-  }
+  env_.now = clock_.now();
+  softnet_.schedule(reflector_);
+  runtime::net_rx_action(
+      softnet_, env_, clock_, [](void*) {}, nullptr);
   return sent[stats::Port::tx_packets] - before;
+}
+
+std::uint64_t PollLoop::run(std::uint64_t packets) {
+  std::uint64_t moved = 0;
+  while (moved < packets) moved += pass();
+  return moved;
 }
 
 }  // namespace millrace::bench

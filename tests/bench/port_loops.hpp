@@ -32,6 +32,8 @@ class PollLoop {
  public:
   explicit PollLoop(const PortEnds& ends);
   std::uint64_t run(std::uint64_t packets);
+  /// One receive pass; how many packets went through.
+  std::uint64_t pass();
 
  private:
   Env& env_;

@@ -43,22 +43,22 @@ Output run(const std::string& command) {
 
 }  // namespace
 
-void layer_instructions(Bench& bench, const std::string& where, const Instructions& counts) {
-  const auto of = [&](const char* loop) {
+void layer_instructions(Bench& bench, const std::string& where, const Instructions& counts, const char* peer_name, const std::string& peer_loop) {
+  const auto of = [&](const std::string& loop) {
     const auto found = counts.by_loop.find(loop);
     return found == counts.by_loop.end() ? NAN : found->second;
   };
-  const double bare = of("mr_count_bare");
+  const double peer = of(peer_loop);
   for (const auto& [layer, loop] : {std::pair{"port", "mr_count_port"}, std::pair{"poll_loop", "mr_count_poll_loop"}}) {
     const double ours = of(loop);
     bench.report.figure({.id = "B5",
                          .name = std::string("layer:") + layer + "," + where + ",burst:32",
                          .unit = "instr",
                          .ours = ours,
-                         .peer = bare,
-                         .peer_name = "bare_loop",
-                         .ratio = bare / ours,
-                         .added = ours - bare,
+                         .peer = peer,
+                         .peer_name = peer_name,
+                         .ratio = peer / ours,
+                         .added = ours - peer,
                          .goal = Goal::added_at_most(most_instructions),
                          .skip = counts.fault});
   }

@@ -18,7 +18,7 @@ namespace {
 constexpr const char* device = "net_ring0";
 
 std::vector<std::uint8_t> frame_bytes(std::uint16_t number) {
-  constexpr std::size_t payload = 18;  // of UDP over IPv4: 60 bytes, 64 with the frame check sequence
+  constexpr std::size_t payload = PortRing::frame_length - (14 + 20 + 8);  // of UDP over IPv4
   return test::RawFrame{.payload = payload, .source_port = number}.bytes();
 }
 

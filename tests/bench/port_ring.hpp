@@ -15,6 +15,7 @@ namespace millrace::bench {
 class PortRing {
  public:
   static constexpr std::uint16_t frames = 64;
+  static constexpr std::uint16_t frame_length = 60;  ///< 64 with the frame check sequence
 
   /// Throws when the device cannot be made; EAL is up.
   PortRing();
