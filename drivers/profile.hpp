@@ -37,7 +37,7 @@ struct Profile {
   std::uint16_t most_tx_buffers = 0;  ///< of a frame, whatever its limits say; 0: they are right
   std::uint16_t least_rx_buffer = 0;  ///< bytes behind the headroom; smaller ones fail in the driver, which does not survive that
   std::uint16_t least_burst = 1;      ///< frames that it is to be asked for; asked for fewer, it gives none
-  bool keeps_good_of_bad = false;     ///< it gives nothing of a burst in which something was wrong, but puts there what was good
+  bool keeps_good_of_bad = false;     ///< it gives nothing of a burst in which something was wrong, but puts there what was good; and has lost count of its ring then
   bool calls_unseen_good = false;     ///< it says of a checksum that the device did not look at that it is good
   bool hashes_all_or_nothing = false;  ///< a protocol whose ports are not hashed is not hashed at all
   bool cuts_v4_only = false;          ///< TSO is announced for both families, and refused for IPv6
@@ -53,6 +53,7 @@ struct Profile {
   bool cleanup_blocks_ring = false;   ///< rte_eth_tx_done_cleanup() leaves a ring that takes no more frames
   bool missums_odd_chains = false;    ///< the checksum that it forms of a chain is wrong where a buffer begins at an odd place
   bool spoils_packed_chains = false;  ///< a frame of several buffers stops a virtio device whose ring is packed
+  bool frees_received = false;        ///< closed, it frees what it has received from a packed ring and not replaced there, which has another owner
   /// What rte_eth_tx_prepare() does to a frame of one buffer: whatever it likes; nothing, unless an offload is asked for; nothing but to
   /// write the pseudo header's sum.
   enum class Prepares : std::uint8_t { all, offloads, sums } prepares = Prepares::all;

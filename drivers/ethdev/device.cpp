@@ -18,6 +18,7 @@
 #include <rte_mbuf.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -143,16 +144,21 @@ void Device::fill(port::Offloads& offloads, const rte_eth_dev_info& device, cons
   offloads.tx_segmentation.max_buffers = std::min(offloads.tx_segmentation.max_buffers, profile.most_tx_buffers);
 }
 
+void Device::mind_packed_rings(rte_eth_dev_info& device, const Profile& profile) {
+  // Of virtio's only a packed one may be longer than 32768.
+  if (device.tx_desc_lim.nb_max != UINT16_MAX) return;
+  frees_received_ = profile.frees_received;
+  if (!profile.spoils_packed_chains) return;
+  device.tx_offload_capa &= ~std::uint64_t{RTE_ETH_TX_OFFLOAD_MULTI_SEGS};
+  device.rx_offload_capa &= ~std::uint64_t{RTE_ETH_RX_OFFLOAD_SCATTER};
+}
+
 /// Settles queues, rings and offloads between what is asked and what the device has.
 Result<void> Device::negotiate() {
   rte_eth_dev_info device{};
   if (const int code = rte_eth_dev_info_get(port_id_, &device); code != 0) return refused("device info", code);
   const Profile& profile = profile_of(device.driver_name);
-  // Only a packed ring may be longer than 32768.
-  if (profile.spoils_packed_chains && device.tx_desc_lim.nb_max == UINT16_MAX) {
-    device.tx_offload_capa &= ~std::uint64_t{RTE_ETH_TX_OFFLOAD_MULTI_SEGS};
-    device.rx_offload_capa &= ~std::uint64_t{RTE_ETH_RX_OFFLOAD_SCATTER};
-  }
+  mind_packed_rings(device, profile);
   info_.name = options_.name;
   info_.driver = device.driver_name;
   info_.mtu = options_.mtu;
@@ -200,7 +206,8 @@ Result<void> Device::negotiate() {
   info_.offloads.rx_hash = (rx_offloads_ & RTE_ETH_RX_OFFLOAD_RSS_HASH) != 0;
 
   wants_interrupts_ = options_.interrupts != Options::Interrupts::off;
-  rx_ring_ = options_.rx_ring;
+  // In a ring that is shorter than the device's, a place that is filled again is not the one that was emptied.
+  rx_ring_ = frees_received_ ? device.rx_desc_lim.nb_max : options_.rx_ring;
   tx_ring_ = options_.tx_ring;
   // A TAP queue keeps as many buffers as descriptors to read one single frame into, and passes all to each readv.
   if (profile.ring_holds_one_frame) rx_ring_ = static_cast<std::uint16_t>((options_.mtu + framing + room - 1) / room);
@@ -368,8 +375,17 @@ Device::~Device() {
   profile_of(info_.driver).stops_under_handler ? between_interrupts([this] { end(); }) : end();
 }
 
+// A driver fills a ring whenever it is asked for frames.
+void Device::fill_rx_rings() const {
+  for (std::uint16_t q = 0; q < info_.rx_queues; ++q) {
+    std::array<rte_mbuf*, 32> waiting;
+    rte_pktmbuf_free_bulk(waiting.data(), rte_eth_rx_burst(port_id_, q, waiting.data(), waiting.size()));
+  }
+}
+
 void Device::end() {
   if (is_mute()) replace_by_memory(bars_);
+  if (started_ && frees_received_) fill_rx_rings();
   if (started_) static_cast<void>(rte_eth_dev_stop(port_id_));
   // A PCI device that EAL has probed is ours, too: it would keep the pools' buffers, of which stopping gives back those of some
   // drivers only.

@@ -39,9 +39,11 @@ class Device {
 
  private:
   void end();
+  void fill_rx_rings() const;
   Result<void> attach();
   [[nodiscard]] Result<void> probe() const;
   Result<void> negotiate();
+  void mind_packed_rings(rte_eth_dev_info& device, const Profile& profile);
   void fill(port::Offloads& offloads, const rte_eth_dev_info& device, const Profile& profile) const;
   Result<void> negotiate_lro(std::uint64_t rx_offload_capa, std::uint32_t max_lro_bytes);
   Result<void> negotiate_stamps(std::uint64_t rx_offload_capa);
@@ -64,6 +66,7 @@ class Device {
   std::uint64_t tx_offloads_ = 0;
   std::uint64_t rss_types_ = 0;
   std::uint32_t max_lro_bytes_ = 0;  ///< of a frame that the device merged; 0: not limited, or not asked for
+  bool frees_received_ = false;  ///< those places in its rx rings that are not filled when it is closed
   bool wants_interrupts_ = false;
   std::vector<int> event_fds_;
   std::vector<Bar> bars_;  ///< of a PCI device

@@ -102,7 +102,12 @@ inline std::uint16_t EthdevRx::ask_device(pkt::Mbuf** mbufs, std::uint16_t most)
 std::uint16_t EthdevRx::ask_for_good_of_bad(pkt::Mbuf** mbufs, std::uint16_t most) {
   std::fill_n(mbufs, most, nullptr);
   const std::uint16_t count = rte_eth_rx_burst(port_id_, queue_, rte(mbufs), most);
-  return count != 0 ? count : static_cast<std::uint16_t>(std::find(mbufs, mbufs + most, nullptr) - mbufs);
+  if (count != 0) return count;
+  const auto good = static_cast<std::uint16_t>(std::find(mbufs, mbufs + most, nullptr) - mbufs);
+  // They are not in the driver's books: it would put other buffers into their places in the ring, over and over. Until a reset.
+  if (good != 0) port_id_ = no_device;
+  judge_few();
+  return good;
 }
 
 std::uint16_t EthdevRx::take_kept(pkt::Mbuf** mbufs, std::uint16_t most) {
@@ -110,7 +115,7 @@ std::uint16_t EthdevRx::take_kept(pkt::Mbuf** mbufs, std::uint16_t most) {
   std::copy_n(kept_.begin(), count, mbufs);
   std::copy(kept_.begin() + count, kept_.begin() + kept_count_, kept_.begin());
   kept_count_ = static_cast<std::uint16_t>(kept_count_ - count);
-  few_ = kept_count_ != 0 ? UINT16_MAX : least_burst_;
+  judge_few();
   return count;
 }
 
@@ -135,8 +140,10 @@ void EthdevRx::connect(std::uint16_t port_id, int event_fd) {
   drop_kept();
   port_id_ = port_id;
   event_fd_ = event_fd;
-  few_ = port_id == no_device ? UINT16_MAX : least_burst_;
+  judge_few();
 }
+
+void EthdevRx::judge_few() { few_ = kept_count_ != 0 || port_id_ == no_device ? UINT16_MAX : least_burst_; }
 
 std::uint16_t EthdevRx::receive(Env& env, pkt::Burst& burst, std::uint16_t budget) {
   pkt::Mbuf** const mbufs = burst.spare();

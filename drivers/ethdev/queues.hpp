@@ -43,6 +43,7 @@ class EthdevRx final : public port::RxQueue {
   std::uint16_t ask_device(pkt::Mbuf** mbufs, std::uint16_t most);
   std::uint16_t ask_for_good_of_bad(pkt::Mbuf** mbufs, std::uint16_t most);
   void drop_kept();
+  void judge_few();
   std::uint16_t drop_impossible(Env& env, pkt::Mbuf** mbufs, std::uint16_t count);
   void note_verdicts(pkt::Mbuf** mbufs, std::uint16_t count, std::uint64_t any_flags, std::uint64_t shared_flags);
 

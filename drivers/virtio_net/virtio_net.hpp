@@ -19,6 +19,7 @@ inline constexpr drivers::Profile pci{.driver = "net_virtio",
                                       .least_burst = 8,
                                       .stable_counters = stable_counters,
                                       .spoils_packed_chains = true,
+                                      .frees_received = true,
                                       .prepares = drivers::Profile::Prepares::sums};
 /// virtio-user, whose device is another process. When that has gone, the socket keeps virtio_interrupt_handler() busy, and virtio_dev_stop()
 /// cannot unregister it: it then runs on what is gone (22.11).
@@ -29,6 +30,7 @@ inline constexpr drivers::Profile user{.driver = "net_virtio_user",
                                        .link_by_interrupt = true,
                                        .stops_under_handler = true,
                                        .stable_counters = stable_counters,
+                                       .frees_received = true,
                                        .prepares = drivers::Profile::Prepares::sums};
 
 }  // namespace millrace::virtio_net

@@ -2,6 +2,7 @@
 // Runs the rows of the fault tables. Called by each device's fault tests; it prints what matrix.py puts into doc/drivers.md.
 #include "tests/devmodel/fault_trial.hpp"
 
+#include "tests/devmodel/soundness.hpp"
 #include "tests/support/catch.hpp"
 
 #include <algorithm>
@@ -12,18 +13,6 @@ namespace millrace::devmodel {
 namespace {
 
 constexpr unsigned frames_meanwhile = 64;
-
-// Its own lengths and its buffers' agree, and hold it.
-bool is_sound(const pkt::Packet& packet) {
-  std::uint64_t bytes = 0;
-  unsigned segments = 0;
-  for (const pkt::Mbuf* m = &packet.mbuf(); m != nullptr; m = m->next) {
-    if (m->data_off + m->data_len > m->buf_len) return false;
-    bytes += m->data_len;
-    ++segments;
-  }
-  return bytes == packet.length() && segments == packet.segments();
-}
 
 bool is_for(std::string_view on, std::string_view why_not, const Subject& subject) {
   if (subject.traits.name.find(on) != std::string::npos) return true;
@@ -56,7 +45,8 @@ Trial::Trial(Subject& on, ethdev::Options options) : subject(on), options_(std::
   subject.wire.clear();
   options_.name = subject.slot.name();
   options_.ifindex = 1;
-  options_.rx_ring = options_.tx_ring = subject.traits.ring;
+  options_.rx_ring = std::min(options_.rx_ring, subject.traits.ring);
+  options_.tx_ring = subject.traits.ring;
   options_.pools = {&*host.pool};
   open();
 }

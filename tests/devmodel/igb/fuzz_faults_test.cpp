@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// An 82576 that attacks its driver: descriptors written back with anything in them.
+// An 82576 that attacks its driver: descriptors written back with anything in them. tests/fuzz/igb_fuzz.cpp has the same by a
+// fuzzer's choice.
 #include "tests/devmodel/fault_trial.hpp"
-#include "tests/devmodel/igb/registers.hpp"
+#include "tests/devmodel/igb/attack.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/seed.hpp"
 
@@ -12,27 +13,15 @@ using namespace millrace::devmodel;
 
 namespace {
 
-/// Random bits flipped, few or many; mostly it stays done, else the queue ends there.
-Fate any_descriptor(Rng& rng) {
-  return {.kind = Fate::Kind::altered, .change = [&rng](std::span<std::uint8_t> descriptor) {
-            const bool many = rng.next() % 4 == 0;
-            for (std::uint8_t& byte : descriptor)
-              if (many || rng.next() % 8 == 0) byte = static_cast<std::uint8_t>(rng.next());
-            if (rng.next() % 4096 != 0) descriptor[8] |= igb::rxd::dd;
-          }};
-}
-
-Fate any_status(Rng& rng) {
-  return altered<std::uint32_t>([&rng](std::uint32_t& status) { status = static_cast<std::uint32_t>(rng.next()) | (rng.next() % 4096 != 0 ? igb::txd::dd : 0); });
-}
-
 /// Packets that were not sound, of so many descriptors.
-unsigned attack(Trial& t, Rng& rng, unsigned descriptors) {
+unsigned attack(Trial& t, const Choices& choices, unsigned descriptors) {
   unsigned unsound = 0;
   for (unsigned done = 0; done < descriptors; done += 32) {
-    t.faults().arm({Event::rx_completion, any_descriptor(rng), 1, 32});
-    t.faults().arm({Event::tx_completion, any_status(rng), 1, 32});
-    unsound += t.in(32, 20 + rng.next() % 1400).unsound;
+    for (unsigned i = 1; i <= 32; ++i) {
+      t.faults().arm({Event::rx_completion, igb::any_write_back(choices), i});
+      t.faults().arm({Event::tx_completion, igb::any_status(choices), i});
+    }
+    unsound += t.in(32, 20 + choices.below(1400)).unsound;
     static_cast<void>(t.out(32));
     t.faults().clear();
     static_cast<void>(t.in(1));
@@ -46,11 +35,13 @@ unsigned attack(Trial& t, Rng& rng, unsigned descriptors) {
 TEST_CASE("fault: 20,000 descriptors with anything in them: the port goes on, or does after a reset") {
   Rng rng(test::seed());
   INFO("MILLRACE_SEED=" << test::seed());
-  run({.arm = [](Trial&) {}, .meanwhile = [&rng](Trial& t) { static_cast<void>(attack(t, rng, 20'000)); }, .resets = true});
+  const Choices choices([&rng](std::uint32_t bound) { return rng.below(bound); });
+  run({.arm = [](Trial&) {}, .meanwhile = [&](Trial& t) { static_cast<void>(attack(t, choices, 20'000)); }, .resets = true});
 }
 
 TEST_CASE("fault: descriptors with anything in them: no packet reaches beyond its buffers") {
   Rng rng(test::seed());
   INFO("MILLRACE_SEED=" << test::seed());
-  run({.arm = [](Trial&) {}, .meanwhile = [&rng](Trial& t) { CHECK(attack(t, rng, 1000) == 0); }, .resets = true});
+  const Choices choices([&rng](std::uint32_t bound) { return rng.below(bound); });
+  run({.arm = [](Trial&) {}, .meanwhile = [&](Trial& t) { CHECK(attack(t, choices, 1000) == 0); }, .resets = true});
 }

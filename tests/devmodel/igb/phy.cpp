@@ -17,7 +17,7 @@ constexpr std::uint32_t control = 0, status = 1, id_1 = 2, id_2 = 3, advertiseme
 constexpr std::uint32_t port_config = 16, port_status = 17, port_control = 18, link_health = 19, power_management = 25, page_select = 31;
 constexpr std::uint32_t pcs_init = 0x00b4;
 
-constexpr std::uint16_t control_reset = 1 << 15, control_autoneg = 1 << 12, control_power_down = 1 << 11, control_restart = 1 << 9, control_initial = 0x1140;
+constexpr std::uint16_t control_reset = 1 << 15, control_restart = 1 << 9, control_initial = 0x1140;
 // 10 and 100 Mb/s in both duplexes, extended status, able to negotiate, extended registers.
 constexpr std::uint16_t status_abilities = 0x7949, status_negotiated = 1 << 5, status_link = 1 << 2;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What can go wrong in virtio's rings, and what comes of it: DPDK's own driver on the model, one row a fault.
 #include "tests/devmodel/fault_trial.hpp"
+#include "tests/devmodel/soundness.hpp"
 #include "tests/devmodel/virtio/net.hpp"
 #include "tests/devmodel/virtio/registers.hpp"
 #include "tests/support/catch.hpp"
@@ -188,6 +189,27 @@ TEST_CASE("fault: an rx id of another buffer of the ring: both are lost, until a
 
 TEST_CASE("fault: a tx id of another buffer of the ring costs its buffer until a reset, and no frame") {
   run({.arm = third(Event::tx_completion, used([](Used& u) { u.id = (u.id + 100) % 256; })), .resets = true});
+}
+
+TEST_CASE("fault: a port that is closed frees nothing that it has given out, though its rx ring was asked to be shorter than the device's") {
+  run({.options = [](ethdev::Options& o) { o.rx_ring = 64; },
+       .arm = [](Trial&) {},
+       .meanwhile = [](Trial& t) {
+         CHECK(t.in(10).whole == 10);
+         t.port.reset();
+         CHECK(has_each_once(*t.host.pool));
+         t.open();
+       }});
+}
+
+TEST_CASE("fault: a port that is closed frees nothing that it has given out, though its pool was empty when it received that") {
+  run({.arm = [](Trial&) {}, .meanwhile = [](Trial& t) {
+         pkt::PacketList kept = t.exhaust();
+         pkt::consume(kept);
+         t.port.reset();
+         CHECK(has_each_once(*t.host.pool));
+         t.open();
+       }});
 }
 
 TEST_CASE("fault: an id beyond the ring") {
