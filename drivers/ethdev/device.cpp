@@ -7,9 +7,9 @@
 #include "drivers/ethdev/profile.hpp"
 #include "drivers/ethdev/quiet_log.hpp"
 #include "drivers/ethdev/tap.hpp"
+#include "drivers/ethdev/vhost_socket.hpp"
 
 #include <millrace/base/blocked_signal.hpp>
-#include <millrace/base/log.hpp>
 #include <millrace/pkt/rx_stamp.hpp>
 
 #include <rte_alarm.h>
@@ -22,11 +22,9 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <functional>
 #include <future>
 #include <optional>
-#include <string_view>
 
 namespace millrace::ethdev {
 namespace {
@@ -35,20 +33,6 @@ namespace {
 constexpr std::uint32_t framing = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN + RTE_VLAN_HLEN;
 
 rte_mempool* rte(pkt::Pool* pool) { return static_cast<rte_mempool*>(pool->handle()); }
-
-bool is_virtio_user(const Options& options) { return options.name.starts_with("net_virtio_user"); }
-bool is_server(const Options& options) { return options.args.find("server=1") != std::string::npos; }
-
-/// The vhost-user socket that a virtio-user device is to connect to, if there is none.
-std::string missing_backend(const Options& options) {
-  constexpr std::string_view argument = "path=";
-  if (!is_virtio_user(options) || is_server(options)) return {};
-  const std::size_t at = options.args.find(argument);
-  if (at == std::string::npos) return {};
-  std::string path = options.args.substr(at + argument.size());
-  path.resize(std::min(path.find(','), path.size()));
-  return std::filesystem::exists(path) ? std::string() : path;
-}
 
 /// Has EAL's interrupt thread do something, when it is in no handler.
 void between_interrupts(const std::function<void()>& what) {
@@ -90,7 +74,7 @@ Result<void> Device::bring_up() {
 
 // EAL says of most failures of a virtual device's driver that it failed, in its log.
 Result<void> Device::probe() const {
-  if (is_virtio_user(options_) && is_server(options_)) log(LogLevel::info, "port '" + options_.name + "': waits for a backend to connect to its socket");
+  if (auto usable = check_vhost_socket(options_.name, options_.args); !usable) return usable;
   const std::string spec = options_.name + (options_.args.empty() ? "" : "," + options_.args);
   const int code = rte_dev_probe(spec.c_str());
   if (code == 0) return {};
@@ -100,8 +84,6 @@ Result<void> Device::probe() const {
     return failure(ENODEV, port + "there is no such PCI device, or none that DPDK may drive: `dpdk-devbind.py --status` lists them; one that "
                                   "a kernel driver has is freed by `dpdk-devbind.py --bind=vfio-pci " + options_.name + "`");
   if (code == -EFAULT) return failure(ENODEV, port + "no driver of DPDK's has such a device; its name begins with the driver's: net_virtio_user0, net_af_packet0");
-  if (const std::string path = missing_backend(options_); !path.empty())
-    return failure(ENOENT, port + "nobody listens on the socket " + path + ": start the backend first, or add server=1 to the arguments and have the backend connect");
   const std::string cause = code == -1 ? "its driver fails" : std::strerror(std::abs(code));
   return failure(code == -1 ? EIO : std::abs(code), port + "DPDK cannot make it with the arguments '" + options_.args + "': " + cause +
                                                        "; check the driver's name and its arguments; eal.log_level info makes DPDK say more");
