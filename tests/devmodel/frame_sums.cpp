@@ -2,6 +2,8 @@
 // Checksums as a device forms them, as plainly as can be: the library under test has its own. Called by the models.
 #include "tests/devmodel/frame_sums.hpp"
 
+#include "tests/devmodel/sums.hpp"
+
 #include <optional>
 
 namespace millrace::devmodel {
@@ -18,8 +20,6 @@ struct Message {
   bool is_v4;
 };
 
-std::uint16_t be16(std::span<const std::uint8_t> from, std::size_t at) { return static_cast<std::uint16_t>(from[at] << 8 | from[at + 1]); }
-
 std::optional<Message> message_of(std::span<const std::uint8_t> frame) {
   if (frame.size() < ethernet + 20) return std::nullopt;
   const bool v4 = be16(frame, 12) == 0x0800 && frame[14] == 0x45, v6 = be16(frame, 12) == 0x86dd && frame.size() >= ethernet + 40;
@@ -30,21 +30,14 @@ std::optional<Message> message_of(std::span<const std::uint8_t> frame) {
   const bool is_fragment = v4 && (be16(frame, 20) & 0x3fff) != 0;
   if ((proto != 6 && proto != 17) || is_fragment || at + bytes > frame.size() || bytes < (proto == 6 ? 20u : 8u)) return std::nullopt;
   const auto addresses = v4 ? frame.subspan(26, 8) : frame.subspan(22, 32);
-  return Message{at, bytes, at + (proto == 6 ? 16u : 6u), sum_of(addresses, static_cast<std::uint32_t>(proto + bytes)), v4};
+  return Message{at, bytes, at + (proto == 6 ? 16u : 6u), ones_sum(addresses, static_cast<std::uint32_t>(proto + bytes)), v4};
 }
 
 }  // namespace
 
-std::uint16_t sum_of(std::span<const std::uint8_t> bytes, std::uint32_t before) {
-  std::uint64_t sum = before;
-  for (std::size_t i = 0; i < bytes.size(); ++i) sum += i % 2 == 0 ? std::uint64_t{bytes[i]} << 8 : bytes[i];
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
-  return static_cast<std::uint16_t>(sum);
-}
-
 bool has_right_sum(std::span<const std::uint8_t> frame) {
   const auto message = message_of(frame);
-  return message && be16(frame, message->field) != 0 && sum_of(frame.subspan(message->at, message->bytes), message->pseudo) == 0xffff;
+  return message && be16(frame, message->field) != 0 && ones_sum(frame.subspan(message->at, message->bytes), message->pseudo) == 0xffff;
 }
 
 void finish_sums(std::span<std::uint8_t> frame) {
@@ -55,10 +48,10 @@ void finish_sums(std::span<std::uint8_t> frame) {
     frame[at + 1] = static_cast<std::uint8_t>(sum);
   };
   put(message->field, 0);
-  put(message->field, static_cast<std::uint16_t>(~sum_of(frame.subspan(message->at, message->bytes), message->pseudo)));
+  put(message->field, static_cast<std::uint16_t>(~ones_sum(frame.subspan(message->at, message->bytes), message->pseudo)));
   if (!message->is_v4) return;
   put(24, 0);
-  put(24, static_cast<std::uint16_t>(~sum_of(frame.subspan(ethernet, 20))));
+  put(24, static_cast<std::uint16_t>(~ones_sum(frame.subspan(ethernet, 20))));
 }
 
 }  // namespace millrace::devmodel

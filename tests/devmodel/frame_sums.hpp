@@ -6,9 +6,6 @@
 
 namespace millrace::devmodel {
 
-/// The ones' complement sum of 16-bit words, a last odd byte being the high half of one (RFC 1071); host order, not complemented.
-[[nodiscard]] std::uint16_t sum_of(std::span<const std::uint8_t> bytes, std::uint32_t before = 0);
-
 /// Whether an Ethernet frame is TCP or UDP over IPv4 or IPv6, without options, extensions or fragments, with a right checksum.
 [[nodiscard]] bool has_right_sum(std::span<const std::uint8_t> frame);
 

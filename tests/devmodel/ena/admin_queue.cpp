@@ -8,7 +8,7 @@
 
 namespace millrace::devmodel::ena {
 
-Command::Command(ConstBytes entry) { std::copy_n(entry.begin(), entry_.size(), entry_.begin()); }
+Command::Command(Bytes entry) { std::copy_n(entry.begin(), entry_.size(), entry_.begin()); }
 
 bool AdminQueue::doorbell(std::uint16_t tail) {
   if (!submission.exists() || !completion.exists()) {
@@ -22,7 +22,7 @@ bool AdminQueue::doorbell(std::uint16_t tail) {
   }
   bool completed = false;
   for (; waiting > 0; --waiting) {
-    const Bytes entry = machine_.dma(submission.here(), admin_entry_bytes);
+    const MutableBytes entry = machine_.dma(submission.here(), admin_entry_bytes);
     if (entry.empty()) return completed;
     const Command command(entry);
     if (command.phase() != submission.phase()) {
@@ -48,7 +48,7 @@ bool AdminQueue::complete(const Command& command, const Response& response) {
 }
 
 bool AdminQueue::put(const Entry& answer) {
-  const Bytes entry = machine_.dma(completion.here(), admin_entry_bytes);
+  const MutableBytes entry = machine_.dma(completion.here(), admin_entry_bytes);
   if (entry.empty()) return false;
   std::copy(answer.begin(), answer.begin() + 3, entry.begin());
   std::copy(answer.begin() + 4, answer.end(), entry.begin() + 4);

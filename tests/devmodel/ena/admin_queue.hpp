@@ -2,7 +2,7 @@
 #pragma once
 
 #include "tests/devmodel/device.hpp"
-#include "tests/devmodel/ena/bytes.hpp"
+#include "tests/devmodel/bytes.hpp"
 #include "tests/devmodel/ena/fault_plan.hpp"
 #include "tests/devmodel/ena/ring.hpp"
 
@@ -28,7 +28,7 @@ inline constexpr std::size_t admin_entry_bytes = 64;
 /// An entry of the admin queue, ena_admin_aq_entry. Places are counted from its begin.
 class Command {
  public:
-  explicit Command(ConstBytes entry);
+  explicit Command(Bytes entry);
   [[nodiscard]] std::uint8_t u8(std::size_t at) const { return entry_[at]; }
   [[nodiscard]] std::uint16_t u16(std::size_t at) const { return le16(entry_, at); }
   [[nodiscard]] std::uint32_t u32(std::size_t at) const { return le32(entry_, at); }

@@ -11,8 +11,8 @@ namespace {
 constexpr std::size_t length_at = 4, rx_req_id_at = 6;
 constexpr std::uint16_t ring = 256;
 
-std::function<void(Bytes)> any_completion(const Choices& choices) {
-  return [change = any_bytes(choices), length = static_cast<std::uint16_t>(1 + choices.below(1790))](Bytes entry) {
+std::function<void(MutableBytes)> any_completion(const Choices& choices) {
+  return [change = any_bytes(choices), length = static_cast<std::uint16_t>(1 + choices.below(1790))](MutableBytes entry) {
     const std::uint16_t id = le16(entry, rx_req_id_at);
     change(entry);
     if (le16(entry, rx_req_id_at) < ring) put_le16(entry, rx_req_id_at, id);
@@ -22,11 +22,11 @@ std::function<void(Bytes)> any_completion(const Choices& choices) {
 
 }  // namespace
 
-std::function<void(Bytes)> any_bytes(const Choices& choices, std::size_t from) {
+std::function<void(MutableBytes)> any_bytes(const Choices& choices, std::size_t from) {
   const auto pattern = choices.any<std::uint64_t>();
   const std::uint32_t where = choices.below(256);
   const bool one_bit = choices.once_in(2);
-  return [=](Bytes bytes) {
+  return [=](MutableBytes bytes) {
     const std::size_t at = from + where % (bytes.size() - from);
     if (one_bit) bytes[at] ^= static_cast<std::uint8_t>(1U << pattern % 8);
     else

@@ -14,9 +14,9 @@ constexpr std::size_t tx_completion_bytes = 8;
 
 }  // namespace
 
-void CompletionQueue::mark(Bytes completion) const { completion[3] = static_cast<std::uint8_t>((completion[3] & ~1U) | (ring_.phase() ? 1U : 0U)); }
+void CompletionQueue::mark(MutableBytes completion) const { completion[3] = static_cast<std::uint8_t>((completion[3] & ~1U) | (ring_.phase() ? 1U : 0U)); }
 
-void CompletionQueue::post(Bytes completion) {
+void CompletionQueue::post(MutableBytes completion) {
   mark(completion);
   const Fate fate = faults_.befall(ring_.entry_bytes() == tx_completion_bytes ? Step::tx_completion : Step::rx_completion, 0, completion);
   if (fate == Fate::late) late_.emplace_back(completion.begin(), completion.end());
@@ -30,8 +30,8 @@ void CompletionQueue::release_late() {
   }
 }
 
-void CompletionQueue::put(ConstBytes completion) {
-  const Bytes entry = machine_.dma(ring_.here(), ring_.entry_bytes());
+void CompletionQueue::put(Bytes completion) {
+  const MutableBytes entry = machine_.dma(ring_.here(), ring_.entry_bytes());
   if (entry.empty()) return;
   std::copy(completion.begin(), completion.end(), entry.begin());
   ring_.advance();

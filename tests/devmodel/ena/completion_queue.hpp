@@ -2,7 +2,7 @@
 #pragma once
 
 #include "tests/devmodel/device.hpp"
-#include "tests/devmodel/ena/bytes.hpp"
+#include "tests/devmodel/bytes.hpp"
 #include "tests/devmodel/ena/fault_plan.hpp"
 #include "tests/devmodel/ena/ring.hpp"
 
@@ -21,15 +21,15 @@ class CompletionQueue {
   [[nodiscard]] std::uint32_t entry_bytes() const { return ring_.entry_bytes(); }
   /// Hands one completion to the driver: the only place where the device does. Its phase bit, which it gets here, is bit 0 of
   /// byte 3 in both kinds (ena_eth_io_tx_cdesc, ena_eth_io_rx_cdesc_base).
-  void post(Bytes completion);
+  void post(MutableBytes completion);
   /// Those that a fault has kept back.
   void release_late();
   /// The register of ena_eth_io_intr_reg. The delays are taken for no time.
   void write_interrupt_control(std::uint32_t control);
 
  private:
-  void mark(Bytes completion) const;
-  void put(ConstBytes completion);
+  void mark(MutableBytes completion) const;
+  void put(Bytes completion);
 
   Machine& machine_;
   FaultPlan& faults_;

@@ -56,7 +56,7 @@ struct Tx {
   }
 };
 
-std::uint64_t in_memory(FakeMachine& machine, ConstBytes bytes) {
+std::uint64_t in_memory(FakeMachine& machine, Bytes bytes) {
   const std::uint64_t address = machine.allocate(bytes.size());
   std::copy(bytes.begin(), bytes.end(), machine.dma(address, bytes.size()).begin());
   return address;
@@ -65,13 +65,13 @@ std::uint64_t in_memory(FakeMachine& machine, ConstBytes bytes) {
 /// The key and fields of RSS as DPDK sets them: the key from its last byte to its first.
 void set_rss(Fixture& f, std::span<const std::uint16_t> table) {
   const std::uint64_t control = f.machine.allocate(4096);
-  const Bytes key = f.machine.dma(control, 48);
+  const MutableBytes key = f.machine.dma(control, 48);
   put_le32(key, 0, 10);
   std::reverse_copy(ena::test::microsoft_key.begin(), ena::test::microsoft_key.end(), key.begin() + 8);
   Words function(12);
   put_le32(function, 4, 2);
   REQUIRE(f.driver.set_feature(Feature::rss_hash_function, function, control, 48).status == Status::success);
-  const Bytes entries = f.machine.dma(control, 512);
+  const MutableBytes entries = f.machine.dma(control, 512);
   for (std::size_t i = 0; i < 128; ++i) put_le32(entries, 4 * i, table[i % table.size()]);
   Words size(16);
   put_le16(size, 4, 7);
@@ -322,7 +322,7 @@ TEST_CASE("ena: a large frame goes into several buffers, in any order; one beyon
       CHECK(bit(status, 26) == (n == 0));
       CHECK(bit(status, 27) == (n == 2));
       CHECK(le16(completion, 6) == (last_first ? 15 - n : n));
-      const Bytes part = f.machine.dma(f.driver.buffer_of(le16(completion, 6)), le16(completion, 4));
+      const MutableBytes part = f.machine.dma(f.driver.buffer_of(le16(completion, 6)), le16(completion, 4));
       got.insert(got.end(), part.begin(), part.end());
     }
     CHECK(got == frame);

@@ -116,7 +116,7 @@ void Ena::read_for_driver(std::uint32_t request) {
   put_le16(answer, 2, value ? offset : 0xffff);
   put_le32(answer, 4, value.value_or(0xffffffff));
   if (faults_.befall(Step::readless_answer, offset, answer) != Fate::happens) return;
-  const Bytes response = machine_.dma(address, answer.size());
+  const MutableBytes response = machine_.dma(address, answer.size());
   if (response.empty()) return;
   std::copy(answer.begin() + 2, answer.end(), response.begin() + 2);
   std::copy_n(answer.begin(), 2, response.begin());  // the last: it is what the driver waits for

@@ -48,7 +48,7 @@ bool Ena::deliver(std::span<const std::uint8_t> frame) {
     completion.queue = index;
     completion.hash = bit(profile_.rx_offloads, 3) ? hash : 0;
     completion.first = done == 0;
-    const Bytes memory = machine_.dma(buffer.address, completion.bytes);
+    const MutableBytes memory = machine_.dma(buffer.address, completion.bytes);
     if (memory.empty()) return drop();
     std::copy_n(frame.begin() + static_cast<std::ptrdiff_t>(done), completion.bytes, memory.begin());
     done += completion.bytes;

@@ -16,7 +16,7 @@ bool EventQueue::post(const Event& event) {
   put_le64(told, 8, microseconds);
   std::copy(event.data.begin(), event.data.end(), told.begin() + 16);
   if (faults_.befall(Step::event, static_cast<std::uint64_t>(event.group), told) != Fate::happens) return true;
-  const Bytes entry = machine_.dma(ring.here(), entry_bytes);
+  const MutableBytes entry = machine_.dma(ring.here(), entry_bytes);
   if (entry.empty()) return false;
   std::copy(told.begin(), told.end(), entry.begin());
   ring.advance();

@@ -90,11 +90,11 @@ void run_on(Subject& subject, const Row& row);
 std::size_t give_back_driver_memory();
 
 /// Changes of a step's bytes.
-[[nodiscard]] inline std::function<void(Bytes)> put16(std::size_t at, std::uint16_t value) {
-  return [=](Bytes bytes) { put_le16(bytes, at, value); };
+[[nodiscard]] inline std::function<void(MutableBytes)> put16(std::size_t at, std::uint16_t value) {
+  return [=](MutableBytes bytes) { put_le16(bytes, at, value); };
 }
-[[nodiscard]] inline std::function<void(Bytes)> flip(std::size_t at, std::uint8_t mask) {
-  return [=](Bytes bytes) { bytes[at] ^= mask; };
+[[nodiscard]] inline std::function<void(MutableBytes)> flip(std::size_t at, std::uint8_t mask) {
+  return [=](MutableBytes bytes) { bytes[at] ^= mask; };
 }
 
 }  // namespace millrace::devmodel::ena

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "tests/devmodel/device.hpp"
-#include "tests/devmodel/ena/bytes.hpp"
+#include "tests/devmodel/bytes.hpp"
 
 #include <algorithm>
 #include <functional>
@@ -32,7 +32,7 @@ struct Fault {
   std::uint64_t after = 0;             ///< so many go well before
   std::uint64_t times = 1;
   Fate fate = Fate::lost;                ///< late: it happens when it is asked for (Ena::release_late)
-  std::function<void(Bytes)> change{};  ///< the step happens, but with these bytes changed
+  std::function<void(MutableBytes)> change{};  ///< the step happens, but with these bytes changed
 };
 
 /// What goes wrong in a device, and what has.
@@ -49,7 +49,7 @@ class FaultPlan {
   [[nodiscard]] const std::vector<Record>& struck() const { return struck_; }
 
   /// The device is about to do this, with these bytes.
-  Fate befall(Step step, std::uint64_t key, Bytes bytes = {}) {
+  Fate befall(Step step, std::uint64_t key, MutableBytes bytes = {}) {
     for (Fault& fault : armed_) {
       if (fault.step != step || fault.key.value_or(key) != key || fault.times == 0) continue;
       if (fault.after > 0) {
@@ -73,11 +73,11 @@ class FaultPlan {
 class FaultyMachine final : public Machine {
  public:
   FaultyMachine(Machine& machine, FaultPlan& faults) : machine_(machine), faults_(faults) {}
-  Bytes dma(std::uint64_t address, std::size_t bytes) override { return faults_.befall(Step::dma, bytes) == Fate::happens ? machine_.dma(address, bytes) : Bytes{}; }
+  MutableBytes dma(std::uint64_t address, std::size_t bytes) override { return faults_.befall(Step::dma, bytes) == Fate::happens ? machine_.dma(address, bytes) : MutableBytes{}; }
   void interrupt(unsigned vector) override {
     if (faults_.befall(Step::interrupt, vector) == Fate::happens) machine_.interrupt(vector);
   }
-  Bytes plain(unsigned bar) override { return machine_.plain(bar); }
+  MutableBytes plain(unsigned bar) override { return machine_.plain(bar); }
   void violation(const std::string& what) override { machine_.violation(what); }
   [[nodiscard]] std::uint64_t now_ns() const override { return machine_.now_ns(); }
 

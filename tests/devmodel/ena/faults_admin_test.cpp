@@ -9,6 +9,7 @@
 
 using namespace millrace;
 using namespace millrace::devmodel::ena;
+using devmodel::MutableBytes;
 using namespace std::chrono_literals;
 
 namespace {
@@ -132,7 +133,7 @@ TEST_CASE("fault: an admin answer with the wrong phase fails within a second, is
 
 TEST_CASE("fault: an admin command that the device refuses fails at once and alone, and it goes on") {
   for (const std::uint8_t status : {1, 2, 3, 4, 5, 6, 7, 255})
-    run_once({.faults = {{.step = Step::admin_answer, .key = get_stats, .change = [=](Bytes entry) { entry[status_at] = status; }}}, .strike = [](Bench& bench) {
+    run_once({.faults = {{.step = Step::admin_answer, .key = get_stats, .change = [=](MutableBytes entry) { entry[status_at] = status; }}}, .strike = [](Bench& bench) {
                 static_cast<void>(bench.port->device_stats());
                 CHECK(bench.port->device_stats().rx_packets == 20);
               }});

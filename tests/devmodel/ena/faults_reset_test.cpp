@@ -16,6 +16,8 @@ using namespace millrace;
 using devmodel::hear_faults;
 using devmodel::Subject;
 using namespace millrace::devmodel::ena;
+using devmodel::MutableBytes;
+using devmodel::put_le32;
 using namespace std::chrono_literals;
 
 namespace {
@@ -52,11 +54,11 @@ void cannot_be_reset(Subject& subject, const std::vector<Fault>& faults, std::ch
 }
 
 Fault value_of(std::uint32_t offset, std::uint32_t value) {
-  return {.step = Step::readless_answer, .key = offset, .times = always, .change = [=](Bytes answer) { put_le32(answer, 4, value); }};
+  return {.step = Step::readless_answer, .key = offset, .times = always, .change = [=](MutableBytes answer) { put_le32(answer, 4, value); }};
 }
 
 Fault refusal(std::uint64_t after) {
-  return {.step = Step::admin_answer, .after = after, .change = [](Bytes answer) { answer[status_at] = 6; }};
+  return {.step = Step::admin_answer, .after = after, .change = [](MutableBytes answer) { answer[status_at] = 6; }};
 }
 
 // Whatever the driver leaves behind when it fails, the next probe must not fail for it: `helped` takes it away.
@@ -172,7 +174,7 @@ TEST_CASE("fault: a reset in which any one command is refused leaves none of the
 TEST_CASE("fault: an open in which any one command is refused leaves none of the driver's memory behind") { refuse_each_command_of_an_open(false); }
 
 TEST_CASE("fault: a reset in the middle of any other fault succeeds, or fails and succeeds when that is over") {
-  const auto garble = [](Bytes bytes) { std::fill(bytes.begin(), bytes.end(), std::uint8_t{0xa5}); };
+  const auto garble = [](MutableBytes bytes) { std::fill(bytes.begin(), bytes.end(), std::uint8_t{0xa5}); };
   std::vector<Fault> faults;  // of administration see above: each of those costs seconds
   for (const Step step : {Step::tx_completion, Step::event, Step::readless_answer}) faults.push_back({.step = step, .times = always, .change = garble});
   for (const Fate fate : {Fate::lost, Fate::late})

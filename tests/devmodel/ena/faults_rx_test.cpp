@@ -9,6 +9,9 @@
 
 using namespace millrace;
 using namespace millrace::devmodel::ena;
+using devmodel::le16;
+using devmodel::MutableBytes;
+using devmodel::put_le16;
 using namespace std::chrono_literals;
 
 namespace {
@@ -61,7 +64,7 @@ TEST_CASE("fault: a received req_id beyond the ring costs the frame, is told as 
 }
 
 TEST_CASE("fault: a receive completion of all ones costs the frame, is told as bad_req_id, and a reset ends it") {
-  const auto ones = [](Bytes entry) {
+  const auto ones = [](MutableBytes entry) {
     const std::uint8_t flags = entry[flags_at];
     std::fill(entry.begin(), entry.end(), std::uint8_t{0xff});
     entry[flags_at] = static_cast<std::uint8_t>(0xfe | (flags & phase_bit));
@@ -96,9 +99,9 @@ TEST_CASE("fault: a frame whose end is not marked becomes one with the next, and
 
 TEST_CASE("fault: two completions that change their req_ids change the frames' contents, and it goes on") {
   static std::uint16_t first_id;
-  const auto keep = [](Bytes entry) { first_id = le16(entry, req_id_at); };
-  const auto swap = [](Bytes entry) { put_le16(entry, req_id_at, first_id + 1U); };
-  const auto swap_back = [](Bytes entry) { put_le16(entry, req_id_at, first_id); };
+  const auto keep = [](MutableBytes entry) { first_id = le16(entry, req_id_at); };
+  const auto swap = [](MutableBytes entry) { put_le16(entry, req_id_at, first_id + 1U); };
+  const auto swap_back = [](MutableBytes entry) { put_le16(entry, req_id_at, first_id); };
   run({.faults = {{.step = Step::rx_completion, .change = keep}, {.step = Step::rx_completion, .change = swap}, {.step = Step::rx_completion, .after = 1, .change = swap_back}},
        .strike = [](Bench& bench) {
          for (const std::size_t n : {6, 12}) REQUIRE(bench.device.receive(bench.inward(n).bytes()));

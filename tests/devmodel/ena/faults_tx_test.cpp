@@ -7,6 +7,9 @@
 
 using namespace millrace;
 using namespace millrace::devmodel::ena;
+using devmodel::le16;
+using devmodel::MutableBytes;
+using devmodel::put_le16;
 using namespace std::chrono_literals;
 
 namespace {
@@ -83,8 +86,8 @@ TEST_CASE("fault: a sent req_id of nothing that waits is told as bad_req_id, and
 
 TEST_CASE("fault: a transmit completion that comes twice is told as bad_req_id, and a reset ends it") {
   static std::uint16_t first_id;
-  run({.faults = {{.step = Step::tx_completion, .change = [](Bytes entry) { first_id = le16(entry, req_id_at); }},
-                  {.step = Step::tx_completion, .after = 1, .change = [](Bytes entry) { put_le16(entry, req_id_at, first_id); }}},
+  run({.faults = {{.step = Step::tx_completion, .change = [](MutableBytes entry) { first_id = le16(entry, req_id_at); }},
+                  {.step = Step::tx_completion, .after = 1, .change = [](MutableBytes entry) { put_le16(entry, req_id_at, first_id); }}},
        .strike = go_around,
        .counter = "tx_q0_bad_req_id",
        .cause = "bad_req_id"});

@@ -65,7 +65,7 @@ class Features {
   Response set_table(const Command& command);
 
   /// The driver's control buffer, of at least that size; empty when there is none.
-  Bytes control_buffer(const Command& command, std::size_t bytes);
+  MutableBytes control_buffer(const Command& command, std::size_t bytes);
   /// One that this profile does not have: known, but refused.
   [[nodiscard]] bool is_left_out(Feature feature) const;
 
@@ -74,6 +74,6 @@ class Features {
 };
 
 /// ena_admin_ena_hw_hints, as the feature and the notification both carry it.
-void put_hints(Bytes to, const Hints& hints);
+void put_hints(MutableBytes to, const Hints& hints);
 
 }  // namespace millrace::devmodel::ena

@@ -24,7 +24,7 @@ Response of_words(std::initializer_list<std::uint32_t> words) {
 
 }  // namespace
 
-void put_hints(Bytes to, const Hints& hints) {
+void put_hints(MutableBytes to, const Hints& hints) {
   const std::array<std::uint16_t, 8> in_order{
       hints.mmio_read_timeout_ms,        hints.driver_watchdog_timeout_ms,
       hints.missing_tx_completion_timeout_ms, hints.missed_tx_completions_to_reset,
@@ -132,9 +132,9 @@ Response Features::link() const {
 // ena_admin_get_extra_properties_strings_desc: bit n of the flags has name n
 Response Features::extra_property_strings(const Command& command) {
   const std::size_t count = profile_.extra_properties.size();
-  const Bytes names = control_buffer(command, count * property_name_bytes);
+  const MutableBytes names = control_buffer(command, count * property_name_bytes);
   for (std::size_t i = 0; !names.empty() && i < count; ++i) {
-    const Bytes name = names.subspan(i * property_name_bytes, property_name_bytes);
+    const MutableBytes name = names.subspan(i * property_name_bytes, property_name_bytes);
     std::fill(name.begin(), name.end(), std::uint8_t{0});
     const std::string& text = profile_.extra_properties[i];
     std::copy_n(text.begin(), std::min(text.size(), property_name_bytes - 1), name.begin());
@@ -148,7 +148,7 @@ Response Features::get_hash_function(const Command& command) {
   constexpr std::uint32_t toeplitz = 1U << 1;
   const Rss& rss = settings.rss;
   if (rss.key_was_set && command.has_control_buffer()) {
-    const Bytes control = control_buffer(command, 8 + Rss::key_bytes);
+    const MutableBytes control = control_buffer(command, 8 + Rss::key_bytes);
     if (control.empty()) return Response::failure(Status::malformed_request);
     put_le32(control, 0, Rss::key_bytes / 4);
     std::copy(rss.key.begin(), rss.key.end(), control.begin() + 8);
@@ -159,7 +159,7 @@ Response Features::get_hash_function(const Command& command) {
 // ena_admin_feature_rss_flow_hash_input; supported_input_sort stays 0: this device does not sort the ends of a flow. In the control
 // buffer ena_admin_feature_rss_hash_control: 16 supported and 16 selected fields, 4 bytes each, and as much reserved.
 Response Features::get_hash_input(const Command& command) {
-  const Bytes control = control_buffer(command, 4 * 4 * hash_protocols);
+  const MutableBytes control = control_buffer(command, 4 * 4 * hash_protocols);
   if (control.empty()) return Response::failure(Status::malformed_request);
   for (std::size_t i = 0; i < hash_protocols; ++i) {
     put_le32(control, 4 * i, Rss::supported_fields[i]);
@@ -171,7 +171,7 @@ Response Features::get_hash_input(const Command& command) {
 // ena_admin_feature_rss_ind_table, and in the control buffer an ena_admin_rss_ind_table_entry of 4 bytes for each
 Response Features::get_table(const Command& command) {
   if (command.has_control_buffer()) {
-    const Bytes control = control_buffer(command, 4 * Rss::table_entries);
+    const MutableBytes control = control_buffer(command, 4 * Rss::table_entries);
     if (control.empty()) return Response::failure(Status::malformed_request);
     for (std::size_t i = 0; i < Rss::table_entries; ++i) put_le32(control, 4 * i, settings.rss.table[i]);
   }
@@ -181,7 +181,7 @@ Response Features::get_table(const Command& command) {
   return response;
 }
 
-Bytes Features::control_buffer(const Command& command, std::size_t bytes) {
+MutableBytes Features::control_buffer(const Command& command, std::size_t bytes) {
   if (!command.has_control_buffer() || command.control_bytes() < bytes || bytes == 0) return {};
   return machine_.dma(command.control_address(), bytes);
 }

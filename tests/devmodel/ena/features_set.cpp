@@ -66,7 +66,7 @@ Response Features::set_mtu(const Command& command) {
 
 // ena_admin_set_feature_host_attr_desc: a page about the host, and an area that the device may be asked to look at
 Response Features::set_host_attributes(const Command& command) {
-  const Bytes host_info = machine_.dma(command.address(data_at), 4096);
+  const MutableBytes host_info = machine_.dma(command.address(data_at), 4096);
   if (host_info.empty()) return illegal();
   settings.host_os = le32(host_info, 0);
   const std::uint32_t debug_bytes = command.u32(data_at + 16);
@@ -78,7 +78,7 @@ Response Features::set_host_attributes(const Command& command) {
 Response Features::set_hash_function(const Command& command) {
   constexpr std::uint32_t toeplitz = 1U << 1;
   if (command.u32(data_at + 4) != toeplitz) return illegal();
-  const Bytes control = control_buffer(command, 8 + Rss::key_bytes);
+  const MutableBytes control = control_buffer(command, 8 + Rss::key_bytes);
   if (control.empty() || le32(control, 0) != Rss::key_bytes / 4) return illegal();
   std::copy_n(control.begin() + 8, Rss::key_bytes, settings.rss.key.begin());
   settings.rss.key_was_set = true;
@@ -88,7 +88,7 @@ Response Features::set_hash_function(const Command& command) {
 
 // The drivers always ask for both sorts (enabled_input_sort); this device supports none and goes on.
 Response Features::set_hash_input(const Command& command) {
-  const Bytes control = control_buffer(command, 4 * 4 * hash_protocols);
+  const MutableBytes control = control_buffer(command, 4 * 4 * hash_protocols);
   if (control.empty()) return Response::failure(Status::malformed_request);
   HashFields chosen{};
   for (std::size_t i = 0; i < hash_protocols; ++i) {
@@ -108,7 +108,7 @@ Response Features::set_table(const Command& command) {
     settings.rss.table[one] = command.u16(data_at + 12);
     return {};
   }
-  const Bytes control = control_buffer(command, 4 * Rss::table_entries);
+  const MutableBytes control = control_buffer(command, 4 * Rss::table_entries);
   if (command.u16(data_at + 4) != Rss::log_table_entries || control.empty()) return illegal();
   std::array<std::uint16_t, Rss::table_entries> table{};
   for (std::size_t i = 0; i < table.size(); ++i) {

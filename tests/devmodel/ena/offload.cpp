@@ -3,7 +3,7 @@
 // calls the sums. ena_eth_io_tx_desc and ena_eth_io_tx_meta_desc say what is asked for.
 #include "tests/devmodel/ena/offload.hpp"
 
-#include "tests/devmodel/ena/checksum.hpp"
+#include "tests/devmodel/sums.hpp"
 
 #include <algorithm>
 #include <array>
@@ -26,31 +26,31 @@ bool is_offered(const TxOffload& wanted, std::uint32_t offered) {
 }
 
 void fill_l3_sum(Frame& frame, const TxMeta& meta) {
-  const Bytes header = Bytes(frame).subspan(meta.l3_at, meta.l3_bytes);
+  const MutableBytes header = MutableBytes(frame).subspan(meta.l3_at, meta.l3_bytes);
   put_be16(header, 10, 0);
-  put_be16(header, 10, static_cast<std::uint16_t>(~internet_sum(header)));
+  put_be16(header, 10, static_cast<std::uint16_t>(~ones_sum(header)));
 }
 
 /// What the IP header says that there is behind it: a short frame may be padded.
 std::size_t l4_bytes(const Frame& frame, const TxOffload& offload) {
-  const ConstBytes ip = ConstBytes(frame).subspan(offload.meta.l3_at);
+  const Bytes ip = Bytes(frame).subspan(offload.meta.l3_at);
   const std::size_t all = offload.l3 == L3::ipv4 ? be16(ip, 2) : be16(ip, 4) + std::size_t{40};
   return all < offload.meta.l3_bytes ? 0 : all - offload.meta.l3_bytes;
 }
 
 void fill_l4_sum(Frame& frame, const TxOffload& offload) {
-  const Bytes segment = Bytes(frame).subspan(offload.meta.l4_at(), l4_bytes(frame, offload));
+  const MutableBytes segment = MutableBytes(frame).subspan(offload.meta.l4_at(), l4_bytes(frame, offload));
   const std::size_t at = checksum_in(offload.l4);
   std::uint16_t pseudo = be16(segment, at);
   if (!offload.l4_partial) {
-    pseudo = pseudo_header_sum(ConstBytes(frame).subspan(offload.meta.l3_at), protocol_of(offload.l4), segment.size());
+    pseudo = pseudo_header_sum(Bytes(frame).subspan(offload.meta.l3_at), protocol_of(offload.l4), segment.size());
   } else if (offload.tso) {
     std::array<std::uint8_t, 4> length{};  // which the driver has to leave out of the sum of a packet to be cut
     put_be32(length, 0, static_cast<std::uint32_t>(segment.size()));
-    pseudo = internet_sum(length, pseudo);
+    pseudo = ones_sum(length, pseudo);
   }
   put_be16(segment, at, 0);
-  auto sum = static_cast<std::uint16_t>(~internet_sum(segment, pseudo));
+  auto sum = static_cast<std::uint16_t>(~ones_sum(segment, pseudo));
   if (sum == 0 && offload.l4 == L4::udp) sum = 0xffff;  // RFC 768: 0 would say that there is none
   put_be16(segment, at, sum);
 }
@@ -64,7 +64,7 @@ Frame segment_of(const Frame& whole, const TxOffload& offload, std::size_t n) {
   Frame frame(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(headers));
   frame.insert(frame.end(), whole.begin() + static_cast<std::ptrdiff_t>(from), whole.begin() + static_cast<std::ptrdiff_t>(to));
 
-  const Bytes ip = Bytes(frame).subspan(meta.l3_at);
+  const MutableBytes ip = MutableBytes(frame).subspan(meta.l3_at);
   if (offload.l3 == L3::ipv4) {
     put_be16(ip, 2, static_cast<std::uint32_t>(ip.size()));
     put_be16(ip, 4, be16(ip, 4) + static_cast<std::uint32_t>(n));
@@ -72,7 +72,7 @@ Frame segment_of(const Frame& whole, const TxOffload& offload, std::size_t n) {
   } else {
     put_be16(ip, 4, static_cast<std::uint32_t>(ip.size() - 40));
   }
-  const Bytes tcp = Bytes(frame).subspan(meta.l4_at());
+  const MutableBytes tcp = MutableBytes(frame).subspan(meta.l4_at());
   put_be32(tcp, 4, be32(tcp, 4) + static_cast<std::uint32_t>(n * meta.mss));
   if (to != whole.size()) tcp[13] &= static_cast<std::uint8_t>(~(tcp_fin | tcp_psh));
   if (n != 0) tcp[13] &= static_cast<std::uint8_t>(~tcp_cwr);  // RFC 3168 6.1.2: once per reduction

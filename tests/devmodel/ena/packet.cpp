@@ -3,7 +3,7 @@
 // (a length beyond the frame, a version that is not the type's) stays unknown: the device gives no verdict about it.
 #include "tests/devmodel/ena/packet.hpp"
 
-#include "tests/devmodel/ena/checksum.hpp"
+#include "tests/devmodel/sums.hpp"
 
 namespace millrace::devmodel::ena {
 namespace {
@@ -19,30 +19,30 @@ bool is_skipped_extension(std::uint8_t next_header) {
   return next_header == 0 || next_header == 43 || next_header == 60;  // hop by hop, routing, destination options
 }
 
-void check_l4(ConstBytes frame, Packet& packet, std::uint8_t protocol) {
+void check_l4(Bytes frame, Packet& packet, std::uint8_t protocol) {
   const std::size_t least = protocol == ip_protocol_tcp ? 20 : 8;
   if (protocol != ip_protocol_tcp && protocol != ip_protocol_udp) return;
   if (packet.l4_bytes < least) return;
   packet.l4 = protocol == ip_protocol_tcp ? L4::tcp : L4::udp;
   // The destination of a packet with a routing header is not the one in its IP header: with extensions the sum is left alone.
   if (packet.fragment || packet.extension_headers) return;
-  const ConstBytes segment = frame.subspan(packet.l4_at, packet.l4_bytes);
+  const Bytes segment = frame.subspan(packet.l4_at, packet.l4_bytes);
   // RFC 768: no checksum, so nothing to verify. Over IPv6 that is not allowed, and an error.
   if (packet.l3 == L3::ipv4 && protocol == ip_protocol_udp && be16(segment, 6) == 0) return;
   const std::uint16_t pseudo = pseudo_header_sum(frame.subspan(packet.l3_at), protocol, packet.l4_bytes);
   packet.l4_checked = true;
-  packet.l4_sum_good = internet_sum(segment, pseudo) == 0xffff &&
+  packet.l4_sum_good = ones_sum(segment, pseudo) == 0xffff &&
                        !(protocol == ip_protocol_udp && be16(segment, 6) == 0);
 }
 
-void dissect_ipv4(ConstBytes frame, Packet& packet) {
-  const ConstBytes ip = frame.subspan(packet.l3_at);
+void dissect_ipv4(Bytes frame, Packet& packet) {
+  const Bytes ip = frame.subspan(packet.l3_at);
   if (ip.size() < 20 || ip[0] >> 4 != 4) return;
   const std::size_t header = std::size_t{ip[0] & 0xfU} * 4;
   const std::size_t total = be16(ip, 2);
   if (header < 20 || total < header || total > ip.size()) return;
   packet.l3 = L3::ipv4;
-  packet.l3_sum_good = internet_sum(ip.first(header)) == 0xffff;
+  packet.l3_sum_good = ones_sum(ip.first(header)) == 0xffff;
   packet.fragment = (be16(ip, 6) & 0x3fff) != 0;
   if ((be16(ip, 6) & 0x1fff) != 0) return;  // what follows is no header
   packet.l4_at = packet.l3_at + header;
@@ -50,8 +50,8 @@ void dissect_ipv4(ConstBytes frame, Packet& packet) {
   check_l4(frame, packet, ip[9]);
 }
 
-void dissect_ipv6(ConstBytes frame, Packet& packet) {
-  const ConstBytes ip = frame.subspan(packet.l3_at);
+void dissect_ipv6(Bytes frame, Packet& packet) {
+  const Bytes ip = frame.subspan(packet.l3_at);
   if (ip.size() < 40 || ip[0] >> 4 != 6 || be16(ip, 4) + 40U > ip.size()) return;
   packet.l3 = L3::ipv6;
   const std::size_t end = 40 + be16(ip, 4);
@@ -71,7 +71,7 @@ void dissect_ipv6(ConstBytes frame, Packet& packet) {
 
 }  // namespace
 
-Packet dissect(ConstBytes frame) {
+Packet dissect(Bytes frame) {
   Packet packet;
   if (frame.size() < ethernet_header) return packet;
   std::size_t at = ethernet_header;

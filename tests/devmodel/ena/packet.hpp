@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-#include "tests/devmodel/ena/bytes.hpp"
+#include "tests/devmodel/bytes.hpp"
 
 namespace millrace::devmodel::ena {
 
@@ -27,6 +27,6 @@ struct Packet {
   bool l4_sum_good = false;
 };
 
-Packet dissect(ConstBytes frame);
+Packet dissect(Bytes frame);
 
 }  // namespace millrace::devmodel::ena

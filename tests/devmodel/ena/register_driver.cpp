@@ -34,7 +34,7 @@ std::optional<std::uint32_t> RegisterDriver::load(std::uint16_t offset) {
     store(reg::mmio_resp_lo, static_cast<std::uint32_t>(read_response_));
     store(reg::mmio_resp_hi, static_cast<std::uint32_t>(read_response_ >> 32));
   }
-  const Bytes response = machine_.dma(read_response_, 8);
+  const MutableBytes response = machine_.dma(read_response_, 8);
   put_le16(response, 0, ++read_id_ + 0xdeadU);
   store(reg::mmio_reg_read, std::uint32_t{offset} << 16 | read_id_);
   if (le16(response, 0) != read_id_ || le16(response, 2) != offset) return std::nullopt;
@@ -77,7 +77,7 @@ std::optional<Answer> RegisterDriver::run(Words command) {
   command[3] = static_cast<std::uint8_t>(command[3] | phase);
   std::copy(command.begin(), command.end(), machine_.dma(submission_ + slot * 64U, 64).begin());
   store(reg::aq_db, ++admin_tail_);
-  const Bytes entry = machine_.dma(completion_ + slot * 64U, 64);
+  const MutableBytes entry = machine_.dma(completion_ + slot * 64U, 64);
   if ((entry[3] & 1) != phase || le16(entry, 0) != slot) return std::nullopt;
   return Answer{static_cast<Status>(entry[2]), Words(entry.begin() + 8, entry.end())};
 }
@@ -157,7 +157,7 @@ void RegisterDriver::give_buffers(Queue& rx, unsigned count, std::uint16_t bytes
 
 std::optional<Words> RegisterDriver::completion(Queue& queue) {
   const bool phase = queue.head / queue.depth % 2 == 0;
-  const Bytes entry = machine_.dma(queue.completions + std::uint64_t{queue.completion_bytes} * (queue.head % queue.depth), queue.completion_bytes);
+  const MutableBytes entry = machine_.dma(queue.completions + std::uint64_t{queue.completion_bytes} * (queue.head % queue.depth), queue.completion_bytes);
   if (bit(entry[3], 0) != phase) return std::nullopt;
   ++queue.head;
   return Words(entry.begin(), entry.end());
@@ -165,7 +165,7 @@ std::optional<Words> RegisterDriver::completion(Queue& queue) {
 
 std::optional<Words> RegisterDriver::event() {
   const bool phase = event_head_ / event_depth % 2 == 0;
-  const Bytes entry = machine_.dma(events_ + 64U * (event_head_ % event_depth), 64);
+  const MutableBytes entry = machine_.dma(events_ + 64U * (event_head_ % event_depth), 64);
   if (bit(entry[4], 0) != phase) return std::nullopt;
   ++event_head_;
   store(reg::aenq_head_db, event_depth + event_head_);

@@ -2,7 +2,7 @@
 // The device's choice of a receive queue. Called by Ena::receive(), set by the RSS features; calls the naive Toeplitz hash.
 #include "tests/devmodel/ena/rss.hpp"
 
-#include "tests/devmodel/ena/toeplitz.hpp"
+#include "tests/devmodel/sums.hpp"
 
 #include <algorithm>
 #include <vector>
@@ -38,7 +38,7 @@ const HashFields Rss::supported_fields{
 Rss::Rss() { std::reverse_copy(default_key.begin(), default_key.end(), key.begin()); }
 
 // The chosen fields one behind the other: source before destination, as RSS has them; of Ethernet as the frame has them.
-std::uint32_t Rss::hash(const Packet& packet, ConstBytes frame) const {
+std::uint32_t Rss::hash(const Packet& packet, Bytes frame) const {
   const std::uint16_t chosen = fields[static_cast<std::size_t>(protocol_of(packet))];
   std::vector<std::uint8_t> input;
   const auto take = [&](std::uint16_t field, std::size_t at, std::size_t bytes) {

@@ -42,7 +42,7 @@ class Rss {
   std::array<std::uint16_t, table_entries> table{};
 
   Rss();
-  [[nodiscard]] std::uint32_t hash(const Packet& packet, ConstBytes frame) const;
+  [[nodiscard]] std::uint32_t hash(const Packet& packet, Bytes frame) const;
   [[nodiscard]] std::uint16_t queue_of(std::uint32_t hash) const { return table[hash % table_entries]; }
 };
 

@@ -8,7 +8,7 @@
 namespace millrace::devmodel::ena {
 namespace {
 
-RxBuffer parse(ConstBytes descriptor) {
+RxBuffer parse(Bytes descriptor) {
   RxBuffer buffer;
   const std::uint32_t length = le16(descriptor, 0);
   buffer.bytes = length == 0 ? 0x10000 : length;  // "0 means 64KB"
@@ -25,7 +25,7 @@ void RxQueue::doorbell(std::uint16_t tail) {
     return;
   }
   while (ring_.until(tail) != 0) {
-    const Bytes descriptor = machine_.dma(ring_.here(), ring_.entry_bytes());
+    const MutableBytes descriptor = machine_.dma(ring_.here(), ring_.entry_bytes());
     if (descriptor.empty()) return;
     if (bit(descriptor[3], 0) != ring_.phase()) {
       machine_.violation("ena: a receive descriptor with the wrong phase");

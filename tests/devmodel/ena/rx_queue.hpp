@@ -2,7 +2,7 @@
 #pragma once
 
 #include "tests/devmodel/device.hpp"
-#include "tests/devmodel/ena/bytes.hpp"
+#include "tests/devmodel/bytes.hpp"
 #include "tests/devmodel/ena/packet.hpp"
 #include "tests/devmodel/ena/ring.hpp"
 

@@ -2,7 +2,7 @@
 // Frames for the ENA model's tests. Called by them; calls nothing of the model but the placing of numbers in memory.
 #include "tests/devmodel/ena/test_frames.hpp"
 
-#include "tests/devmodel/ena/bytes.hpp"
+#include "tests/devmodel/bytes.hpp"
 
 #include <numeric>
 
@@ -33,7 +33,7 @@ Frame unfinished(const Flow& flow) {
   Frame frame(14 + header + l4);
   std::iota(frame.begin(), frame.begin() + 12, std::uint8_t{2});
   put_be16(frame, 12, flow.v6 ? 0x86dd : 0x0800);
-  const Bytes ip = Bytes(frame).subspan(14);
+  const MutableBytes ip = MutableBytes(frame).subspan(14);
   if (flow.v6) {
     put_be32(ip, 0, 0x60000000);
     put_be16(ip, 4, static_cast<std::uint32_t>(l4));
@@ -49,7 +49,7 @@ Frame unfinished(const Flow& flow) {
     put_be32(ip, 12, flow.source);
     put_be32(ip, 16, flow.destination);
   }
-  const Bytes segment = ip.subspan(header);
+  const MutableBytes segment = ip.subspan(header);
   put_be16(segment, 0, flow.source_port);
   put_be16(segment, 2, flow.destination_port);
   if (flow.tcp) {

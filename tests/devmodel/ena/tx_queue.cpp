@@ -13,7 +13,7 @@ constexpr unsigned llq_bar = 2;
 // len_ctrl, the first word of both kinds
 constexpr unsigned meta_desc = 23, phase = 24, first_in_packet = 26, last_in_packet = 27, comp_req = 28;
 
-TxMeta parse_meta(ConstBytes descriptor) {
+TxMeta parse_meta(Bytes descriptor) {
   const std::uint32_t control = le32(descriptor, 0);
   const std::uint32_t lengths = le32(descriptor, 8);
   TxMeta meta;
@@ -82,13 +82,13 @@ TxQueue::Gathered TxQueue::gather() {
 }
 
 bool TxQueue::take_entry(Gathered& gathered, Ring at, std::uint32_t descriptors) {
-  Bytes entry;
+  MutableBytes entry;
   if (layout_.in_device_memory) {
-    const Bytes memory = machine_.plain(llq_bar);
+    const MutableBytes memory = machine_.plain(llq_bar);
     if (at.here() + at.entry_bytes() > memory.size()) return refuse("a low latency queue whose memory is not mapped");
     entry = memory.subspan(at.here(), at.entry_bytes());
     if (gathered.descriptors.empty()) {
-      const Bytes behind = entry.subspan(descriptors * descriptor_bytes);
+      const MutableBytes behind = entry.subspan(descriptors * descriptor_bytes);
       gathered.pushed.assign(behind.begin(), behind.end());
     }
   } else {
@@ -149,7 +149,7 @@ bool TxQueue::take_data(const Gathered& gathered, std::size_t first, TxPacket& p
     const std::size_t bytes = le16(descriptor, 0);
     if (bytes == 0) continue;
     const std::uint64_t address = le32(descriptor, 8) | std::uint64_t{le16(descriptor, 12)} << 32;
-    const Bytes data = machine_.dma(address, bytes);
+    const MutableBytes data = machine_.dma(address, bytes);
     if (data.empty()) return false;
     packet.frame.insert(packet.frame.end(), data.begin(), data.end());
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-#include "tests/devmodel/igb/bytes.hpp"
+#include "tests/devmodel/bytes.hpp"
 
 #include <cstdint>
 #include <optional>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The 82576's model by its registers alone, without DPDK: what each asks of it is the datasheet's, what it answers is compared with
 // sums and numbers that were got elsewhere.
-#include "tests/devmodel/igb/sums.hpp"
+#include "tests/devmodel/sums.hpp"
 #include "tests/devmodel/igb/test_frames.hpp"
 #include "tests/devmodel/igb/test_machine.hpp"
 #include "tests/support/catch.hpp"

@@ -3,7 +3,7 @@
 #include "tests/devmodel/igb/offload.hpp"
 
 #include "tests/devmodel/igb/registers.hpp"
-#include "tests/devmodel/igb/sums.hpp"
+#include "tests/devmodel/sums.hpp"
 
 #include <algorithm>
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "tests/devmodel/device.hpp"
-#include "tests/devmodel/igb/bytes.hpp"
+#include "tests/devmodel/bytes.hpp"
 
 #include <cstdint>
 #include <vector>

@@ -5,7 +5,7 @@
 
 #include "tests/devmodel/igb/filters.hpp"
 #include "tests/devmodel/igb/rss.hpp"
-#include "tests/devmodel/igb/sums.hpp"
+#include "tests/devmodel/sums.hpp"
 
 #include <algorithm>
 #include <utility>

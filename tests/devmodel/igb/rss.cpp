@@ -4,7 +4,7 @@
 
 #include "tests/devmodel/igb/plain_registers.hpp"
 #include "tests/devmodel/igb/registers.hpp"
-#include "tests/devmodel/igb/sums.hpp"
+#include "tests/devmodel/sums.hpp"
 
 #include <array>
 #include <vector>

@@ -2,18 +2,15 @@
 // The driver's packets onto the wire: checksums finished, large ones cut (5.1.6.2).
 #include "tests/devmodel/virtio/net.hpp"
 
+#include "tests/devmodel/bytes.hpp"
 #include "tests/devmodel/frame_sums.hpp"
+#include "tests/devmodel/sums.hpp"
 #include "tests/devmodel/virtio/registers.hpp"
 
 #include <algorithm>
 #include <cstring>
 
 namespace millrace::devmodel::virtio {
-namespace {
-
-std::uint16_t le16(const std::vector<std::uint8_t>& from, std::size_t at) { return static_cast<std::uint16_t>(from[at] | from[at + 1] << 8); }
-
-}  // namespace
 
 void Net::transmit(QueueState& queue) {
   bool any = false;
@@ -42,7 +39,7 @@ void Net::send(Bytes packet) {
     return send_segments(frame, start, gso_size);
   }
   // The field holds the pseudo header's sum.
-  const std::uint16_t sum = static_cast<std::uint16_t>(~sum_of(std::span(frame).subspan(start)));
+  const std::uint16_t sum = static_cast<std::uint16_t>(~ones_sum(std::span(frame).subspan(start)));
   frame[start + field] = static_cast<std::uint8_t>(sum >> 8);
   frame[start + field + 1] = static_cast<std::uint8_t>(sum);
   put(std::move(frame));
