@@ -47,7 +47,7 @@ struct Bench {
     options.name = subject.slot.name();
     options.ifindex = 1;
     options.rx_ring = options.tx_ring = ring;
-    options.pools = {pool.get()};
+    options.pools.push_back(pool.get());
     auto opened = ethdev::open(options);
     if (!opened) std::fprintf(stderr, "%s\n", opened.error().message.c_str());
     MR_ASSERT(opened);
