@@ -13,6 +13,7 @@
 #include <millrace/pkt/rx_stamp.hpp>
 
 #include <rte_alarm.h>
+#include <rte_cycles.h>
 #include <rte_dev.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
@@ -365,7 +366,15 @@ void Device::fill_rx_rings() const {
   }
 }
 
+// When its server has gone, librte_vhost's event thread tells of it first, and then has another thread connect again: to what closing
+// has freed, if that comes in between (22.11, 24.11).
+void Device::let_vhost_settle() const {
+  const bool connects_again = options_.name.starts_with("net_vhost") && options_.args.find("client=1") != std::string::npos;
+  if (connects_again) rte_delay_us_sleep(100'000);
+}
+
 void Device::end() {
+  let_vhost_settle();
   if (is_mute()) replace_by_memory(bars_);
   if (started_ && frees_received_) fill_rx_rings();
   if (started_) static_cast<void>(rte_eth_dev_stop(port_id_));

@@ -39,6 +39,7 @@ class Device {
 
  private:
   void end();
+  void let_vhost_settle() const;
   void fill_rx_rings() const;
   Result<void> attach();
   [[nodiscard]] Result<void> probe() const;
