@@ -14,6 +14,7 @@ namespace millrace::ethdev {
 /// for each field.
 class BurstLook {
  public:
+  static const bool has_avx2;
   /// Up to 64 frames' pkt_len.
   [[nodiscard]] std::uint64_t bytes() const { return field<std::uint32_t>(sums_, offsetof(pkt::Mbuf, pkt_len)); }
   /// Of all frames, one or the other.
@@ -23,7 +24,6 @@ class BurstLook {
 
  protected:
   static constexpr std::size_t head_at = offsetof(pkt::Mbuf, data_off);
-  static const bool has_avx2;
   using Lanes = std::array<std::uint32_t, 8>;  ///< data_off to hash
 
   template <class T>
@@ -41,7 +41,7 @@ class BurstLook {
 class RxLook : public BurstLook {
  public:
   /// Writes `stamp` over the Meta of each on the way.
-  RxLook(pkt::Mbuf* const* frames, std::size_t count, const pkt::Meta& stamp) { has_avx2 ? take_avx2(frames, count, stamp) : take_baseline(frames, count, stamp); }
+  RxLook(pkt::Mbuf* const* frames, std::size_t count, const pkt::Meta& stamp, bool with_avx2 = has_avx2) { with_avx2 ? take_avx2(frames, count, stamp) : take_baseline(frames, count, stamp); }
   [[nodiscard]] std::uint64_t shared_flags() const { return field<std::uint64_t>(shared_, offsetof(pkt::Mbuf, ol_flags)); }
   /// Whether every frame lies in one buffer of that many bytes, and not beyond its end. A false "no" is possible for frames of more
   /// than the largest power of two that fits.
@@ -63,7 +63,7 @@ class RxLook : public BurstLook {
 /// Of frames to be sent: what they ask for, and the longest of them.
 class TxLook : public BurstLook {
  public:
-  TxLook(pkt::Mbuf* const* frames, std::size_t count) { has_avx2 ? take_avx2(frames, count) : take_baseline(frames, count); }
+  TxLook(pkt::Mbuf* const* frames, std::size_t count, bool with_avx2 = has_avx2) { with_avx2 ? take_avx2(frames, count) : take_baseline(frames, count); }
   /// Bytes behind the Ethernet header; very many when one is shorter than that.
   [[nodiscard]] std::uint32_t most() const { return field<std::uint32_t>(most_, offsetof(pkt::Mbuf, pkt_len)); }
   [[nodiscard]] bool wants_checksum() const { return meta<pkt::ChecksumRequest>(offsetof(pkt::Meta, tx_checksum)) != pkt::ChecksumRequest::none; }

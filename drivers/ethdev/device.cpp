@@ -3,6 +3,7 @@
 // calls rte_ethdev and, for TAP devices, tap.hpp.
 #include "drivers/ethdev/device.hpp"
 
+#include "drivers/ethdev/device_args.hpp"
 #include "drivers/ethdev/filters.hpp"
 #include "drivers/ethdev/profile.hpp"
 #include "drivers/ethdev/quiet_log.hpp"
@@ -366,10 +367,11 @@ void Device::fill_rx_rings() const {
   }
 }
 
-// When its server has gone, librte_vhost's event thread tells of it first, and then has another thread connect again: to what closing
-// has freed, if that comes in between (22.11, 24.11).
+// When its server has gone, librte_vhost's event thread says so first, and then lists the socket for another thread to connect again
+// (vhost_user_read_cb()). rte_vhost_driver_unregister() frees the socket, and where it has looked through the list already, that thread
+// uses what is freed (22.11, 24.11).
 void Device::let_vhost_settle() const {
-  const bool connects_again = options_.name.starts_with("net_vhost") && options_.args.find("client=1") != std::string::npos;
+  const bool connects_again = options_.name.starts_with("net_vhost") && argument(options_.args, "client") == "1";
   if (connects_again) rte_delay_us_sleep(100'000);
 }
 

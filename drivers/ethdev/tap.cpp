@@ -2,6 +2,8 @@
 // What DPDK's TAP driver needs from outside: rights, no signals, jumbo frames. Called by ethdev::open.
 #include "drivers/ethdev/tap.hpp"
 
+#include "drivers/ethdev/device_args.hpp"
+
 #include <rte_ethdev.h>
 #include <rte_version.h>
 
@@ -35,18 +37,6 @@ class Fd {
  private:
   int fd_;
 };
-
-/// The value of `key` in "a=1,b=2", or "".
-std::string argument(const std::string& args, const std::string& key) {
-  std::size_t at = 0;
-  while (at < args.size()) {
-    const std::size_t end = std::min(args.find(',', at), args.size());
-    if (args.compare(at, key.size() + 1, key + "=") == 0)
-      return args.substr(at + key.size() + 1, end - at - key.size() - 1);
-    at = end + 1;
-  }
-  return {};
-}
 
 tl::unexpected<Error> tap_failure(const std::string& name, const std::string& iface, int code) {
   const std::string what = "TAP device '" + name + "'" + (iface.empty() ? "" : " (iface=" + iface + ")") + ": ";

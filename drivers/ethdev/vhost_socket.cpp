@@ -2,26 +2,19 @@
 // The Unix socket between a virtio-user device and its backend. Called by Device before it is made.
 #include "drivers/ethdev/vhost_socket.hpp"
 
+#include "drivers/ethdev/device_args.hpp"
+
 #include <millrace/base/log.hpp>
 
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <string_view>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 namespace millrace::ethdev {
 namespace {
-
-std::string path_in(const std::string& args) {
-  constexpr std::string_view argument = "path=";
-  const std::size_t at = args.find(argument);
-  if (at == std::string::npos) return {};
-  const std::string path = args.substr(at + argument.size());
-  return path.substr(0, path.find(','));
-}
 
 /// 0: somebody listens; ECONNREFUSED: nobody does any more; or what else is wrong.
 int try_to_connect(const std::string& path) {
@@ -47,9 +40,9 @@ Result<void> clear_way(const std::string& port, const std::string& path) {
 
 Result<void> check_vhost_socket(const std::string& name, const std::string& args) {
   if (!name.starts_with("net_virtio_user")) return {};
-  const std::string path = path_in(args), port = "port '" + name + "': ";
+  const std::string path = argument(args, "path"), port = "port '" + name + "': ";
   if (path.empty()) return {};
-  if (args.find("server=1") == std::string::npos) {
+  if (argument(args, "server") != "1") {
     if (std::filesystem::exists(path)) return {};
     return failure(ENOENT, port + "nobody listens on the socket " + path + ": start the backend first, or add server=1 to the arguments and have the backend connect");
   }

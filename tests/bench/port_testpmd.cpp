@@ -5,9 +5,9 @@
 
 #include "tests/bench/port_media.hpp"
 #include "tests/bench/testpmd.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -58,26 +58,6 @@ void beside_testpmd(Bench& bench, PortRing& ring, Testpmd& testpmd, const std::s
   bench.report.comparison({.id = "B5", .name = name, .peer_name = Testpmd::peer_name, .goal = Goal::added_at_most(most_ns)}, result);
 }
 
-/// Where callgrind writes.
-class Folder {
- public:
-  Folder() {
-    std::string name = std::filesystem::temp_directory_path() / "millrace_bench_XXXXXX";
-    if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("no folder for callgrind");
-    path_ = name;
-  }
-  ~Folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
 /// What callgrind wrote of the thread that forwards: of all but the first, which prepares, it has done the most. Debian's testpmd names
 /// no functions, so the thread's start is in it, a thousandth of a thousandth.
 double instructions_of_worker(const std::filesystem::path& profiles) {
@@ -94,7 +74,7 @@ double instructions_of_worker(const std::filesystem::path& profiles) {
 
 /// A packet's instructions are added to the counts, or why there are none.
 void count_testpmd(const Bench& bench, Instructions& counts) {
-  const Folder folder;
+  const test::TemporaryFolder folder;
   auto testpmd = start_on_ring(bench, {"valgrind", "--quiet", "--fair-sched=yes", "--tool=callgrind", "--separate-threads=yes", "--callgrind-out-file=" + (folder.path() / "profile").string()},
                                std::chrono::seconds(60));
   if (!testpmd) {

@@ -4,6 +4,7 @@
 #include "tests/devmodel/slot.hpp"
 
 #include "drivers/ethdev/bus_device.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 #include <rte_interrupts.h>
 #include <rte_memory.h>
@@ -31,22 +32,13 @@ unsigned next_bus = 1;
 
 /// The tree that DPDK scans in place of /sys/bus/pci/devices; goes with the process.
 struct SysfsTree {
-  std::filesystem::path root;
-  SysfsTree() {
-    std::string name = (std::filesystem::temp_directory_path() / "millrace_pci_XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("no directory for the PCI tree");
-    root = name;
-    setenv("SYSFS_PCI_DEVICES", name.c_str(), 1);
-  }
-  ~SysfsTree() {
-    std::error_code ignored;
-    std::filesystem::remove_all(root, ignored);
-  }
+  const test::TemporaryFolder root;
+  SysfsTree() { setenv("SYSFS_PCI_DEVICES", root.path().c_str(), 1); }
 };
 
 const std::filesystem::path& sysfs_root() {
   static const SysfsTree tree;
-  return tree.root;
+  return tree.root.path();
 }
 
 std::string hex(std::uint64_t value, int digits) {

@@ -40,12 +40,16 @@ std::vector<pkt::Mbuf*> slots_of(Frames& frames) {
   return slots;
 }
 
-RxLook rx_look(Frames& frames, const pkt::Meta& stamp = {}) { return {slots_of(frames).data(), frames.size(), stamp}; }
-TxLook tx_look(Frames& frames) { return {slots_of(frames).data(), frames.size()}; }
+// Without AVX2, and with it where the machine has it: each test case runs for both.
+bool with_avx2 = false;
+
+RxLook rx_look(Frames& frames, const pkt::Meta& stamp = {}) { return {slots_of(frames).data(), frames.size(), stamp, with_avx2}; }
+TxLook tx_look(Frames& frames) { return {slots_of(frames).data(), frames.size(), with_avx2}; }
 
 }  // namespace
 
 TEST_CASE("burst look: what frames have together is what each by itself has") {
+  with_avx2 = GENERATE(false, true) && RxLook::has_avx2;
   std::mt19937 random(1);
   for (std::size_t round = 0; round < 2000; ++round) {
     Frames frames = frames_at_random(random, 1 + random() % 64);
@@ -73,6 +77,7 @@ TEST_CASE("burst look: what frames have together is what each by itself has") {
 }
 
 TEST_CASE("burst look: every frame gets the whole stamp, and nothing around it is written") {
+  with_avx2 = GENERATE(false, true) && RxLook::has_avx2;
   std::mt19937 random(4);
   const pkt::Meta stamp = frames_at_random(random, 1)[0].meta;
   for (std::size_t count = 1; count <= 64; ++count) {
@@ -85,6 +90,7 @@ TEST_CASE("burst look: every frame gets the whole stamp, and nothing around it i
 }
 
 TEST_CASE("burst look: one frame that is not plain is seen wherever it is") {
+  with_avx2 = GENERATE(false, true) && RxLook::has_avx2;
   std::mt19937 random(2);
   using Spoil = void (*)(pkt::Mbuf&);
   const std::array<Spoil, 5> spoils{[](pkt::Mbuf& m) { m.nb_segs = 2; },
@@ -103,6 +109,7 @@ TEST_CASE("burst look: one frame that is not plain is seen wherever it is") {
 }
 
 TEST_CASE("burst look: what one frame asks for is seen wherever it is") {
+  with_avx2 = GENERATE(false, true) && RxLook::has_avx2;
   std::mt19937 random(3);
   for (const std::size_t count : {1, 2, 3, 32, 63, 64})
     for (std::size_t at = 0; at < count; ++at) {

@@ -4,6 +4,7 @@
 #include "drivers/ethdev/ethdev_port.hpp"
 
 #include "tests/support/catch.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 #include <cstdlib>
 #include <filesystem>
@@ -21,9 +22,8 @@ TEST_CASE("what is a PCI device's name") {
 }
 
 TEST_CASE("a device answers while its configuration space has a vendor") {
-  std::string name = (std::filesystem::temp_directory_path() / "millrace_pci_XXXXXX").string();
-  REQUIRE(mkdtemp(name.data()) != nullptr);
-  const std::filesystem::path root = name;
+  const test::TemporaryFolder folder;
+  const std::filesystem::path& root = folder.path();
   std::filesystem::create_directories(root / "0000:01:00.0");
   setenv("SYSFS_PCI_DEVICES", root.c_str(), 1);
   CHECK_FALSE(ethdev::answers("0000:01:00.0"));

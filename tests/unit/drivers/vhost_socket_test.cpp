@@ -4,8 +4,8 @@
 #include <millrace/base/log.hpp>
 
 #include "tests/support/catch.hpp"
+#include "tests/support/temporary_folder.hpp"
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sys/socket.h>
@@ -16,19 +16,12 @@ using namespace millrace;
 
 namespace {
 
-/// A folder of its own, and what check_vhost_socket() says of a socket there.
+/// What check_vhost_socket() says of a socket in a folder of its own.
 struct Bench {
   Bench() {
-    std::string name = std::filesystem::temp_directory_path() / "millrace_vhost_XXXXXX";
-    REQUIRE(mkdtemp(name.data()) != nullptr);
-    folder = name;
-    path = folder / "socket";
     set_log_sink([this](LogLevel, std::string_view text) { said = text; });
   }
-  ~Bench() {
-    set_log_sink({});
-    std::filesystem::remove_all(folder);
-  }
+  ~Bench() { set_log_sink({}); }
   /// A socket that is bound there, and listens until it is closed.
   [[nodiscard]] int listen_there() const {
     sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
@@ -45,8 +38,9 @@ struct Bench {
   }
   [[nodiscard]] bool passes(const std::string& more) const { return ethdev::check_vhost_socket("net_virtio_user0", "path=" + path + more).has_value(); }
 
-  std::filesystem::path folder;
-  std::string path, said;
+  const test::TemporaryFolder folder;
+  const std::string path = folder.path() / "socket";
+  std::string said;
 };
 
 }  // namespace
@@ -80,6 +74,13 @@ TEST_CASE("vhost socket: what another process listens on, and what is no socket,
   std::ofstream(bench.path) << "a file";
   CHECK(bench.refused(",server=1").code == ECONNREFUSED);
   CHECK(std::filesystem::exists(bench.path));
+}
+
+TEST_CASE("vhost socket: an argument is what stands between two commas, wherever such words are in a path") {
+  const auto refused = ethdev::check_vhost_socket("net_virtio_user0", "queues=1,path=/nowhere/server=1/at.all");
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ENOENT);
+  CHECK(refused.error().message.find("nobody listens on the socket /nowhere/server=1/at.all") != std::string::npos);
 }
 
 TEST_CASE("vhost socket: other devices have none") {
